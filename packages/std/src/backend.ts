@@ -1,0 +1,74 @@
+/**
+ * The durable store of a member, as its parts see it: etcd's buckets of sorted byte keys, changed in atomic
+ * batches. The parts say what changed; `replica` gathers it, adds the consistent index and writes one batch.
+ */
+
+/** etcd's buckets (reference: backend buckets of etcd's database). */
+export type Bucket =
+  | 'alarm'
+  | 'auth'
+  | 'authRoles'
+  | 'authUsers'
+  | 'cluster'
+  | 'key'
+  | 'lease'
+  | 'members'
+  | 'members_removed'
+  | 'meta';
+
+/** Where a part writes down what it changed. The bytes belong to the receiver from then on. */
+export interface BucketChanges {
+  put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void;
+  delete(bucket: Bucket, key: Uint8Array): void;
+}
+
+/** One change of a batch; `value` undefined deletes the key. */
+export interface BucketChange {
+  readonly bucket: Bucket;
+  readonly key: Uint8Array;
+  readonly value: Uint8Array | undefined;
+}
+
+/** A list of changes in the order they were made. */
+export class ChangeList implements BucketChanges {
+  readonly changes: BucketChange[] = [];
+
+  put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void {
+    this.changes.push({ bucket, key, value });
+  }
+
+  delete(bucket: Bucket, key: Uint8Array): void {
+    this.changes.push({ bucket, key, value: undefined });
+  }
+}
+
+/** A row of a bucket. */
+export type BackendRow = readonly [key: Uint8Array, value: Uint8Array];
+
+/** Bounds of a scan; absent ones are open. */
+export interface ScanRange {
+  readonly start?: Uint8Array;
+  readonly endExclusive?: Uint8Array;
+}
+
+/** The buckets on disk (or in memory, for tests). */
+export interface Backend extends AsyncDisposable {
+  /**
+   * One value, now, as of the last completed `write`; undefined when the key is absent. Owned by the caller.
+   * Synchronous, since apply may not wait; costs tens of microseconds on disk, so it is for values that
+   * memory no longer holds.
+   */
+  get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined;
+
+  /** The rows of a bucket in key order as of the call, in slices of a few hundred; rows are owned by the caller. */
+  scan(bucket: Bucket, range?: ScanRange): AsyncIterable<readonly BackendRow[]>;
+
+  /**
+   * Applies all changes or none; later changes of a key win. Without `sync` a crash of the machine may lose
+   * the newest batches (in order, none torn); with it, this batch and all before it survive.
+   */
+  write(changes: readonly BucketChange[], options: { readonly sync: boolean }): Promise<void>;
+
+  /** Bytes that the store takes on disk, approximately. */
+  sizeBytes(): number;
+}

@@ -1,0 +1,31 @@
+/** What every package stands on: invariants, bytes, 64-bit integers, CRC-32C, clocks and chance. */
+export { invariant, unreachable, InvariantError } from './invariant.ts';
+export {
+  asBuffer,
+  compareBytes,
+  concatBytes,
+  copyBytes,
+  emptyBytes,
+  equalBytes,
+  fromHex,
+  fromLatin1,
+  fromUtf8,
+  toHex,
+  toLatin1,
+  toUtf8,
+  uint64FromBytes,
+  uint64ToBytes,
+} from './bytes.ts';
+export { clampCount, idToHex, toCount } from './int64.ts';
+export { crc32c } from './crc32c.ts';
+export { systemClock, type Clock, type Timer } from './clock.ts';
+export { SeededRandom, systemRandom, type Random } from './random.ts';
+export {
+  ChangeList,
+  type Backend,
+  type BackendRow,
+  type Bucket,
+  type BucketChange,
+  type BucketChanges,
+  type ScanRange,
+} from './backend.ts';

@@ -1,0 +1,3 @@
+/** Doubles for other packages' tests. */
+export { ManualClock } from './manual-clock.ts';
+export { MemoryBackend } from './memory-backend.ts';

@@ -1,0 +1,43 @@
+/**
+ * The disk, as the log sees it. The one implementation over `node:fs` is `node-disk.ts`; tests pass one
+ * that lives in memory, tears writes and fails on purpose.
+ */
+
+/** Why a call failed, as the system names it (`EIO`, `ENOSPC`, `ENOENT`, `EEXIST`, …). */
+export class DiskError extends Error {
+  override readonly name = 'DiskError';
+  readonly code: string;
+  readonly path: string;
+
+  constructor(code: string, operation: string, path: string, options?: ErrorOptions) {
+    super(`${operation} ${path}: ${code}`, options);
+    this.code = code;
+    this.path = path;
+  }
+}
+
+/** An open file. Offsets and sizes are in bytes. */
+export interface DiskFile {
+  readonly path: string;
+  /** Reads up to `size` bytes at `offset`; fewer only at the end of the file. Owned by the caller. */
+  read(offset: number, size: number): Promise<Uint8Array>;
+  /** Writes all bytes at `offset`; in memory of the system until `sync`. The bytes may not change meanwhile. */
+  write(offset: number, bytes: Uint8Array): Promise<void>;
+  /** Resolves when all that was written is on disk (fdatasync). After an error nothing may be assumed. */
+  sync(): Promise<void>;
+  truncate(size: number): Promise<void>;
+  size(): Promise<number>;
+  close(): Promise<void>;
+}
+
+/** A file system, reduced to what a log needs. Every method throws `DiskError`. */
+export interface Disk {
+  open(path: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile>;
+  /** Names in a directory, sorted; empty when there is none. */
+  list(dir: string): Promise<string[]>;
+  makeDir(dir: string): Promise<void>;
+  rename(from: string, to: string): Promise<void>;
+  remove(path: string): Promise<void>;
+  /** Resolves when the entries of the directory (new, renamed, removed files) are on disk. */
+  syncDir(dir: string): Promise<void>;
+}
