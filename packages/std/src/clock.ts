@@ -12,6 +12,8 @@ export interface Clock {
   wallMs(): number;
   /** Calls `action` once, `delayMs` from now or later. */
   after(delayMs: number, action: () => void): Timer;
+  /** Calls `action` once, after the events that are already waiting: what they leave forms one batch. */
+  soon(action: () => void): void;
 }
 
 /** The clock of this machine. */
@@ -22,4 +24,5 @@ export const systemClock: Clock = {
     const handle = setTimeout(action, delayMs);
     return { cancel: () => clearTimeout(handle) };
   },
+  soon: (action) => void setImmediate(action),
 };

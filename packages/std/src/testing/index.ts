@@ -1,3 +1,4 @@
-/** Doubles for other packages' tests. */
+/** Doubles and tools for other packages' tests. */
 export { ManualClock } from './manual-clock.ts';
 export { MemoryBackend } from './memory-backend.ts';
+export { runReadmeExample } from './readme-example.ts';

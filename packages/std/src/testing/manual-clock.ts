@@ -31,6 +31,11 @@ export class ManualClock implements Clock {
     };
   }
 
+  /** At the same moment, after what is due before it; `advance(0)` runs it. */
+  soon(action: () => void): void {
+    this.after(0, action);
+  }
+
   /** Moves time forward and fires what falls due, timers that those set included. */
   advance(byMs: number): void {
     const endMs = this.#nowMs + byMs;
