@@ -17,3 +17,46 @@ export * as electionpb from './generated/v3electionpb/v3election.ts';
 export * as healthpb from './generated/grpc/health/v1/health.ts';
 
 export type * from './hot/types.ts';
+export { WireError } from './hot/wire-error.ts';
+export { decodeKeyValue, encodeEvent, encodeKeyValue } from './hot/key-value.ts';
+export { decodeResponseHeader, encodeResponseHeader } from './hot/response-header.ts';
+export {
+  decodeDeleteRangeRequest,
+  decodePutRequest,
+  decodeRangeRequest,
+  encodeDeleteRangeRequest,
+  encodePutRequest,
+  encodeRangeRequest,
+} from './hot/requests.ts';
+export { decodeTxnRequest, encodeTxnRequest } from './hot/txn-request.ts';
+export {
+  encodeDeleteRangeResponse,
+  encodePutResponse,
+  encodeRangeResponse,
+  encodeTxnResponse,
+} from './hot/responses.ts';
+export { encodeWatchResponse } from './hot/watch-response.ts';
+export { decodeEntry, encodeEntry, entrySize, writeEntry } from './hot/raft-entry.ts';
+export {
+  decodeConfState,
+  decodeHardState,
+  decodeSnapshot,
+  encodeConfState,
+  encodeHardState,
+  encodeSnapshot,
+} from './hot/raft-state.ts';
+export { decodeMessage, encodeMessage, messageSize, writeMessage } from './hot/raft-message.ts';
+export {
+  decodeWalRecord,
+  decodeWalSnapshot,
+  encodeWalRecord,
+  encodeWalSnapshot,
+  walRecordSize,
+  writeWalRecordHead,
+} from './hot/wal.ts';
+export {
+  decodeRaftEnvelope,
+  encodeRaftEnvelope,
+  raftRequestField,
+  type RaftRequestName,
+} from './hot/raft-envelope.ts';

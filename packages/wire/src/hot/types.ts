@@ -191,6 +191,13 @@ export interface Message {
   responses: readonly Message[];
 }
 
+/** walpb.Record: what a frame of the log holds. Data undefined means that the field is not there. */
+export interface WalRecord {
+  type: number;
+  crc: number;
+  data: Uint8Array | undefined;
+}
+
 /** walpb.Snapshot: the mark of a snapshot in the log. */
 export interface WalSnapshot {
   index: number;

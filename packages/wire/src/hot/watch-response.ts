@@ -1,0 +1,49 @@
+import { fromUtf8, emptyBytes } from '@quorate/std';
+import { headerFieldSize, writeHeaderField } from './response-header.ts';
+import type { WatchResponseParts } from './types.ts';
+import {
+  allocate,
+  bytesFieldSize,
+  countFieldSize,
+  flagFieldSize,
+  idFieldSize,
+  sealed,
+  splicedListSize,
+  writeBytesField,
+  writeCountField,
+  writeFlagField,
+  writeIdField,
+  writeSplicedList,
+} from './writer.ts';
+
+const watchIdTag = 0x10;
+const createdTag = 0x18;
+const canceledTag = 0x20;
+const compactRevisionTag = 0x28;
+const cancelReasonTag = 0x32;
+const fragmentTag = 0x38;
+const eventsTag = 0x5a;
+
+/** The bytes of an etcdserverpb.WatchResponse; each encoded Event is copied once, and never opened. */
+export function encodeWatchResponse(parts: WatchResponseParts): Uint8Array {
+  const reason = parts.cancelReason === '' ? emptyBytes : fromUtf8(parts.cancelReason);
+  const size =
+    headerFieldSize(parts.header) +
+    idFieldSize(parts.watchId) +
+    flagFieldSize(parts.created) +
+    flagFieldSize(parts.canceled) +
+    countFieldSize(parts.compactRevision) +
+    bytesFieldSize(reason) +
+    flagFieldSize(parts.fragment) +
+    splicedListSize(parts.events);
+  const target = allocate(size);
+  let offset = writeHeaderField(parts.header, target, 0);
+  offset = writeIdField(watchIdTag, parts.watchId, target, offset);
+  offset = writeFlagField(createdTag, parts.created, target, offset);
+  offset = writeFlagField(canceledTag, parts.canceled, target, offset);
+  offset = writeCountField(compactRevisionTag, parts.compactRevision, target, offset);
+  offset = writeBytesField(cancelReasonTag, reason, target, offset);
+  offset = writeFlagField(fragmentTag, parts.fragment, target, offset);
+  offset = writeSplicedList(eventsTag, parts.events, target, offset);
+  return sealed(target, offset);
+}
