@@ -10,14 +10,14 @@ export class MemoryBackend implements Backend {
     return value && copyBytes(value);
   }
 
-  async *scan(bucket: Bucket, range: ScanRange = {}): AsyncIterable<readonly BackendRow[]> {
+  scan(bucket: Bucket, range: ScanRange = {}): AsyncIterable<readonly BackendRow[]> {
     const start = range.start && toLatin1(range.start);
     const end = range.endExclusive && toLatin1(range.endExclusive);
     const rows = [...(this.#buckets.get(bucket) ?? [])]
       .filter(([key]) => (start === undefined || key >= start) && (end === undefined || key < end))
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([key, value]): BackendRow => [fromLatin1(key), copyBytes(value)]);
-    for (let at = 0; at < rows.length; at += 256) yield rows.slice(at, at + 256);
+    return slices(rows);
   }
 
   async write(changes: readonly BucketChange[]): Promise<void> {
@@ -45,4 +45,8 @@ export class MemoryBackend implements Backend {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
+}
+
+async function* slices(rows: readonly BackendRow[]): AsyncGenerator<readonly BackendRow[], void> {
+  for (let at = 0; at < rows.length; at += 256) yield rows.slice(at, at + 256);
 }

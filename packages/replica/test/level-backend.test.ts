@@ -1,0 +1,100 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ClassicLevel } from 'classic-level';
+import { MemoryLevel } from 'memory-level';
+import { afterAll, expect, test } from 'vitest';
+import { RocksLevel, rocksAvailable } from '@quorate/rocksdb-level';
+import { fromUtf8 } from '@quorate/std';
+import { backendSuite } from '@quorate/std/testing';
+import { BackendError, LevelBackend } from '../src/level-backend.ts';
+
+const bytes = { keyEncoding: 'view', valueEncoding: 'view' } as const;
+const directory = await mkdtemp(join(tmpdir(), 'level-backend-'));
+let made = 0;
+const nextLocation = (): string => join(directory, String(made++));
+
+afterAll(() => rm(directory, { recursive: true, force: true }));
+
+const openMemory = (): Promise<LevelBackend> =>
+  LevelBackend.open(new MemoryLevel<Uint8Array, Uint8Array>({ ...bytes, storeEncoding: 'view' }));
+const openClassic = (location = nextLocation()): Promise<LevelBackend> =>
+  LevelBackend.open(new ClassicLevel<Uint8Array, Uint8Array>(location, bytes));
+const openRocks = (location = nextLocation()): Promise<LevelBackend> =>
+  LevelBackend.open(new RocksLevel<Uint8Array, Uint8Array>(location, bytes));
+
+backendSuite('LevelBackend over MemoryLevel', openMemory);
+backendSuite('LevelBackend over ClassicLevel', openClassic);
+if (rocksAvailable()) backendSuite('LevelBackend over RocksLevel', openRocks);
+else test.skip('LevelBackend over RocksLevel: this platform has no prebuilt RocksDB');
+
+for (const [name, open] of [
+  ['ClassicLevel', openClassic],
+  ['RocksLevel', openRocks],
+] as const) {
+  const testOn = test.skipIf(name === 'RocksLevel' && !rocksAvailable());
+
+  testOn(`what was written over ${name} is there after closing and opening again`, async () => {
+    const location = nextLocation();
+    {
+      await using backend = await open(location);
+      await backend.write([{ bucket: 'meta', key: fromUtf8('a'), value: fromUtf8('1') }], { sync: false });
+    }
+    await using backend = await open(location);
+    expect(backend.get('meta', fromUtf8('a'))).toEqual(Buffer.from('1'));
+  });
+
+  testOn(`a second opener of a location of ${name} learns that it is locked`, async () => {
+    const location = nextLocation();
+    await using _first = await open(location);
+    const error: unknown = await open(location).catch((reason: unknown) => reason);
+    expect(error).toBeInstanceOf(BackendError);
+    expect(codesOf(error)).toContain('LEVEL_LOCKED');
+  });
+}
+
+test('disposing waits for writes that are under way, and twice is harmless', async () => {
+  const backend = await openClassic();
+  const write = backend.write([{ bucket: 'key', key: fromUtf8('a'), value: fromUtf8('1') }], { sync: true });
+  await backend[Symbol.asyncDispose]();
+  await expect(write).resolves.toBeUndefined();
+  await backend[Symbol.asyncDispose]();
+});
+
+test('a closed backend answers with a BackendError that carries its cause', async () => {
+  const backend = await openMemory();
+  await backend[Symbol.asyncDispose]();
+  expect(() => backend.get('key', fromUtf8('a'))).toThrow(BackendError);
+  expect(() => backend.scan('key')).toThrow(BackendError);
+  const error: unknown = await backend
+    .write([{ bucket: 'key', key: fromUtf8('a'), value: undefined }], { sync: false })
+    .catch((reason: unknown) => reason);
+  expect(codesOf(error)).toEqual(['BACKEND_FAILED', 'LEVEL_DATABASE_NOT_OPEN']);
+});
+
+test('after a write that failed no later one goes through, so that no hole can survive', async () => {
+  class FailingLevel extends MemoryLevel<Uint8Array, Uint8Array> {
+    failures = 1;
+    async _batch(): Promise<void> {
+      if (this.failures-- > 0) throw new Error('disk full');
+    }
+  }
+  await using backend = await LevelBackend.open(new FailingLevel({ ...bytes, storeEncoding: 'view' }));
+  const change = [{ bucket: 'key', key: fromUtf8('a'), value: fromUtf8('1') }] as const;
+  await expect(backend.write(change, { sync: false })).rejects.toThrow('disk full');
+  await expect(backend.write(change, { sync: false })).rejects.toThrow('disk full');
+});
+
+test('a database whose keys are text is refused', async () => {
+  const level = new MemoryLevel<Uint8Array, Uint8Array>({ keyEncoding: 'utf8' });
+  await expect(LevelBackend.open(level)).rejects.toThrow('keys of a backend are bytes');
+});
+
+/** The codes of an error and of what caused it, outermost first. */
+function codesOf(error: unknown): string[] {
+  const codes: string[] = [];
+  for (let at = error; at instanceof Error; at = at.cause) {
+    if ('code' in at && typeof at.code === 'string') codes.push(at.code);
+  }
+  return codes;
+}
