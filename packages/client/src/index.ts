@@ -1,0 +1,14 @@
+/** A client for etcd and Quorate: typed calls, watches that resume, leases that are kept alive. */
+export { Client, type PutOptions, type ReadAllOptions, type ReadOptions } from './client.ts';
+export type { CallOptions, ClientOptions } from './options.ts';
+export type { TlsOptions } from './endpoint.ts';
+export type { UnaryCallOptions } from './connections.ts';
+export type { UnaryMethod } from './method.ts';
+export { CompactedError, EtcdError, LeaseLostError, type EtcdErrorCode } from './errors.ts';
+export { prefixEnd, toKeyRange, type Bytes, type KeyRange, type KeySelector } from './keys.ts';
+export { compare, op, type CompareSign, type Txn } from './txn.ts';
+export { Watch, type WatchBatch, type WatchEvent, type WatchOptions } from './watch.ts';
+export { Kv } from './kv.ts';
+export { Leases, type GrantOptions } from './lease.ts';
+export { Cluster } from './cluster.ts';
+export { Maintenance } from './maintenance.ts';

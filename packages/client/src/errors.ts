@@ -1,0 +1,89 @@
+import { idToHex } from '@quorate/std';
+
+/** The names of gRPC's status codes, each at its number. */
+const codeNames = [
+  'OK',
+  'CANCELLED',
+  'UNKNOWN',
+  'INVALID_ARGUMENT',
+  'DEADLINE_EXCEEDED',
+  'NOT_FOUND',
+  'ALREADY_EXISTS',
+  'PERMISSION_DENIED',
+  'RESOURCE_EXHAUSTED',
+  'FAILED_PRECONDITION',
+  'ABORTED',
+  'OUT_OF_RANGE',
+  'UNIMPLEMENTED',
+  'INTERNAL',
+  'UNAVAILABLE',
+  'DATA_LOSS',
+  'UNAUTHENTICATED',
+] as const;
+
+/** The name of a gRPC status code: what callers look at. */
+export type EtcdErrorCode = (typeof codeNames)[number];
+
+/** What an EtcdError carries beside its code and message. */
+export interface EtcdErrorOptions {
+  readonly cause?: unknown;
+  /** The request surely never left this process, so that sending it again cannot do it twice. */
+  readonly unsent?: boolean;
+}
+
+/** A call that failed: `code` is the name of the gRPC status, `message` what etcd said, to the letter. */
+export class EtcdError extends Error {
+  override readonly name: string = 'EtcdError';
+  readonly code: EtcdErrorCode;
+  /** Whether the request surely never left this process. When false, a write may or may not have happened. */
+  readonly unsent: boolean;
+
+  constructor(code: EtcdErrorCode, message: string, options: EtcdErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.unsent = options.unsent ?? false;
+  }
+}
+
+/** A watch asked for events that compaction has removed; those from `compactRevision` on are still there. */
+export class CompactedError extends EtcdError {
+  override readonly name = 'CompactedError';
+  /** The oldest revision that a watch can start from. */
+  readonly compactRevision: bigint;
+
+  constructor(compactRevision: bigint) {
+    super('OUT_OF_RANGE', 'etcdserver: mvcc: required revision has been compacted');
+    this.compactRevision = compactRevision;
+  }
+}
+
+/** A lease that was kept alive is gone, or could not be renewed within its time to live. */
+export class LeaseLostError extends EtcdError {
+  override readonly name = 'LeaseLostError';
+  readonly leaseId: bigint;
+
+  constructor(leaseId: bigint, options: EtcdErrorOptions = {}) {
+    super('NOT_FOUND', `lease ${idToHex(leaseId)} expired or was revoked`, options);
+    this.leaseId = leaseId;
+  }
+}
+
+/** The name of a status code's number; UNKNOWN for numbers that gRPC does not know. */
+export function codeName(code: number): EtcdErrorCode {
+  return codeNames[code] ?? 'UNKNOWN';
+}
+
+/** Words Go uses for codes, as they stand in the cancel reason of a watch. */
+const goCodeNames = new Map<string, EtcdErrorCode>(
+  codeNames.map((name) => [name.replaceAll('_', '').toLowerCase(), name]),
+);
+
+/**
+ * The error behind a watch's cancel reason: `rpc error: code = PermissionDenied desc = …` is taken apart, any
+ * other text is a CANCELLED one.
+ */
+export function errorOfCancelReason(reason: string): EtcdError {
+  const parts = /^rpc error: code = (\w+) desc = (.*)$/s.exec(reason);
+  const code = goCodeNames.get(parts?.[1]?.toLowerCase().replace('canceled', 'cancelled') ?? '');
+  return code === undefined ? new EtcdError('CANCELLED', reason) : new EtcdError(code, parts?.[2] ?? reason);
+}

@@ -1,0 +1,128 @@
+import { rpcpb } from '@quorate/wire';
+import type { Connections } from './connections.ts';
+import { EtcdError, LeaseLostError } from './errors.ts';
+import { encodeMessage, methodPath, unaryMethod, type UnaryMethod } from './method.ts';
+import type { CallOptions } from './options.ts';
+import { sleep } from './sleep.ts';
+
+/** Pause after a renewal that failed. */
+const retryPauseMs = 500;
+/** Longest wait for the answer to one renewal, before another member is asked. */
+const renewTimeoutMs = 5_000;
+const { methods } = rpcpb.LeaseDefinition;
+
+/** What a lease is granted with. */
+export interface GrantOptions {
+  readonly ttlSeconds: number | bigint;
+  /** The ID to have; left out, or 0, the server chooses. */
+  readonly id?: bigint;
+}
+
+/** Leases: keys that vanish when nobody renews. */
+export class Leases {
+  readonly #connections: Connections;
+  readonly #grant: UnaryMethod<rpcpb.LeaseGrantRequest, rpcpb.LeaseGrantResponse>;
+  readonly #revoke: UnaryMethod<rpcpb.LeaseRevokeRequest, rpcpb.LeaseRevokeResponse>;
+  readonly #timeToLive: UnaryMethod<rpcpb.LeaseTimeToLiveRequest, rpcpb.LeaseTimeToLiveResponse>;
+  readonly #leases: UnaryMethod<rpcpb.LeaseLeasesRequest, rpcpb.LeaseLeasesResponse>;
+
+  constructor(connections: Connections) {
+    const service = rpcpb.LeaseDefinition;
+    this.#connections = connections;
+    this.#grant = unaryMethod(connections, service, methods.leaseGrant, { repeatable: false });
+    this.#revoke = unaryMethod(connections, service, methods.leaseRevoke, { repeatable: false });
+    this.#timeToLive = unaryMethod(connections, service, methods.leaseTimeToLive, { repeatable: true });
+    this.#leases = unaryMethod(connections, service, methods.leaseLeases, { repeatable: true });
+  }
+
+  /** A new lease. The server may raise a time to live that is too short for it; the response has the real one. */
+  grant({ ttlSeconds, id = 0n }: GrantOptions, options?: CallOptions): Promise<rpcpb.LeaseGrantResponse> {
+    return this.#grant({ TTL: BigInt(ttlSeconds), ID: id }, options);
+  }
+
+  /** Ends a lease; its keys are deleted in one revision. @throws EtcdError NOT_FOUND */
+  revoke(id: bigint, options?: CallOptions): Promise<rpcpb.LeaseRevokeResponse> {
+    return this.#revoke({ ID: id }, options);
+  }
+
+  /** How long a lease has left, and with `keys` what is attached to it. A lease that is gone has a TTL of -1. */
+  timeToLive(
+    id: bigint,
+    { keys = false, ...options }: CallOptions & { readonly keys?: boolean } = {},
+  ): Promise<rpcpb.LeaseTimeToLiveResponse> {
+    return this.#timeToLive({ ID: id, keys }, options);
+  }
+
+  /** The leases there are. */
+  leases(options?: CallOptions): Promise<rpcpb.LeaseLeasesResponse> {
+    return this.#leases({}, options);
+  }
+
+  /** Renews a lease once. @throws LeaseLostError when it is gone, or an EtcdError */
+  async keepAliveOnce(id: bigint, options: CallOptions = {}): Promise<rpcpb.LeaseKeepAliveResponse> {
+    const path = methodPath(rpcpb.LeaseDefinition, methods.leaseKeepAlive);
+    using stream = await this.#connections.duplexStream(path, options);
+    stream.send(encodeMessage(rpcpb.LeaseKeepAliveRequest, { ID: id }));
+    stream.end();
+    for await (const message of stream) {
+      const response = rpcpb.LeaseKeepAliveResponse.decode(message);
+      if (response.TTL <= 0n) throw new LeaseLostError(id);
+      return response;
+    }
+    throw new EtcdError('UNAVAILABLE', 'the stream ended before the lease was renewed');
+  }
+
+  /**
+   * Renews a lease at once and then whenever a third of its time to live has passed, and yields each answer.
+   * Members that fail are left for others. It never ends by itself: when the lease is gone, or nobody renewed
+   * it before its time was over (counted from when the last good renewal was *sent*, so never too late), it
+   * throws.
+   *
+   * Each renewal is a short stream of its own; over one HTTP/2 connection that costs little, and no stream can
+   * be stuck at a member that went silent.
+   *
+   * @throws LeaseLostError, the signal's reason, or an EtcdError that trying again cannot help
+   */
+  async *keepAlive(
+    id: bigint,
+    options: CallOptions = {},
+  ): AsyncGenerator<rpcpb.LeaseKeepAliveResponse, never, undefined> {
+    const { clock } = this.#connections;
+    // Until the first answer we do not know the time to live, and keep asking.
+    let expiresAtMs = Infinity;
+    for (;;) {
+      const sentAtMs = clock.now();
+      const outcome = await this.#renew(id, options, expiresAtMs - sentAtMs);
+      if (outcome instanceof EtcdError) {
+        const leftMs = expiresAtMs - clock.now();
+        if (leftMs <= 0) throw new LeaseLostError(id, { cause: outcome });
+        await sleep(clock, Math.min(retryPauseMs, leftMs), options.signal);
+        continue;
+      }
+      const ttlMs = Number(outcome.TTL) * 1000;
+      expiresAtMs = sentAtMs + ttlMs;
+      yield outcome;
+      const pauseMs = sentAtMs + ttlMs / 3 - clock.now();
+      if (pauseMs > 0) await sleep(clock, pauseMs, options.signal);
+    }
+  }
+
+  /** A renewal, or the error after which another one may succeed. */
+  async #renew(
+    id: bigint,
+    options: CallOptions,
+    leftMs: number,
+  ): Promise<rpcpb.LeaseKeepAliveResponse | EtcdError> {
+    const timeoutMs = Math.max(1, Math.min(options.timeoutMs ?? renewTimeoutMs, leftMs));
+    try {
+      return await this.keepAliveOnce(id, { requireLeader: true, ...options, timeoutMs });
+    } catch (error) {
+      if (!(error instanceof EtcdError) || !passing.has(error.code)) throw error;
+      this.#connections.rotate();
+      return error;
+    }
+  }
+}
+
+/** Troubles of a member or of the way to it, not of the request. */
+const passing: ReadonlySet<string> = new Set(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'INTERNAL', 'CANCELLED']);

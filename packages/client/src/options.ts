@@ -1,0 +1,34 @@
+import type { Clock, Random } from '@quorate/std';
+import type { TlsOptions } from './endpoint.ts';
+
+/** How a client is made. */
+export interface ClientOptions {
+  /** `host:port`, `http://host:port`, `https://host:port` or `unix:///path`; one member or all of them. */
+  readonly endpoints: readonly string[];
+  /** How long to wait for a connection before the next endpoint is tried. Default 2000. */
+  readonly dialTimeoutMs?: number;
+  /** How long a unary call may take, retries included. Default 10000; a call can set its own. */
+  readonly requestTimeoutMs?: number;
+  /** The largest request sent. Default 2 MiB, as etcd's own client. */
+  readonly maxSendBytes?: number;
+  /** Time between pings of a connection in use, and how long an answer may take. Defaults 10000, 6000. */
+  readonly keepaliveTimeMs?: number;
+  readonly keepaliveTimeoutMs?: number;
+  readonly tls?: TlsOptions;
+  /** For tests. */
+  readonly clock?: Clock;
+  /** For tests. */
+  readonly random?: Random;
+}
+
+/** What every call takes. */
+export interface CallOptions {
+  /** Aborting ends the call and throws the signal's reason. */
+  readonly signal?: AbortSignal | undefined;
+  /** Overrides `requestTimeoutMs`; a stream has no limit unless this gives one. */
+  readonly timeoutMs?: number | undefined;
+  /** Talk to this endpoint and no other. It need not be one of the client's. */
+  readonly endpoint?: string | undefined;
+  /** Fail when the member asked has no leader, rather than wait with it. */
+  readonly requireLeader?: boolean | undefined;
+}

@@ -1,0 +1,74 @@
+import type { ClientDuplexStream, ClientReadableStream } from '@grpc/grpc-js';
+import { asBuffer } from '@quorate/std';
+import { abortReason, plainBytes, toEtcdError } from './grpc-values.ts';
+
+/**
+ * Responses of a streaming call, in order. Reading slowly holds the sender back (HTTP/2 flow control), so no
+ * queue grows here. The bytes of a message belong to whoever received it.
+ */
+export class ServerStream implements AsyncIterable<Uint8Array>, Disposable {
+  readonly #call: ClientReadableStream<Buffer> | ClientDuplexStream<Buffer, Buffer>;
+  readonly #signal: AbortSignal | undefined;
+  readonly #cancel: () => void;
+  readonly #onEnd: (stream: ServerStream) => void;
+
+  /** `onEnd` is called when the stream is over, whoever ended it. */
+  constructor(
+    call: ClientReadableStream<Buffer> | ClientDuplexStream<Buffer, Buffer>,
+    signal: AbortSignal | undefined,
+    onEnd: (stream: ServerStream) => void,
+  ) {
+    this.#onEnd = onEnd;
+    this.#call = call;
+    this.#signal = signal;
+    this.#cancel = () => call.cancel();
+    // The iterator reports errors; one that comes after the last read must not end the process.
+    call.on('error', () => {});
+    signal?.addEventListener('abort', this.#cancel, { once: true });
+    if (signal?.aborted === true) call.cancel();
+  }
+
+  /** Ends when the server ends the call well. @throws EtcdError, or the signal's reason */
+  async *[Symbol.asyncIterator](): AsyncGenerator<Uint8Array, void, undefined> {
+    try {
+      // The typings of gRPC's streams know only `any`; the deserializer makes them Buffers.
+      for await (const message of this.#call as AsyncIterable<Buffer>) yield plainBytes(message);
+      this.#signal?.throwIfAborted();
+    } catch (error) {
+      throw this.#signal?.aborted === true ? abortReason(this.#signal) : toEtcdError(error);
+    } finally {
+      this[Symbol.dispose]();
+    }
+  }
+
+  /** Cancels the call if it has not ended. */
+  [Symbol.dispose](): void {
+    this.#signal?.removeEventListener('abort', this.#cancel);
+    this.#call.cancel();
+    this.#onEnd(this);
+  }
+}
+
+/** A stream that also sends. */
+export class DuplexStream extends ServerStream {
+  readonly #duplex: ClientDuplexStream<Buffer, Buffer>;
+
+  constructor(
+    call: ClientDuplexStream<Buffer, Buffer>,
+    signal: AbortSignal | undefined,
+    onEnd: (stream: ServerStream) => void,
+  ) {
+    super(call, signal, onEnd);
+    this.#duplex = call;
+  }
+
+  /** Sends a message. Requests on streams of etcd are few and small, so nobody waits for them to drain. */
+  send(message: Uint8Array): void {
+    this.#duplex.write(asBuffer(message));
+  }
+
+  /** Says that nothing more will be sent. */
+  end(): void {
+    this.#duplex.end();
+  }
+}

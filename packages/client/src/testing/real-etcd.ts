@@ -1,0 +1,76 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from '../client.ts';
+
+/** The folder with etcd, etcdctl and etcdutl that tests against the real thing use; undefined skips them. */
+export const etcdBinFolder: string | undefined = process.env['QUORATE_ETCD_BIN'];
+
+/** A server that a test started. */
+export interface StartedServer extends AsyncDisposable {
+  /** Its client endpoint, `host:port`. */
+  readonly endpoint: string;
+  /** The URL that other members would reach it at. */
+  readonly peerUrl: string;
+}
+
+/** Starts one real etcd on ports of its own, with its data in a folder that goes away with it. */
+export async function startRealEtcd(
+  binFolder: string,
+  extraArguments: readonly string[] = [],
+): Promise<StartedServer> {
+  const dataFolder = await mkdtemp(join(tmpdir(), 'quorate-real-etcd-'));
+  const [clientPort, peerPort] = [await freePort(), await freePort()];
+  const endpoint = `127.0.0.1:${clientPort}`;
+  const peerUrl = `http://127.0.0.1:${peerPort}`;
+  const etcd = spawn(
+    join(binFolder, 'etcd'),
+    [
+      ...['--name', 'n1', '--data-dir', dataFolder],
+      ...['--listen-client-urls', `http://${endpoint}`, '--advertise-client-urls', `http://${endpoint}`],
+      ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
+      ...['--initial-cluster', `n1=${peerUrl}`, '--log-level', 'error'],
+      ...extraArguments,
+    ],
+    { stdio: 'ignore' },
+  );
+  const stop = async () => {
+    await stopProcess(etcd);
+    await rm(dataFolder, { recursive: true, force: true });
+  };
+  try {
+    await answersReads(endpoint);
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { endpoint, peerUrl, [Symbol.asyncDispose]: stop };
+}
+
+/** Waits until the server has a leader and answers. A read that finds no connection is repeated by the client. */
+async function answersReads(endpoint: string): Promise<void> {
+  await using client = new Client({ endpoints: [endpoint], requestTimeoutMs: 30_000 });
+  await client.get('a key that need not exist');
+}
+
+async function stopProcess(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
+}
+
+/** A port that was free a moment ago. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('a TCP server has no port');
+  return address.port;
+}

@@ -1,0 +1,78 @@
+import { rpcpb } from '@quorate/wire';
+import { toBytes, toKeyRange, type Bytes, type KeySelector } from './keys.ts';
+
+/** A transaction: if all comparisons hold the first list is done, otherwise the second; all or nothing. */
+export interface Txn {
+  readonly compare?: readonly rpcpb.Compare[];
+  readonly success?: readonly rpcpb.RequestOp[];
+  readonly failure?: readonly rpcpb.RequestOp[];
+}
+
+/** How two sides are compared. */
+export type CompareSign = '=' | '!=' | '>' | '<';
+
+const results = {
+  '=': rpcpb.Compare_CompareResult.EQUAL,
+  '!=': rpcpb.Compare_CompareResult.NOT_EQUAL,
+  '>': rpcpb.Compare_CompareResult.GREATER,
+  '<': rpcpb.Compare_CompareResult.LESS,
+} as const satisfies Record<CompareSign, rpcpb.Compare_CompareResult>;
+
+/**
+ * The comparisons of a transaction. Of a key that does not exist all numbers are 0, and no comparison of its
+ * value holds.
+ */
+export const compare = {
+  /** How often the key was put since it was created; 0 means that it does not exist. */
+  version: (key: Bytes, sign: CompareSign, value: bigint) =>
+    comparison(key, sign, rpcpb.Compare_CompareTarget.VERSION, { $case: 'version', value }),
+  /** The revision that created the key. */
+  createRevision: (key: Bytes, sign: CompareSign, value: bigint) =>
+    comparison(key, sign, rpcpb.Compare_CompareTarget.CREATE, { $case: 'createRevision', value }),
+  /** The revision that last put the key. */
+  modRevision: (key: Bytes, sign: CompareSign, value: bigint) =>
+    comparison(key, sign, rpcpb.Compare_CompareTarget.MOD, { $case: 'modRevision', value }),
+  /** What the key holds, compared byte by byte. */
+  value: (key: Bytes, sign: CompareSign, value: Bytes) =>
+    comparison(key, sign, rpcpb.Compare_CompareTarget.VALUE, { $case: 'value', value: toBytes(value) }),
+  /** The lease that the key is attached to; 0 is none. */
+  lease: (key: Bytes, sign: CompareSign, value: bigint) =>
+    comparison(key, sign, rpcpb.Compare_CompareTarget.LEASE, { $case: 'lease', value }),
+} as const;
+
+/** The operations of a transaction. */
+export const op = {
+  get: (selector: KeySelector, options: Partial<rpcpb.RangeRequest> = {}): rpcpb.RequestOp => {
+    const value = { ...rpcpb.RangeRequest.create(), ...options, ...toKeyRange(selector) };
+    return { request: { $case: 'requestRange', value } };
+  },
+  put: (key: Bytes, value: Bytes, options: Partial<rpcpb.PutRequest> = {}): rpcpb.RequestOp => {
+    const request = { ...rpcpb.PutRequest.create(), ...options, key: toBytes(key), value: toBytes(value) };
+    return { request: { $case: 'requestPut', value: request } };
+  },
+  delete: (selector: KeySelector, options: Partial<rpcpb.DeleteRangeRequest> = {}): rpcpb.RequestOp => {
+    const value = { ...rpcpb.DeleteRangeRequest.create(), ...options, ...toKeyRange(selector) };
+    return { request: { $case: 'requestDeleteRange', value } };
+  },
+  txn: (txn: Txn): rpcpb.RequestOp => ({ request: { $case: 'requestTxn', value: toTxnRequest(txn) } }),
+} as const;
+
+/** A transaction as a message. */
+export function toTxnRequest({ compare = [], success = [], failure = [] }: Txn): rpcpb.TxnRequest {
+  return { compare: [...compare], success: [...success], failure: [...failure] };
+}
+
+function comparison(
+  key: Bytes,
+  sign: CompareSign,
+  target: rpcpb.Compare_CompareTarget,
+  targetUnion: rpcpb.Compare['targetUnion'],
+): rpcpb.Compare {
+  return {
+    result: results[sign],
+    target,
+    key: toBytes(key),
+    targetUnion,
+    rangeEnd: new Uint8Array(0),
+  };
+}

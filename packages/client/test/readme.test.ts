@@ -1,0 +1,12 @@
+import { runReadmeExample } from '@quorate/std/testing';
+import { expect, test } from 'vitest';
+import { etcdBinFolder, startRealEtcd } from '../src/testing/index.ts';
+
+test.skipIf(etcdBinFolder === undefined)(
+  'the example of the README holds (set QUORATE_ETCD_BIN to run)',
+  async () => {
+    await using server = await startRealEtcd(etcdBinFolder ?? '');
+    process.env['ETCD_ENDPOINT'] = server.endpoint;
+    await expect(runReadmeExample(new URL('../README.md', import.meta.url))).resolves.toBeUndefined();
+  },
+);

@@ -1,0 +1,122 @@
+import { toUtf8 } from '@quorate/std';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Client, compare, CompactedError, LeaseLostError, op } from '../src/index.ts';
+import { etcdBinFolder, startRealEtcd, type StartedServer } from '../src/testing/index.ts';
+
+describe.skipIf(etcdBinFolder === undefined)('against a real etcd (set QUORATE_ETCD_BIN to run)', () => {
+  let server: StartedServer;
+  let client: Client;
+
+  beforeAll(async () => {
+    server = await startRealEtcd(etcdBinFolder ?? '');
+    client = new Client({ endpoints: [server.endpoint] });
+  });
+
+  afterAll(async () => {
+    await client?.close();
+    await server?.[Symbol.asyncDispose]();
+  });
+
+  test('what was put is got, and gone when deleted', async () => {
+    const { header } = await client.put('kv/a', 'one');
+    const kv = await client.get('kv/a');
+    expect(kv?.modRevision).toBe(header?.revision);
+    expect(toUtf8(kv?.value ?? new Uint8Array())).toBe('one');
+    expect(await client.delete('kv/a')).toBe(1n);
+    expect(await client.get('kv/a')).toBeUndefined();
+  });
+
+  test('keys with a prefix are read in order, counted and deleted', async () => {
+    for (const key of ['p/b', 'p/a', 'p/c', 'q']) await client.put(key, key);
+    const keys = (await client.getAll({ prefix: 'p/' })).map((kv) => toUtf8(kv.key));
+    expect(keys).toEqual(['p/a', 'p/b', 'p/c']);
+    expect(await client.count({ prefix: 'p/' })).toBe(3n);
+    expect(await client.count({ range: { from: 'p/b', endExclusive: 'q' } })).toBe(2n);
+    expect(await client.delete({ prefix: 'p/' })).toBe(3n);
+  });
+
+  test('a transaction does the one list or the other', async () => {
+    const create = () =>
+      client.txn({
+        compare: [compare.version('txn/a', '=', 0n)],
+        success: [op.put('txn/a', 'new')],
+        failure: [op.get({ key: 'txn/a' })],
+      });
+    expect((await create()).succeeded).toBe(true);
+    const second = await create();
+    expect(second.succeeded).toBe(false);
+    expect(second.responses[0]?.response?.$case).toBe('responseRange');
+  });
+
+  test('a watch delivers history and then what happens', async () => {
+    const { header } = await client.put('w/a', '1');
+    const heard: string[] = [];
+    for await (const event of client.watch({ prefix: 'w/', startRevision: header?.revision ?? 0n })) {
+      heard.push(`${event.type} ${toUtf8(event.kv.key)}`);
+      if (heard.length === 1) await client.put('w/b', '2');
+      if (heard.length === 2) await client.delete('w/a');
+      if (heard.length === 3) break;
+    }
+    expect(heard).toEqual(['put w/a', 'put w/b', 'delete w/a']);
+  });
+
+  test('a watch of revisions that compaction removed says where it could start', async () => {
+    await client.put('c/a', '1');
+    const { header } = await client.put('c/a', '2');
+    await client.kv.compact({ revision: header?.revision ?? 0n });
+    const watching = client.watch({ key: 'c/a', startRevision: 1n })[Symbol.asyncIterator]().next();
+    await expect(watching).rejects.toThrow(CompactedError);
+    await expect(watching).rejects.toMatchObject({ compactRevision: header?.revision });
+  });
+
+  test('an aborted watch throws the reason', async () => {
+    const stop = new AbortController();
+    const reason = new Error('enough');
+    const batches = client.watch({ key: 'x', signal: stop.signal }).batches();
+    expect((await batches.next()).value).toMatchObject({ kind: 'created' });
+    stop.abort(reason);
+    await expect(batches.next()).rejects.toBe(reason);
+  });
+
+  test('a lease is granted, kept alive, asked about and revoked with its keys', async () => {
+    const { ID } = await client.lease.grant({ ttlSeconds: 60 });
+    await client.put('l/a', '1', { lease: ID });
+    expect((await client.lease.keepAliveOnce(ID)).TTL).toBe(60n);
+    const renewals = client.lease.keepAlive(ID);
+    expect((await renewals.next()).value.TTL).toBe(60n);
+    const { keys, grantedTTL } = await client.lease.timeToLive(ID, { keys: true });
+    expect(grantedTTL).toBe(60n);
+    expect(keys.map(toUtf8)).toEqual(['l/a']);
+    expect((await client.lease.leases()).leases.map((lease) => lease.ID)).toContain(ID);
+    await client.lease.revoke(ID);
+    expect(await client.get('l/a')).toBeUndefined();
+    await expect(client.lease.keepAliveOnce(ID)).rejects.toThrow(LeaseLostError);
+    await expect(client.lease.revoke(ID)).rejects.toMatchObject({ code: 'NOT_FOUND' });
+  });
+
+  test("errors have gRPC's code and etcd's text", async () => {
+    await expect(client.put('', 'x')).rejects.toMatchObject({
+      code: 'INVALID_ARGUMENT',
+      message: 'etcdserver: key is not provided',
+    });
+    await expect(client.get('a', { revision: 1_000_000n })).rejects.toMatchObject({
+      code: 'OUT_OF_RANGE',
+      message: 'etcdserver: mvcc: required revision is a future revision',
+    });
+  });
+
+  test('members, status and hashes can be asked for', async () => {
+    const { members } = await client.cluster.memberList({});
+    expect(members.map((member) => member.name)).toEqual(['n1']);
+    const status = await client.maintenance.status({}, { endpoint: server.endpoint });
+    expect(status.leader).toBe(members[0]?.ID);
+    expect((await client.maintenance.alarm({})).alarms).toEqual([]);
+    expect((await client.maintenance.hashKv({})).hash).not.toBe(0);
+  });
+
+  test('a large value comes and goes whole', async () => {
+    const value = new Uint8Array(1_000_000).map((_, i) => i % 251);
+    await client.put('large', value);
+    expect((await client.get('large'))?.value).toEqual(value);
+  });
+});
