@@ -1,0 +1,51 @@
+/** What the hub counts. Those called `…Total` only grow; the others are what there is now. */
+export interface WatchMetrics {
+  readonly streams: number;
+  /** Watchers that are synced or unsynced. */
+  readonly watchers: number;
+  /** Watchers that are behind and read from the log or the store (etcd calls them slow). */
+  readonly unsyncedWatchers: number;
+  /** Events in the live queues; one that waits for two watchers counts twice. */
+  readonly pendingEvents: number;
+  readonly eventsSentTotal: number;
+  readonly responsesTotal: number;
+  /** Synced watchers that fell behind: their queue was full or their events had left the log. */
+  readonly demotionsTotal: number;
+  /** Watchers ended because their history was compacted away. */
+  readonly compactedTotal: number;
+  /** Reads of history from the store. */
+  readonly historyReadsTotal: number;
+  /** Memory of the log of recent events. */
+  readonly logBytes: number;
+  /** Memory of the stretches of history read last. */
+  readonly historyCacheBytes: number;
+}
+
+/** The counters that streams keep. */
+export type WatchCounters = {
+  -readonly [
+    K in
+      | 'streams'
+      | 'watchers'
+      | 'unsyncedWatchers'
+      | 'pendingEvents'
+      | 'eventsSentTotal'
+      | 'responsesTotal'
+      | 'demotionsTotal'
+      | 'compactedTotal'
+  ]: WatchMetrics[K];
+};
+
+/** All at zero. */
+export function zeroCounters(): WatchCounters {
+  return {
+    streams: 0,
+    watchers: 0,
+    unsyncedWatchers: 0,
+    pendingEvents: 0,
+    eventsSentTotal: 0,
+    responsesTotal: 0,
+    demotionsTotal: 0,
+    compactedTotal: 0,
+  };
+}

@@ -1,0 +1,523 @@
+import { invariant } from '@quorate/std';
+import type { ResponseHeader, rpcpb } from '@quorate/wire';
+import { collectEvents } from './catch-up.ts';
+import { autoWatchId, cancelReasons, invalidWatchId, openCreateRequest } from './create-request.ts';
+import { WatchRequestsFullError } from './errors.ts';
+import type { EventLog } from './event-log.ts';
+import type { EventSource, KeyRange } from './event-source.ts';
+import type { HistoryCache } from './history-cache.ts';
+import { Fifo, type EventSubset, type LiveEntry } from './live-queue.ts';
+import type { WatchCounters } from './metrics.ts';
+import { ResponseWriter, type Announcement } from './response-writer.ts';
+import type { Segment } from './segment.ts';
+import { Watcher, type WatcherOptions } from './watcher.ts';
+import type { WatcherIndex } from './watcher-index.ts';
+
+/**
+ * Answers to requests that may wait to be taken; at the bound the stream stops `accepting`. Cancels that the
+ * server starts itself come on top, at most one a watcher.
+ */
+const controlQueueMax = 1024;
+
+/**
+ * Entries of the live queue: this many, and two for each watcher of the stream. A watcher whose entry finds no
+ * room becomes unsynced, and reads from the log what it missed; a progress answer without room is not sent.
+ */
+const liveQueueBase = 1024;
+const liveQueuePerWatcher = 2;
+
+/** A `take` moves cursors by at most so many steps, and reads the store so often, before it gives way. */
+const stepsPerTakeMax = 64;
+const readsPerTakeMax = 1;
+
+/** How a stream is set up. */
+export interface WatchStreamOptions {
+  /** The header of a response, with this revision in it. */
+  readonly headerOf: (revision: number) => ResponseHeader;
+  /** Called when `hasPending` turns true. It may call `take` at once, or later. */
+  readonly onReadable: () => void;
+  /** A response of a watcher that takes fragments stays below this size: max-request-bytes + 512 KiB in etcd. */
+  readonly maxFragmentBytes: number;
+  readonly progressIntervalMs: number;
+  readonly nowMs: number;
+  /** Says why a range may not be watched, as `cancel_reason` shall tell the client; undefined when it may. */
+  readonly authorize?: (range: KeyRange) => string | undefined;
+}
+
+/** What a stream uses of its hub. */
+export interface StreamHost {
+  readonly source: EventSource;
+  readonly log: EventLog;
+  readonly history: HistoryCache;
+  readonly index: WatcherIndex;
+  readonly counters: WatchCounters;
+  readonly onClose: (stream: WatchStream) => void;
+}
+
+/** An answer that waits; its header has `revision`. */
+interface Control {
+  readonly revision: number;
+  readonly announcement: Announcement;
+}
+
+/**
+ * The watchers of one client connection stream. Requests go in, encoded WatchResponses are taken out at the
+ * pace of the transport; whoever takes slowly costs a cursor a watcher and the bounded queues above.
+ *
+ * A closed stream ignores all calls.
+ */
+export class WatchStream {
+  readonly #host: StreamHost;
+  readonly #options: WatchStreamOptions;
+  readonly #watchers = new Map<bigint, Watcher>();
+  /** Watchers behind the log, the next to be moved first. */
+  readonly #unsynced = new Set<Watcher>();
+  /** Synced watchers with a start revision that was above the current one when they were created. */
+  readonly #future = new Set<Watcher>();
+  readonly #notifying = new Set<Watcher>();
+  readonly #controls = new Fifo<Control>();
+  readonly #live = new Fifo<LiveEntry>();
+  /** Watchers that a progress notice is due to: at most all. */
+  readonly #notices = new Fifo<Watcher>();
+  readonly #writer: ResponseWriter;
+  readonly #progressIntervalMs: number;
+  #nextProgressMs: number;
+  #nextAutoId = 0n;
+  /** How often a watcher has become unsynced; an accepted progress answer is void after one. */
+  #syncLosses = 0;
+  #dropped = 0;
+  #cursorsFirst = true;
+  #signaled = false;
+  #closed = false;
+
+  /** Made by `WatchHub.openStream`. */
+  constructor(host: StreamHost, options: WatchStreamOptions, progressIntervalMs: number) {
+    this.#host = host;
+    this.#options = options;
+    this.#writer = new ResponseWriter(options.maxFragmentBytes);
+    this.#progressIntervalMs = progressIntervalMs;
+    this.#nextProgressMs = options.nowMs + progressIntervalMs;
+    host.counters.streams++;
+  }
+
+  /** Whether `take` has something to do: responses to hand out, or cursors to move. */
+  get hasPending(): boolean {
+    return (
+      this.#writer.hasRest ||
+      this.#controls.size > 0 ||
+      this.#live.size > 0 ||
+      this.#unsynced.size > 0 ||
+      this.#notices.size > 0
+    );
+  }
+
+  /** While this is false the transport must not read requests; a `take` makes it true again. */
+  get accepting(): boolean {
+    return this.#controls.size < controlQueueMax;
+  }
+
+  /** How many watchers get events. */
+  get watcherCount(): number {
+    return this.#watchers.size - this.#dropped;
+  }
+
+  /**
+   * Handles a decoded request; one without content is ignored.
+   *
+   * @throws WatchRequestsFullError when the stream is not `accepting`: the client reads too slowly
+   */
+  request(request: rpcpb.WatchRequest): void {
+    if (this.#closed) return;
+    if (!this.accepting) throw new WatchRequestsFullError(controlQueueMax);
+    const { requestUnion } = request;
+    switch (requestUnion?.$case) {
+      case 'createRequest':
+        this.#create(requestUnion.value);
+        break;
+      case 'cancelRequest':
+        this.#cancel(requestUnion.value.watchId);
+        break;
+      case 'progressRequest':
+        this.#progress();
+        break;
+      case undefined:
+        break;
+    }
+    this.signal();
+  }
+
+  /**
+   * Encoded WatchResponses of about `maxBytes` in sum (one more event response may exceed it), in the order in
+   * which they must be sent. May return nothing while `hasPending` stays true, when cursors were moved over
+   * revisions that concern nobody: then call again in a later turn, so that others get theirs.
+   */
+  take(maxBytes: number): Uint8Array[] {
+    if (this.#closed) return [];
+    const writer = this.#writer;
+    writer.begin(maxBytes);
+    this.#takeControls();
+    this.#takeEvents();
+    this.#takeNotices();
+    if (!this.hasPending) this.#signaled = false;
+    return writer.finish();
+  }
+
+  /** Tells the time. At the end of a progress interval, idle watchers that asked for it get a notice. */
+  tick(nowMs: number): void {
+    if (this.#closed || nowMs < this.#nextProgressMs) return;
+    const missed = Math.floor((nowMs - this.#nextProgressMs) / this.#progressIntervalMs);
+    this.#nextProgressMs += (missed + 1) * this.#progressIntervalMs;
+    for (const watcher of this.#notifying) {
+      if (watcher.quiet && !watcher.noticeDue && this.#isUpToDate(watcher)) {
+        watcher.noticeDue = true;
+        this.#notices.push(watcher);
+      }
+      watcher.quiet = true;
+    }
+    this.signal();
+  }
+
+  /** Ends a watcher from the server's side and tells the client why. An unknown ID is ignored. */
+  cancelWatcher(watchId: bigint, reason: string): void {
+    const watcher = this.#watchers.get(watchId);
+    if (watcher === undefined || watcher.state === 'dropped') return;
+    this.#end(watcher);
+    this.#announce({ watchId, canceled: true, cancelReason: reason });
+    this.signal();
+  }
+
+  /** Ends all watchers from the server's side. */
+  cancelAll(reason: string): void {
+    for (const watchId of [...this.#watchers.keys()]) this.cancelWatcher(watchId, reason);
+  }
+
+  /** Asks `authorize` again for every watcher, and ends those that it refuses now. */
+  reauthorize(): void {
+    const { authorize } = this.#options;
+    if (authorize === undefined) return;
+    for (const watcher of [...this.#watchers.values()]) {
+      const refusal = authorize(watcher.options.range);
+      if (refusal !== undefined) this.cancelWatcher(watcher.id, refusal);
+    }
+  }
+
+  /** Lets go of all watchers and queues. */
+  close(): void {
+    if (this.#closed) return;
+    for (const watcher of [...this.#watchers.values()]) this.#end(watcher);
+    while (this.#live.size > 0) this.#shiftLive();
+    this.#controls.clear();
+    this.#notices.clear();
+    this.#closed = true;
+    this.#host.counters.streams--;
+    this.#host.onClose(this);
+  }
+
+  /** For the hub: an appended revision concerns a synced watcher of this stream. */
+  offer(watcher: Watcher, subset: EventSubset): void {
+    if (subset.revision < watcher.next || watcher.filtersAll(subset)) return;
+    if (this.#live.size >= this.#liveQueueMax) {
+      this.#host.counters.demotionsTotal++;
+      this.#unsync(watcher, subset.revision);
+      return;
+    }
+    this.#live.push({ watcher, subset });
+    watcher.queued++;
+    this.#host.counters.pendingEvents += subset.count;
+  }
+
+  /** For the hub: the store was replaced; events from `revision` on may have been missed. */
+  unsyncAll(revision: number): void {
+    for (const watcher of this.#watchers.values()) {
+      if (watcher.state === 'synced') this.#unsync(watcher, Math.max(watcher.next, revision));
+    }
+    this.signal();
+  }
+
+  /** For the hub: calls `onReadable` if something has come up since it was called last. */
+  signal(): void {
+    if (this.#signaled || !this.hasPending) return;
+    this.#signaled = true;
+    this.#options.onReadable();
+  }
+
+  get #revision(): number {
+    return this.#host.log.nextRevision - 1;
+  }
+
+  get #liveQueueMax(): number {
+    return liveQueueBase + liveQueuePerWatcher * this.#watchers.size;
+  }
+
+  #create(request: rpcpb.WatchCreateRequest): void {
+    const options = openCreateRequest(request);
+    const refusal = this.#refusalOf(options, request.watchId);
+    if (refusal !== undefined) {
+      this.#announce({ watchId: invalidWatchId, created: true, canceled: true, cancelReason: refusal });
+      return;
+    }
+    this.#register(options, request.watchId === autoWatchId ? this.#autoId() : request.watchId);
+  }
+
+  #refusalOf(options: WatcherOptions, watchId: bigint): string | undefined {
+    const { range, startRevision } = options;
+    if (startRevision < 0) return cancelReasons.negativeStart;
+    const refusal = this.#options.authorize?.(range);
+    if (refusal !== undefined) return refusal;
+    if (range.start >= range.endExclusive) return cancelReasons.emptyRange;
+    if (watchId !== autoWatchId && this.#watchers.has(watchId)) return cancelReasons.duplicateId;
+    return undefined;
+  }
+
+  #autoId(): bigint {
+    while (this.#watchers.has(this.#nextAutoId)) this.#nextAutoId++;
+    return this.#nextAutoId++;
+  }
+
+  #register(options: WatcherOptions, watchId: bigint): void {
+    const { startRevision } = options;
+    const { counters, index, source } = this.#host;
+    const isLive = startRevision === 0 || startRevision > this.#revision;
+    const next = isLive ? Math.max(startRevision, this.#revision + 1) : startRevision;
+    const watcher = new Watcher(watchId, this, options, next);
+    this.#watchers.set(watchId, watcher);
+    counters.watchers++;
+    counters.unsyncedWatchers++;
+    this.#announce({ watchId, created: true });
+    if (options.progressNotify) this.#notifying.add(watcher);
+    if (isLive) {
+      watcher.state = 'synced';
+      counters.unsyncedWatchers--;
+      index.add(watcher);
+      if (startRevision > this.#revision) this.#future.add(watcher);
+    } else if (startRevision < source.compactedRevision) {
+      this.#drop(watcher);
+      this.#announce({ watchId, canceled: true, compactRevision: source.compactedRevision }, 0);
+    } else {
+      this.#syncLosses++;
+      this.#unsynced.add(watcher);
+    }
+  }
+
+  #cancel(watchId: bigint): void {
+    const watcher = this.#watchers.get(watchId);
+    if (watcher === undefined) return;
+    this.#end(watcher);
+    this.#announce({ watchId, canceled: true });
+  }
+
+  #progress(): void {
+    if (this.watcherCount === 0 || this.#unsynced.size > 0 || !this.#futureHasCome()) return;
+    const mark = { revision: this.#revision, syncLosses: this.#syncLosses };
+    if (this.#live.size === 0 && !this.#writer.hasRest) this.#announce({ watchId: invalidWatchId });
+    else if (this.#live.size < this.#liveQueueMax) this.#live.push({ watcher: undefined, mark });
+  }
+
+  /** Whether no watcher waits for a start revision that is still to come. */
+  #futureHasCome(): boolean {
+    for (const watcher of this.#future) {
+      if (watcher.options.startRevision > this.#revision) return false;
+      this.#future.delete(watcher);
+    }
+    return true;
+  }
+
+  #announce(announcement: Announcement, revision = this.#revision): void {
+    this.#controls.push({ revision, announcement });
+  }
+
+  /** Takes a watcher out for good; what is queued for it is passed over later. */
+  #end(watcher: Watcher): void {
+    if (watcher.state === 'dropped') this.#dropped--;
+    else this.#release(watcher);
+    watcher.state = 'closed';
+    this.#watchers.delete(watcher.id);
+  }
+
+  /** Its history is gone. Its ID stays taken until the client cancels it, which it does as a rule. */
+  #drop(watcher: Watcher): void {
+    this.#release(watcher);
+    watcher.state = 'dropped';
+    this.#dropped++;
+    this.#host.counters.compactedTotal++;
+  }
+
+  #release(watcher: Watcher): void {
+    const { counters, index } = this.#host;
+    if (watcher.state === 'synced') index.remove(watcher);
+    else counters.unsyncedWatchers--;
+    counters.watchers--;
+    this.#unsynced.delete(watcher);
+    this.#future.delete(watcher);
+    this.#notifying.delete(watcher);
+  }
+
+  /** Makes a synced watcher a cursor at `next`, or moves the cursor of an unsynced one back to it. */
+  #unsync(watcher: Watcher, next: number): void {
+    this.#syncLosses++;
+    watcher.next = next;
+    if (watcher.state === 'unsynced') return;
+    watcher.state = 'unsynced';
+    this.#host.counters.unsyncedWatchers++;
+    this.#host.index.remove(watcher);
+    this.#unsynced.add(watcher);
+  }
+
+  #sync(watcher: Watcher): void {
+    watcher.state = 'synced';
+    this.#host.counters.unsyncedWatchers--;
+    this.#unsynced.delete(watcher);
+    this.#host.index.add(watcher);
+  }
+
+  #takeControls(): void {
+    while (this.#writer.room > 0) {
+      const control = this.#controls.shift();
+      if (control === undefined) return;
+      this.#writer.announce(this.#options.headerOf(control.revision), control.announcement);
+      this.#host.counters.responsesTotal++;
+    }
+  }
+
+  /** Live events and those of cursors share the room, and take turns at being first, so that neither starves. */
+  #takeEvents(): void {
+    this.#cursorsFirst = !this.#cursorsFirst;
+    if (!this.#cursorsFirst) this.#takeLive(this.#unsynced.size > 0 ? this.#writer.room / 2 : 0);
+    this.#catchUp();
+    this.#takeLive(0);
+  }
+
+  /** Sends what waits in the live queue until only `roomLeft` is left. */
+  #takeLive(roomLeft: number): void {
+    while (this.#writer.room > roomLeft) {
+      const entry = this.#shiftLive();
+      if (entry === undefined) return;
+      if (entry.watcher !== undefined) this.#deliver(entry.watcher, entry.subset);
+      else if (entry.mark.syncLosses === this.#syncLosses) {
+        this.#writer.announce(this.#options.headerOf(entry.mark.revision), { watchId: invalidWatchId });
+        this.#host.counters.responsesTotal++;
+      }
+    }
+  }
+
+  #shiftLive(): LiveEntry | undefined {
+    const entry = this.#live.shift();
+    if (entry?.watcher !== undefined) {
+      entry.watcher.queued--;
+      this.#host.counters.pendingEvents -= entry.subset.count;
+    }
+    return entry;
+  }
+
+  #deliver(watcher: Watcher, subset: EventSubset): void {
+    if (watcher.state === 'closed' || watcher.state === 'dropped') return;
+    // A cursor stands at or before this revision: it will come by and read it.
+    if (watcher.state === 'unsynced' && subset.revision >= watcher.next) return;
+    if (subset.segment.evicted) {
+      this.#host.counters.demotionsTotal++;
+      this.#unsync(watcher, subset.revision);
+      return;
+    }
+    this.#sendEvents(watcher, eventsOf(subset, watcher), subset.revision);
+  }
+
+  #sendEvents(watcher: Watcher, events: readonly Uint8Array[], revision: number): void {
+    watcher.quiet = false;
+    this.#writer.sendEvents({
+      header: this.#options.headerOf(revision),
+      watchId: watcher.id,
+      events,
+      fragment: watcher.options.fragment,
+    });
+    this.#host.counters.eventsSentTotal += events.length;
+    this.#host.counters.responsesTotal++;
+  }
+
+  /** Moves cursors, one after the other in turns, until the room, the steps or the reads are used up. */
+  #catchUp(): void {
+    let reads = readsPerTakeMax;
+    for (let steps = 0; steps < stepsPerTakeMax && this.#writer.room > 0; steps++) {
+      const watcher = this.#unsynced.values().next().value;
+      if (watcher === undefined) return;
+      if (watcher.queued > 0) {
+        // What the live queue holds for it is older than where its cursor stands.
+        this.#toTheBack(watcher);
+        continue;
+      }
+      if (watcher.next > this.#revision) {
+        this.#sync(watcher);
+        continue;
+      }
+      let segment = this.#segmentInMemory(watcher.next);
+      if (segment === undefined) {
+        if (this.#dropIfCompacted(watcher)) continue;
+        if (reads-- === 0) return;
+        segment = this.#host.history.read(watcher.next, this.#revision);
+      }
+      this.#catchUpIn(segment, watcher);
+    }
+  }
+
+  #segmentInMemory(revision: number): Segment | undefined {
+    const segment = this.#host.log.segmentAt(revision);
+    if (segment !== undefined || revision < this.#host.source.compactedRevision) return segment;
+    return this.#host.history.find(revision);
+  }
+
+  #dropIfCompacted(watcher: Watcher): boolean {
+    const { compactedRevision } = this.#host.source;
+    if (watcher.next >= compactedRevision) return false;
+    this.#drop(watcher);
+    this.#writer.announce(this.#options.headerOf(0), {
+      watchId: watcher.id,
+      canceled: true,
+      compactRevision: compactedRevision,
+    });
+    this.#host.counters.responsesTotal++;
+    return true;
+  }
+
+  #catchUpIn(segment: Segment, watcher: Watcher): void {
+    const { events, next } = collectEvents(segment, watcher, this.#writer.room);
+    invariant(next > watcher.next, 'a cursor moves forward');
+    watcher.next = next;
+    if (events.length > 0) this.#sendEvents(watcher, events, this.#revision);
+    if (next > this.#revision) this.#sync(watcher);
+    else this.#toTheBack(watcher);
+  }
+
+  #toTheBack(watcher: Watcher): void {
+    this.#unsynced.delete(watcher);
+    this.#unsynced.add(watcher);
+  }
+
+  #takeNotices(): void {
+    while (this.#writer.room > 0) {
+      const watcher = this.#notices.shift();
+      if (watcher === undefined) return;
+      watcher.noticeDue = false;
+      if (!watcher.quiet || !this.#isUpToDate(watcher)) continue;
+      this.#writer.announce(this.#options.headerOf(this.#revision), { watchId: watcher.id });
+      this.#host.counters.responsesTotal++;
+    }
+  }
+
+  /** Whether everything due to a watcher up to the current revision was taken. */
+  #isUpToDate(watcher: Watcher): boolean {
+    if (watcher.state !== 'synced' || watcher.queued > 0) return false;
+    return watcher.options.startRevision <= this.#revision;
+  }
+}
+
+/** The encoded events of a subset that pass the filters of a watcher. */
+function eventsOf(subset: EventSubset, watcher: Watcher): readonly Uint8Array[] {
+  const { noPut, noDelete, prevKv } = watcher.options;
+  const { segment, count } = subset;
+  const events: Uint8Array[] = [];
+  for (let i = 0; i < count; i++) {
+    const position = subset.positionAt(i);
+    if (segment.typeOf(position) === 0 ? noPut : noDelete) continue;
+    events.push(segment.encoded(position, prevKv));
+  }
+  return events;
+}

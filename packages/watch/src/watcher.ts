@@ -1,0 +1,87 @@
+import { isSingleKey, type KeyRange } from './event-source.ts';
+import type { EventSubset } from './live-queue.ts';
+import type { WatchStream } from './stream.ts';
+
+/** What a client asked for, checked and normalised. */
+export interface WatcherOptions {
+  readonly range: KeyRange;
+  /** As the client sent it; 0 is "from now on". */
+  readonly startRevision: number;
+  readonly prevKv: boolean;
+  readonly noPut: boolean;
+  readonly noDelete: boolean;
+  readonly fragment: boolean;
+  readonly progressNotify: boolean;
+}
+
+/**
+ * Where a watcher stands.
+ *
+ * - `synced`: it is in the index, and every event due below the hub's next revision is delivered or queued.
+ * - `unsynced`: it is a cursor; `next` is the first revision it has not looked at.
+ * - `dropped`: its history is compacted away; only its ID remains, until the client cancels it.
+ * - `closed`: canceled; what is still queued for it is passed over.
+ */
+export type WatcherState = 'synced' | 'unsynced' | 'dropped' | 'closed';
+
+/** One watcher: a cursor with an ID. It owns no event. */
+export class Watcher {
+  readonly id: bigint;
+  readonly stream: WatchStream;
+  readonly options: WatcherOptions;
+  state: WatcherState = 'unsynced';
+  /** Unsynced: the first revision not looked at. Synced: no event below it is due. */
+  next: number;
+  /** How many entries of the live queue are for it. */
+  queued = 0;
+  /** No event was sent since the last progress tick. */
+  quiet = true;
+  /** A progress notice is due. */
+  noticeDue = false;
+  /** Its place in the index while it is synced. */
+  group: WatcherGroup | undefined;
+  indexInGroup = 0;
+
+  constructor(id: bigint, stream: WatchStream, options: WatcherOptions, next: number) {
+    this.id = id;
+    this.stream = stream;
+    this.options = options;
+    this.next = next;
+  }
+
+  /** Whether its filters leave nothing of this subset. */
+  filtersAll(subset: EventSubset): boolean {
+    const { noPut, noDelete } = this.options;
+    return (noPut || subset.puts === 0) && (noDelete || subset.deletes === 0);
+  }
+}
+
+/** All synced watchers of one range: they share what a revision holds for it. */
+export class WatcherGroup {
+  readonly range: KeyRange;
+  readonly isSingleKey: boolean;
+  readonly watchers: Watcher[] = [];
+  /** What the revision that is being appended holds for the range. */
+  subset: EventSubset | undefined;
+
+  constructor(range: KeyRange) {
+    this.range = range;
+    this.isSingleKey = isSingleKey(range);
+  }
+
+  add(watcher: Watcher): void {
+    watcher.group = this;
+    watcher.indexInGroup = this.watchers.length;
+    this.watchers.push(watcher);
+  }
+
+  /** Takes a watcher out; the last one moves to its place, so a walk from the end may remove as it goes. */
+  remove(watcher: Watcher): void {
+    const last = this.watchers.pop();
+    if (last !== undefined && last !== watcher) {
+      this.watchers[watcher.indexInGroup] = last;
+      last.indexInGroup = watcher.indexInGroup;
+    }
+    watcher.group = undefined;
+  }
+}
