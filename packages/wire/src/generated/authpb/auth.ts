@@ -8,23 +8,33 @@ export const protobufPackage = 'authpb';
 
 export const protobufFileName = 'authpb/auth.proto';
 
+/** Users and roles, as they are stored. */
+
+/** How a user may log in. */
 export interface UserAddOptions {
+  /** With a certificate only. */
   noPassword: boolean;
 }
 
+/** A user. */
 export interface User {
   name: Uint8Array;
+  /** The bcrypt hash. */
   password: Uint8Array;
+  /** Names of the roles, in order. */
   roles: string[];
   options: UserAddOptions | undefined;
 }
 
+/** What may be done with a range of keys. */
 export interface Permission {
   permType: Permission_Type;
   key: Uint8Array;
+  /** End of the range, not part of it. One byte of zero is the end of all keys; empty means key alone. */
   rangeEnd: Uint8Array;
 }
 
+/** What may be done. */
 export const Permission_Type = { READ: 0, WRITE: 1, READWRITE: 2 } as const;
 
 export type Permission_Type = (typeof Permission_Type)[keyof typeof Permission_Type];
@@ -35,8 +45,10 @@ export namespace Permission_Type {
   export type READWRITE = typeof Permission_Type.READWRITE;
 }
 
+/** A named list of permissions. */
 export interface Role {
   name: Uint8Array;
+  /** In the order of their keys. */
   keyPermission: Permission[];
 }
 

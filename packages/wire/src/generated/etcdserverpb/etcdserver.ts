@@ -8,6 +8,9 @@ export const protobufPackage = 'etcdserverpb';
 
 export const protobufFileName = 'etcdserverpb/etcdserver.proto';
 
+/** What the log says about itself. */
+
+/** First record of every segment of the log: whose it is. */
 export interface Metadata {
   NodeID?: bigint | undefined;
   ClusterID?: bigint | undefined;

@@ -41,15 +41,21 @@ export const protobufPackage = 'etcdserverpb';
 
 export const protobufFileName = 'etcdserverpb/raft_internal.proto';
 
+/** What the entries of the log carry. */
+
+/** Who proposed a request. */
 export interface RequestHeader {
+  /** Unique in the cluster: by it the member that proposed it finds who waits for the outcome. */
   ID: bigint;
+  /** On whose behalf; empty without authentication. */
   username: string;
-  /** Since 3.1. */
+  /** Revision of users and roles at which the user was let in. Since 3.1. */
   authRevision: bigint;
 }
 
+/** Data of a normal entry: a header and one of the requests. */
 export interface InternalRaftRequest {
-  header: RequestHeader | undefined;
+  /** Set by very old versions only, before there was a header. */
   ID: bigint;
   range: RangeRequest | undefined;
   put: PutRequest | undefined;
@@ -61,11 +67,13 @@ export interface InternalRaftRequest {
   alarm: AlarmRequest | undefined;
   /** Since 3.4. */
   leaseCheckpoint: LeaseCheckpointRequest | undefined;
+  /** Of every request today. */
+  header: RequestHeader | undefined;
   authEnable: AuthEnableRequest | undefined;
   authDisable: AuthDisableRequest | undefined;
+  authenticate: InternalAuthenticateRequest | undefined;
   /** Since 3.5. */
   authStatus: AuthStatusRequest | undefined;
-  authenticate: InternalAuthenticateRequest | undefined;
   authUserAdd: AuthUserAddRequest | undefined;
   authUserDelete: AuthUserDeleteRequest | undefined;
   authUserGet: AuthUserGetRequest | undefined;
@@ -89,11 +97,15 @@ export interface InternalRaftRequest {
   downgradeVersionTest: DowngradeVersionTestRequest | undefined;
 }
 
+/** The outcome of a request that has none. */
 export interface EmptyResponse {}
 
+/** A login that was checked by the member asked, told to all, so that each knows the token. */
 export interface InternalAuthenticateRequest {
   name: string;
+  /** Left empty: passwords do not go into the log. */
   password: string;
+  /** The token without the index that is appended to it. */
   simpleToken: string;
 }
 
@@ -185,7 +197,6 @@ export const RequestHeader: MessageFns<RequestHeader> = {
 
 function createBaseInternalRaftRequest(): InternalRaftRequest {
   return {
-    header: undefined,
     ID: 0n,
     range: undefined,
     put: undefined,
@@ -196,10 +207,11 @@ function createBaseInternalRaftRequest(): InternalRaftRequest {
     leaseRevoke: undefined,
     alarm: undefined,
     leaseCheckpoint: undefined,
+    header: undefined,
     authEnable: undefined,
     authDisable: undefined,
-    authStatus: undefined,
     authenticate: undefined,
+    authStatus: undefined,
     authUserAdd: undefined,
     authUserDelete: undefined,
     authUserGet: undefined,
@@ -222,9 +234,6 @@ function createBaseInternalRaftRequest(): InternalRaftRequest {
 
 export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
   encode(message: InternalRaftRequest, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
-    if (message.header !== undefined) {
-      RequestHeader.encode(message.header, writer.uint32(802).fork()).join();
-    }
     if (message.ID !== 0n) {
       if (BigInt.asUintN(64, message.ID) !== message.ID) {
         throw new globalThis.Error('value provided for field message.ID of type uint64 too large');
@@ -258,17 +267,20 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
     if (message.leaseCheckpoint !== undefined) {
       LeaseCheckpointRequest.encode(message.leaseCheckpoint, writer.uint32(90).fork()).join();
     }
+    if (message.header !== undefined) {
+      RequestHeader.encode(message.header, writer.uint32(802).fork()).join();
+    }
     if (message.authEnable !== undefined) {
       AuthEnableRequest.encode(message.authEnable, writer.uint32(8002).fork()).join();
     }
     if (message.authDisable !== undefined) {
       AuthDisableRequest.encode(message.authDisable, writer.uint32(8090).fork()).join();
     }
-    if (message.authStatus !== undefined) {
-      AuthStatusRequest.encode(message.authStatus, writer.uint32(8106).fork()).join();
-    }
     if (message.authenticate !== undefined) {
       InternalAuthenticateRequest.encode(message.authenticate, writer.uint32(8098).fork()).join();
+    }
+    if (message.authStatus !== undefined) {
+      AuthStatusRequest.encode(message.authStatus, writer.uint32(8106).fork()).join();
     }
     if (message.authUserAdd !== undefined) {
       AuthUserAddRequest.encode(message.authUserAdd, writer.uint32(8802).fork()).join();
@@ -343,14 +355,6 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
-          case 100: {
-            if (tag !== 802) {
-              break;
-            }
-
-            message.header = RequestHeader.decode(reader, reader.uint32());
-            continue;
-          }
           case 1: {
             if (tag !== 8) {
               break;
@@ -431,6 +435,14 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
             message.leaseCheckpoint = LeaseCheckpointRequest.decode(reader, reader.uint32());
             continue;
           }
+          case 100: {
+            if (tag !== 802) {
+              break;
+            }
+
+            message.header = RequestHeader.decode(reader, reader.uint32());
+            continue;
+          }
           case 1000: {
             if (tag !== 8002) {
               break;
@@ -447,20 +459,20 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
             message.authDisable = AuthDisableRequest.decode(reader, reader.uint32());
             continue;
           }
-          case 1013: {
-            if (tag !== 8106) {
-              break;
-            }
-
-            message.authStatus = AuthStatusRequest.decode(reader, reader.uint32());
-            continue;
-          }
           case 1012: {
             if (tag !== 8098) {
               break;
             }
 
             message.authenticate = InternalAuthenticateRequest.decode(reader, reader.uint32());
+            continue;
+          }
+          case 1013: {
+            if (tag !== 8106) {
+              break;
+            }
+
+            message.authStatus = AuthStatusRequest.decode(reader, reader.uint32());
             continue;
           }
           case 1100: {
@@ -619,10 +631,6 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
   },
   fromPartial(object: DeepPartial<InternalRaftRequest>): InternalRaftRequest {
     const message = createBaseInternalRaftRequest();
-    message.header =
-      object.header !== undefined && object.header !== null
-        ? RequestHeader.fromPartial(object.header)
-        : undefined;
     message.ID = object.ID !== undefined && object.ID !== null ? BigInt(object.ID) : 0n;
     message.range =
       object.range !== undefined && object.range !== null
@@ -656,6 +664,10 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
       object.leaseCheckpoint !== undefined && object.leaseCheckpoint !== null
         ? LeaseCheckpointRequest.fromPartial(object.leaseCheckpoint)
         : undefined;
+    message.header =
+      object.header !== undefined && object.header !== null
+        ? RequestHeader.fromPartial(object.header)
+        : undefined;
     message.authEnable =
       object.authEnable !== undefined && object.authEnable !== null
         ? AuthEnableRequest.fromPartial(object.authEnable)
@@ -664,13 +676,13 @@ export const InternalRaftRequest: MessageFns<InternalRaftRequest> = {
       object.authDisable !== undefined && object.authDisable !== null
         ? AuthDisableRequest.fromPartial(object.authDisable)
         : undefined;
-    message.authStatus =
-      object.authStatus !== undefined && object.authStatus !== null
-        ? AuthStatusRequest.fromPartial(object.authStatus)
-        : undefined;
     message.authenticate =
       object.authenticate !== undefined && object.authenticate !== null
         ? InternalAuthenticateRequest.fromPartial(object.authenticate)
+        : undefined;
+    message.authStatus =
+      object.authStatus !== undefined && object.authStatus !== null
+        ? AuthStatusRequest.fromPartial(object.authStatus)
         : undefined;
     message.authUserAdd =
       object.authUserAdd !== undefined && object.authUserAdd !== null

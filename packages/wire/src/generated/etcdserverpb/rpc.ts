@@ -10,10 +10,15 @@ export const protobufPackage = 'etcdserverpb';
 
 export const protobufFileName = 'etcdserverpb/rpc.proto';
 
+/** The API that clients speak: keys, watches, leases, members, maintenance and users. */
+
+/** Why a member raises an alarm. */
 export const AlarmType = {
+  /** NONE - Any type, when asking. */
   NONE: 0,
+  /** NOSPACE - The database has reached its quota: what would make it grow is refused. */
   NOSPACE: 1,
-  /** CORRUPT - Since 3.3. */
+  /** CORRUPT - Members disagree about their data: nearly everything is refused. Since 3.3. */
   CORRUPT: 2,
 } as const;
 
@@ -25,33 +30,47 @@ export namespace AlarmType {
   export type CORRUPT = typeof AlarmType.CORRUPT;
 }
 
+/** Who answered, and when. */
 export interface ResponseHeader {
+  /** Of the cluster that the member belongs to. */
   clusterId: bigint;
+  /** Of the member that answered. */
   memberId: bigint;
+  /** Of the key space, when the request was applied; for a read that of the store, not that asked for. */
   revision: bigint;
+  /** Term of the member when it answered. */
   raftTerm: bigint;
 }
 
+/** Which keys to read, at which revision, in which order. */
 export interface RangeRequest {
+  /** First key, or the only one when there is no range_end. */
   key: Uint8Array;
+  /** End of the range, not part of it. One byte of zero is the end of all keys. */
   rangeEnd: Uint8Array;
+  /** At most so many keys, counted after filters and sort; 0 for no limit. */
   limit: bigint;
+  /** Read at this revision; 0 or less for the current one. */
   revision: bigint;
   sortOrder: RangeRequest_SortOrder;
   sortTarget: RangeRequest_SortTarget;
+  /** Read what this member has, without asking the others: faster, and maybe stale. */
   serializable: boolean;
+  /** Leave the values out. */
   keysOnly: boolean;
+  /** Count, and return no keys. */
   countOnly: boolean;
-  /** Since 3.1. */
+  /** Keys changed before it are filtered out, 0 for no bound. Since 3.1. */
   minModRevision: bigint;
-  /** Since 3.1. */
+  /** Keys changed after it are filtered out, 0 for no bound. Since 3.1. */
   maxModRevision: bigint;
-  /** Since 3.1. */
+  /** Keys created before it are filtered out, 0 for no bound. Since 3.1. */
   minCreateRevision: bigint;
-  /** Since 3.1. */
+  /** Keys created after it are filtered out, 0 for no bound. Since 3.1. */
   maxCreateRevision: bigint;
 }
 
+/** NONE sorts by key as ASCEND does, and any other target in ascending order too. */
 export const RangeRequest_SortOrder = { NONE: 0, ASCEND: 1, DESCEND: 2 } as const;
 
 export type RangeRequest_SortOrder = (typeof RangeRequest_SortOrder)[keyof typeof RangeRequest_SortOrder];
@@ -62,6 +81,7 @@ export namespace RangeRequest_SortOrder {
   export type DESCEND = typeof RangeRequest_SortOrder.DESCEND;
 }
 
+/** What to sort by. */
 export const RangeRequest_SortTarget = { KEY: 0, VERSION: 1, CREATE: 2, MOD: 3, VALUE: 4 } as const;
 
 export type RangeRequest_SortTarget = (typeof RangeRequest_SortTarget)[keyof typeof RangeRequest_SortTarget];
@@ -74,45 +94,58 @@ export namespace RangeRequest_SortTarget {
   export type VALUE = typeof RangeRequest_SortTarget.VALUE;
 }
 
+/** What was read. */
 export interface RangeResponse {
   header: ResponseHeader | undefined;
+  /** None when only counting. */
   kvs: KeyValue[];
+  /** There would have been more keys but for the limit. */
   more: boolean;
+  /** Keys in the range at that revision, whatever the limit and the filters. */
   count: bigint;
 }
 
+/** One key to write. */
 export interface PutRequest {
   key: Uint8Array;
   value: Uint8Array;
+  /** Lease to attach the key to; 0 detaches it from the one that it has. */
   lease: bigint;
-  /** Since 3.1. */
+  /** Return what was there before. Since 3.1. */
   prevKv: boolean;
-  /** Since 3.2. */
+  /** Keep the value, which must be there; the one in the request must be empty. Since 3.2. */
   ignoreValue: boolean;
-  /** Since 3.2. */
+  /** Keep the lease of the key, which must be there; the one in the request must be 0. Since 3.2. */
   ignoreLease: boolean;
 }
 
+/** Answer to Put. */
 export interface PutResponse {
   header: ResponseHeader | undefined;
-  /** Since 3.1. */
+  /** Before the put, if asked for and there was one. Since 3.1. */
   prevKv: KeyValue | undefined;
 }
 
+/** Keys to delete. */
 export interface DeleteRangeRequest {
+  /** First key, or the only one when there is no range_end. */
   key: Uint8Array;
+  /** End of the range, not part of it. One byte of zero is the end of all keys. */
   rangeEnd: Uint8Array;
-  /** Since 3.1. */
+  /** Return what is deleted. Since 3.1. */
   prevKv: boolean;
 }
 
+/** Answer to DeleteRange. */
 export interface DeleteRangeResponse {
   header: ResponseHeader | undefined;
+  /** How many keys there were. */
   deleted: bigint;
-  /** Since 3.1. */
+  /** Before the delete, by key, if asked for. Since 3.1. */
   prevKvs: KeyValue[];
 }
 
+/** One operation of a transaction. One without a request is an error. */
 export interface RequestOp {
   request:
     | { $case: 'requestRange'; value: RangeRequest }
@@ -121,11 +154,12 @@ export interface RequestOp {
         $case: 'requestDeleteRange';
         value: DeleteRangeRequest;
       } //
-    /** Since 3.3. */
+    /** A transaction inside; its compares look at the state before all operations. Since 3.3. */
     | { $case: 'requestTxn'; value: TxnRequest }
     | undefined;
 }
 
+/** Answer to the operation in the same place. */
 export interface ResponseOp {
   response:
     | { $case: 'responseRange'; value: RangeResponse }
@@ -139,22 +173,34 @@ export interface ResponseOp {
     | undefined;
 }
 
+/**
+ * A condition on a key, or on every key of a range: what is stored, against what is given. Numbers of a key
+ * that does not exist are 0; a comparison with its value is false, whatever it says.
+ */
 export interface Compare {
   result: Compare_CompareResult;
   target: Compare_CompareTarget;
   key: Uint8Array;
   targetUnion:
-    | { $case: 'version'; value: bigint }
-    | { $case: 'createRevision'; value: bigint }
+    | //
+      /** Puts since the key was created. */
+      { $case: 'version'; value: bigint } //
+      /** Revision of the put that created the key. */
+    | { $case: 'createRevision'; value: bigint } //
+    /** Revision of the last put. */
     | { $case: 'modRevision'; value: bigint }
     | { $case: 'value'; value: Uint8Array } //
-    /** Since 3.3. */
+    /** ID of the lease that the key is attached to. Since 3.3. */
     | { $case: 'lease'; value: bigint }
     | undefined;
-  /** Since 3.3. */
+  /**
+   * End of a range, all keys of which must meet the condition; one byte of zero is the end of all keys. Since
+   * 3.3.
+   */
   rangeEnd: Uint8Array;
 }
 
+/** How what is stored must compare with what is given. */
 export const Compare_CompareResult = {
   EQUAL: 0,
   GREATER: 1,
@@ -172,9 +218,12 @@ export namespace Compare_CompareResult {
   export type NOT_EQUAL = typeof Compare_CompareResult.NOT_EQUAL;
 }
 
+/** What of the key to look at; it chooses the field of the union. */
 export const Compare_CompareTarget = {
   VERSION: 0,
+  /** CREATE - The create revision. */
   CREATE: 1,
+  /** MOD - The mod revision. */
   MOD: 2,
   VALUE: 3,
   /** LEASE - Since 3.3. */
@@ -191,60 +240,81 @@ export namespace Compare_CompareTarget {
   export type LEASE = typeof Compare_CompareTarget.LEASE;
 }
 
+/** Operations under a condition. Within a list no key may be put twice, nor put and deleted. */
 export interface TxnRequest {
+  /** All of them must hold for success; an empty list does. */
   compare: Compare[];
+  /** Run, in order, if the compares hold. */
   success: RequestOp[];
+  /** Run, in order, if they do not. */
   failure: RequestOp[];
 }
 
+/** Answer to Txn. */
 export interface TxnResponse {
   header: ResponseHeader | undefined;
+  /** Whether the compares held, so that the operations of success ran. */
   succeeded: boolean;
+  /** One for each operation that ran, in the same order. Their headers have at most a revision. */
   responses: ResponseOp[];
 }
 
+/** What may be forgotten. */
 export interface CompactionRequest {
+  /** The oldest revision that can still be read. */
   revision: bigint;
+  /** Answer only when the old data is gone from the database. */
   physical: boolean;
 }
 
+/** Answer to Compact. */
 export interface CompactionResponse {
   header: ResponseHeader | undefined;
 }
 
+/** Has no fields. */
 export interface HashRequest {}
 
-/** Since 3.3. */
+/** Which checksum to compute. Since 3.3. */
 export interface HashKVRequest {
+  /** Up to which revision; 0 for the current one. */
   revision: bigint;
 }
 
-/** Since 3.3. */
+/** A checksum that members can compare, if compact_revision and hash_revision agree. Since 3.3. */
 export interface HashKVResponse {
   header: ResponseHeader | undefined;
+  /** CRC-32C of the keys and values, as they are stored. */
   hash: number;
+  /** Compaction that the member was at; -1 for none. */
   compactRevision: bigint;
-  /** Since 3.6. */
+  /** Revision that the checksum goes up to. Since 3.6. */
   hashRevision: bigint;
 }
 
+/** Answer to Hash. */
 export interface HashResponse {
   header: ResponseHeader | undefined;
+  /** CRC-32C of the whole database, but for what differs between members. */
   hash: number;
 }
 
-/** Since 3.3. */
+/** Has no fields. Since 3.3. */
 export interface SnapshotRequest {}
 
-/** Since 3.3. */
+/** A piece of the database. Since 3.3. */
 export interface SnapshotResponse {
+  /** Not set. */
   header: ResponseHeader | undefined;
+  /** What is still to come of the database, the checksum at the end not counted. */
   remainingBytes: bigint;
+  /** Bytes of the database file; in the last message the SHA-256 of all of them. */
   blob: Uint8Array;
-  /** Since 3.6. */
+  /** Version of the storage format, like 3.6.0; may be empty. Since 3.6. */
   version: string;
 }
 
+/** What a client says on a watch stream. */
 export interface WatchRequest {
   requestUnion:
     | { $case: 'createRequest'; value: WatchCreateRequest }
@@ -257,22 +327,33 @@ export interface WatchRequest {
     | undefined;
 }
 
+/** A new watcher. It is answered by a response that says created, and maybe canceled as well. */
 export interface WatchCreateRequest {
+  /** First key, or the only one when there is no range_end; empty for the very first key. */
   key: Uint8Array;
+  /** End of the range, not part of it. One byte of zero is the end of all keys. */
   rangeEnd: Uint8Array;
+  /** Events from this revision on; 0 for those to come. */
   startRevision: bigint;
+  /** Send an empty response now and then if there are no events, so that the client knows how far it is. */
   progressNotify: boolean;
   /** Since 3.1. */
   filters: WatchCreateRequest_FilterType[];
-  /** Since 3.1. */
+  /** Send what was there before each event too, unless it is compacted. Since 3.1. */
   prevKv: boolean;
-  /** Since 3.4. */
+  /** An ID that the stream does not have yet; 0 lets the server choose one. Since 3.4. */
   watchId: bigint;
-  /** Since 3.4. */
+  /** Allow responses that are too large to be split. Since 3.4. */
   fragment: boolean;
 }
 
-export const WatchCreateRequest_FilterType = { NOPUT: 0, NODELETE: 1 } as const;
+/** Events that a watcher does not want. */
+export const WatchCreateRequest_FilterType = {
+  /** NOPUT - No puts. */
+  NOPUT: 0,
+  /** NODELETE - No deletes. */
+  NODELETE: 1,
+} as const;
 
 export type WatchCreateRequest_FilterType =
   (typeof WatchCreateRequest_FilterType)[keyof typeof WatchCreateRequest_FilterType];
@@ -282,188 +363,247 @@ export namespace WatchCreateRequest_FilterType {
   export type NODELETE = typeof WatchCreateRequest_FilterType.NODELETE;
 }
 
-/** Since 3.1. */
+/** The end of a watcher; an ID that is not known is passed over. Since 3.1. */
 export interface WatchCancelRequest {
   /** Since 3.1. */
   watchId: bigint;
 }
 
-/** Since 3.4. */
+/** Asks how far the stream is; answered, with watch ID -1, only if all its watchers are up to date. Since 3.4. */
 export interface WatchProgressRequest {}
 
+/**
+ * Events of a watcher, or news about it. All events of a revision come in one response, unless fragments are
+ * allowed.
+ */
 export interface WatchResponse {
+  /** Its revision is that of the store; without events it promises that all up to it were sent. */
   header: ResponseHeader | undefined;
+  /** Which watcher this is for; -1 for all of the stream, or for one that could not be created. */
   watchId: bigint;
+  /** The answer to a create request. */
   created: boolean;
+  /** The watcher has ended; nothing more comes for its ID. */
   canceled: boolean;
+  /** Set if the watcher ended because it wanted revisions before this one, which are compacted. */
   compactRevision: bigint;
-  /** Since 3.4. */
+  /** Why the watcher ended, for people to read. Since 3.4. */
   cancelReason: string;
-  /** Since 3.4. */
+  /** More of the same response comes in the next one. Since 3.4. */
   fragment: boolean;
+  /** In the order of their revisions. */
   events: Event[];
 }
 
+/** A lease to make. */
 export interface LeaseGrantRequest {
+  /** Seconds to live; raised to the minimum that the server has. */
   TTL: bigint;
+  /** An ID that is not in use; 0 lets the server choose one. */
   ID: bigint;
 }
 
+/** Answer to LeaseGrant. */
 export interface LeaseGrantResponse {
   header: ResponseHeader | undefined;
   ID: bigint;
+  /** Seconds granted. */
   TTL: bigint;
+  /** Not used. */
   error: string;
 }
 
+/** A lease to end. */
 export interface LeaseRevokeRequest {
   ID: bigint;
 }
 
+/** Answer to LeaseRevoke. */
 export interface LeaseRevokeResponse {
   header: ResponseHeader | undefined;
 }
 
-/** Since 3.4. */
+/**
+ * How long a lease has left, told to all members, so that a new leader does not start from the full time.
+ * Since 3.4.
+ */
 export interface LeaseCheckpoint {
   ID: bigint;
+  /** In seconds. */
   remainingTTL: bigint;
 }
 
-/** Since 3.4. */
+/** Carried by the log only. Since 3.4. */
 export interface LeaseCheckpointRequest {
   checkpoints: LeaseCheckpoint[];
 }
 
-/** Since 3.4. */
+/** Not used. Since 3.4. */
 export interface LeaseCheckpointResponse {
   header: ResponseHeader | undefined;
 }
 
+/** A lease to renew. */
 export interface LeaseKeepAliveRequest {
   ID: bigint;
 }
 
+/** Answer to one LeaseKeepAliveRequest. */
 export interface LeaseKeepAliveResponse {
   header: ResponseHeader | undefined;
   ID: bigint;
+  /** Seconds from now on; 0 if the lease is gone. */
   TTL: bigint;
 }
 
-/** Since 3.1. */
+/** Which lease to look at. Since 3.1. */
 export interface LeaseTimeToLiveRequest {
   ID: bigint;
+  /** Return its keys too. */
   keys: boolean;
 }
 
-/** Since 3.1. */
+/** Answer to LeaseTimeToLive. Since 3.1. */
 export interface LeaseTimeToLiveResponse {
   header: ResponseHeader | undefined;
   ID: bigint;
+  /** Whole seconds left; -1 if there is no such lease. */
   TTL: bigint;
+  /** Seconds that it was granted, or 0 if there is none. */
   grantedTTL: bigint;
+  /** Keys attached to it, if asked for. */
   keys: Uint8Array[];
 }
 
-/** Since 3.3. */
+/** Has no fields. Since 3.3. */
 export interface LeaseLeasesRequest {}
 
-/** Since 3.3. */
+/** One lease of the list. Since 3.3. */
 export interface LeaseStatus {
   ID: bigint;
 }
 
-/** Since 3.3. */
+/** Answer to LeaseLeases. Since 3.3. */
 export interface LeaseLeasesResponse {
   header: ResponseHeader | undefined;
   leases: LeaseStatus[];
 }
 
+/** A member of the cluster. */
 export interface Member {
+  /** Computed from its peer URLs when it was added. */
   ID: bigint;
+  /** Empty until the member has started for the first time. */
   name: string;
+  /** Where other members reach it. */
   peerURLs: string[];
+  /** Where clients reach it; empty until it has started. */
   clientURLs: string[];
-  /** Since 3.4. */
+  /** It receives the log and has no vote. Since 3.4. */
   isLearner: boolean;
 }
 
+/** A member to add. */
 export interface MemberAddRequest {
   peerURLs: string[];
   /** Since 3.4. */
   isLearner: boolean;
 }
 
+/** Answer to MemberAdd; the header's revision is 0, here and in the other answers about members. */
 export interface MemberAddResponse {
   header: ResponseHeader | undefined;
+  /** The new one. */
   member: Member | undefined;
+  /** All, with the new one. */
   members: Member[];
 }
 
+/** A member to remove. */
 export interface MemberRemoveRequest {
   ID: bigint;
 }
 
+/** Answer to MemberRemove. */
 export interface MemberRemoveResponse {
   header: ResponseHeader | undefined;
+  /** Those that are left. */
   members: Member[];
 }
 
+/** New peer URLs of a member. */
 export interface MemberUpdateRequest {
   ID: bigint;
   peerURLs: string[];
 }
 
+/** Answer to MemberUpdate. */
 export interface MemberUpdateResponse {
   header: ResponseHeader | undefined;
-  /** Since 3.1. */
+  /** All, after the change. Since 3.1. */
   members: Member[];
 }
 
+/** How to read the list. */
 export interface MemberListRequest {
-  /** Since 3.5. */
+  /** Ask the cluster, rather than list what this member knows. Since 3.5. */
   linearizable: boolean;
 }
 
+/** Answer to MemberList. */
 export interface MemberListResponse {
   header: ResponseHeader | undefined;
   members: Member[];
 }
 
-/** Since 3.4. */
+/** A learner to promote. Since 3.4. */
 export interface MemberPromoteRequest {
   ID: bigint;
 }
 
-/** Since 3.4. */
+/** Answer to MemberPromote. Since 3.4. */
 export interface MemberPromoteResponse {
   header: ResponseHeader | undefined;
+  /** All, after the change. */
   members: Member[];
 }
 
+/** Has no fields. */
 export interface DefragmentRequest {}
 
+/** Answer to Defragment. */
 export interface DefragmentResponse {
   header: ResponseHeader | undefined;
 }
 
-/** Since 3.3. */
+/** Who is to lead. Since 3.3. */
 export interface MoveLeaderRequest {
+  /** ID of a member that has a vote. */
   targetID: bigint;
 }
 
-/** Since 3.3. */
+/** Answer to MoveLeader. Since 3.3. */
 export interface MoveLeaderResponse {
   header: ResponseHeader | undefined;
 }
 
+/** What to do about alarms. */
 export interface AlarmRequest {
   action: AlarmRequest_AlarmAction;
+  /** Which member it concerns. */
   memberID: bigint;
   alarm: AlarmType;
 }
 
-export const AlarmRequest_AlarmAction = { GET: 0, ACTIVATE: 1, DEACTIVATE: 2 } as const;
+/** What to do. */
+export const AlarmRequest_AlarmAction = {
+  /** GET - List them. */
+  GET: 0,
+  /** ACTIVATE - Raise one. */
+  ACTIVATE: 1,
+  /** DEACTIVATE - Clear one. */
+  DEACTIVATE: 2,
+} as const;
 
 export type AlarmRequest_AlarmAction =
   (typeof AlarmRequest_AlarmAction)[keyof typeof AlarmRequest_AlarmAction];
@@ -474,23 +614,35 @@ export namespace AlarmRequest_AlarmAction {
   export type DEACTIVATE = typeof AlarmRequest_AlarmAction.DEACTIVATE;
 }
 
+/** An alarm that a member has raised. Also the key under which it is stored. */
 export interface AlarmMember {
   memberID: bigint;
   alarm: AlarmType;
 }
 
+/** Answer to Alarm. */
 export interface AlarmResponse {
   header: ResponseHeader | undefined;
+  /** Those that were listed, raised or cleared. */
   alarms: AlarmMember[];
 }
 
-/** Since 3.5. */
+/** A step of a downgrade. Since 3.5. */
 export interface DowngradeRequest {
   action: DowngradeRequest_DowngradeAction;
+  /** Where to, like 3.5 or 3.5.0: one minor version below the cluster's. */
   version: string;
 }
 
-export const DowngradeRequest_DowngradeAction = { VALIDATE: 0, ENABLE: 1, CANCEL: 2 } as const;
+/** What to do. */
+export const DowngradeRequest_DowngradeAction = {
+  /** VALIDATE - See whether it could be done. */
+  VALIDATE: 0,
+  /** ENABLE - Begin. */
+  ENABLE: 1,
+  /** CANCEL - Give it up. */
+  CANCEL: 2,
+} as const;
 
 export type DowngradeRequest_DowngradeAction =
   (typeof DowngradeRequest_DowngradeAction)[keyof typeof DowngradeRequest_DowngradeAction];
@@ -501,197 +653,244 @@ export namespace DowngradeRequest_DowngradeAction {
   export type CANCEL = typeof DowngradeRequest_DowngradeAction.CANCEL;
 }
 
-/** Since 3.5. */
+/** Answer to Downgrade. Since 3.5. */
 export interface DowngradeResponse {
   header: ResponseHeader | undefined;
+  /** Version of the cluster, like 3.6. */
   version: string;
 }
 
-/** Since 3.6. */
+/** Carried by the log only, and by tests only. Since 3.6. */
 export interface DowngradeVersionTestRequest {
   ver: string;
 }
 
+/** Has no fields. */
 export interface StatusRequest {}
 
+/** State of the member that answered. */
 export interface StatusResponse {
   header: ResponseHeader | undefined;
+  /** Of its program. */
   version: string;
+  /** Bytes of its database, with what is free inside. */
   dbSize: bigint;
+  /** ID of the leader that it knows, 0 for none. */
   leader: bigint;
+  /** Index of the last entry that it knows to be committed. */
   raftIndex: bigint;
   raftTerm: bigint;
-  /** Since 3.4. */
+  /** Index of the last entry that it has applied. Since 3.4. */
   raftAppliedIndex: bigint;
-  /** Since 3.4. */
+  /** What is wrong: no leader, or an alarm. Since 3.4. */
   errors: string[];
-  /** Since 3.4. */
+  /** Bytes of its database, without what is free inside. Since 3.4. */
   dbSizeInUse: bigint;
   /** Since 3.4. */
   isLearner: boolean;
-  /** Since 3.6. */
+  /** Version of its storage format, like 3.6.0. Since 3.6. */
   storageVersion: string;
-  /** Since 3.6. */
+  /** Bytes that its database may grow to. Since 3.6. */
   dbSizeQuota: bigint;
   /** Since 3.6. */
   downgradeInfo: DowngradeInfo | undefined;
 }
 
+/** Whether a downgrade is going on. */
 export interface DowngradeInfo {
   enabled: boolean;
+  /** Where to, like 3.5.0. */
   targetVersion: string;
 }
 
+/** Has no fields. */
 export interface AuthEnableRequest {}
 
+/** Has no fields. */
 export interface AuthDisableRequest {}
 
-/** Since 3.5. */
+/** Has no fields. Since 3.5. */
 export interface AuthStatusRequest {}
 
+/** Who wants a token. */
 export interface AuthenticateRequest {
   name: string;
   password: string;
 }
 
+/** A user to add. */
 export interface AuthUserAddRequest {
   name: string;
+  /** Blanked by the server before the request goes into the log. */
   password: string;
   /** Since 3.4. */
   options: UserAddOptions | undefined;
-  /** Since 3.5. */
+  /** Base64 of the bcrypt hash, made by the server. Since 3.5. */
   hashedPassword: string;
 }
 
+/** A user to look at. */
 export interface AuthUserGetRequest {
   name: string;
 }
 
+/** A user to remove. */
 export interface AuthUserDeleteRequest {
   name: string;
 }
 
+/** A new password. */
 export interface AuthUserChangePasswordRequest {
   name: string;
+  /** Blanked by the server before the request goes into the log. */
   password: string;
-  /** Since 3.5. */
+  /** Base64 of the bcrypt hash, made by the server. Since 3.5. */
   hashedPassword: string;
 }
 
+/** A role for a user. */
 export interface AuthUserGrantRoleRequest {
   user: string;
   role: string;
 }
 
+/** A role to take from a user. */
 export interface AuthUserRevokeRoleRequest {
+  /** The user. */
   name: string;
   role: string;
 }
 
+/** A role to add. */
 export interface AuthRoleAddRequest {
   name: string;
 }
 
+/** A role to look at. */
 export interface AuthRoleGetRequest {
   role: string;
 }
 
+/** Has no fields. */
 export interface AuthUserListRequest {}
 
+/** Has no fields. */
 export interface AuthRoleListRequest {}
 
+/** A role to remove. */
 export interface AuthRoleDeleteRequest {
   role: string;
 }
 
+/** A permission for a role. */
 export interface AuthRoleGrantPermissionRequest {
+  /** The role. */
   name: string;
   perm: Permission | undefined;
 }
 
+/** A range on which a role loses its permission. */
 export interface AuthRoleRevokePermissionRequest {
   role: string;
   key: Uint8Array;
   rangeEnd: Uint8Array;
 }
 
+/** Answer to AuthEnable. */
 export interface AuthEnableResponse {
   header: ResponseHeader | undefined;
 }
 
+/** Answer to AuthDisable. */
 export interface AuthDisableResponse {
   header: ResponseHeader | undefined;
 }
 
-/** Since 3.5. */
+/** Answer to AuthStatus. Since 3.5. */
 export interface AuthStatusResponse {
   header: ResponseHeader | undefined;
   enabled: boolean;
+  /** Counts the changes to users and roles; a token of an older one is refused. */
   authRevision: bigint;
 }
 
+/** Answer to Authenticate. */
 export interface AuthenticateResponse {
   header: ResponseHeader | undefined;
+  /** To send along with each request, as metadata `token`. */
   token: string;
 }
 
+/** Answer to UserAdd. */
 export interface AuthUserAddResponse {
   header: ResponseHeader | undefined;
 }
 
+/** Answer to UserGet. */
 export interface AuthUserGetResponse {
   header: ResponseHeader | undefined;
   roles: string[];
 }
 
+/** Answer to UserDelete. */
 export interface AuthUserDeleteResponse {
   header: ResponseHeader | undefined;
 }
 
+/** Answer to UserChangePassword. */
 export interface AuthUserChangePasswordResponse {
   header: ResponseHeader | undefined;
 }
 
+/** Answer to UserGrantRole. */
 export interface AuthUserGrantRoleResponse {
   header: ResponseHeader | undefined;
 }
 
+/** Answer to UserRevokeRole. */
 export interface AuthUserRevokeRoleResponse {
   header: ResponseHeader | undefined;
 }
 
+/** Answer to RoleAdd. */
 export interface AuthRoleAddResponse {
   header: ResponseHeader | undefined;
 }
 
+/** Answer to RoleGet. */
 export interface AuthRoleGetResponse {
   header: ResponseHeader | undefined;
   perm: Permission[];
 }
 
+/** Answer to RoleList. */
 export interface AuthRoleListResponse {
   header: ResponseHeader | undefined;
   roles: string[];
 }
 
+/** Answer to UserList. */
 export interface AuthUserListResponse {
   header: ResponseHeader | undefined;
   users: string[];
 }
 
+/** Answer to RoleDelete. */
 export interface AuthRoleDeleteResponse {
   header: ResponseHeader | undefined;
 }
 
+/** Answer to RoleGrantPermission. */
 export interface AuthRoleGrantPermissionResponse {
   header: ResponseHeader | undefined;
 }
 
+/** Answer to RoleRevokePermission. */
 export interface AuthRoleRevokePermissionResponse {
   header: ResponseHeader | undefined;
 }
 
-/** Since 3.7. */
+/** A chunk of a range. Chunks put together, keys one after the other, are the RangeResponse. Since 3.7. */
 export interface RangeStreamResponse {
   rangeResponse: RangeResponse | undefined;
 }
@@ -8115,11 +8314,13 @@ export const RangeStreamResponse: MessageFns<RangeStreamResponse> = {
   },
 };
 
+/** Reads and writes of the key space. Every change of it gets a revision, one higher than the last. */
 export type KVDefinition = typeof KVDefinition;
 export const KVDefinition = {
   name: 'KV',
   fullName: 'etcdserverpb.KV',
   methods: {
+    /** Reads the keys of a range, at the current revision or an earlier one. */
     range: {
       name: 'Range',
       requestType: RangeRequest as typeof RangeRequest,
@@ -8136,6 +8337,10 @@ export const KVDefinition = {
         },
       },
     },
+    /**
+     * The same as Range, in chunks: all of one revision, and only the last with header, more and count. Custom
+     * sort orders and revision filters are not supported. Since 3.7.
+     */
     rangeStream: {
       name: 'RangeStream',
       requestType: RangeRequest as typeof RangeRequest,
@@ -8144,6 +8349,7 @@ export const KVDefinition = {
       responseStream: true,
       options: {},
     },
+    /** Writes one key; always takes a revision, even if nothing changes. */
     put: {
       name: 'Put',
       requestType: PutRequest as typeof PutRequest,
@@ -8160,6 +8366,7 @@ export const KVDefinition = {
         },
       },
     },
+    /** Deletes the keys of a range, all with one revision; takes none when there is nothing to delete. */
     deleteRange: {
       name: 'DeleteRange',
       requestType: DeleteRangeRequest as typeof DeleteRangeRequest,
@@ -8177,6 +8384,7 @@ export const KVDefinition = {
         },
       },
     },
+    /** Compares, then runs one of two lists of operations, all at once and with one revision. */
     txn: {
       name: 'Txn',
       requestType: TxnRequest as typeof TxnRequest,
@@ -8193,6 +8401,7 @@ export const KVDefinition = {
         },
       },
     },
+    /** Gives up what was overwritten or deleted before a revision. What is read below it fails from then on. */
     compact: {
       name: 'Compact',
       requestType: CompactionRequest as typeof CompactionRequest,
@@ -8213,11 +8422,13 @@ export const KVDefinition = {
   },
 } as const;
 
+/** Events of keys, as they happen or from an earlier revision on. */
 export type WatchDefinition = typeof WatchDefinition;
 export const WatchDefinition = {
   name: 'Watch',
   fullName: 'etcdserverpb.Watch',
   methods: {
+    /** Many watchers share one stream; each is created, told apart and cancelled by its watch ID. */
     watch: {
       name: 'Watch',
       requestType: WatchRequest as typeof WatchRequest,
@@ -8235,11 +8446,13 @@ export const WatchDefinition = {
   },
 } as const;
 
+/** Times to live, which keys can be attached to. */
 export type LeaseDefinition = typeof LeaseDefinition;
 export const LeaseDefinition = {
   name: 'Lease',
   fullName: 'etcdserverpb.Lease',
   methods: {
+    /** Makes a lease, whose keys are deleted when it expires. */
     leaseGrant: {
       name: 'LeaseGrant',
       requestType: LeaseGrantRequest as typeof LeaseGrantRequest,
@@ -8256,6 +8469,7 @@ export const LeaseDefinition = {
         },
       },
     },
+    /** Ends a lease and deletes its keys, all with one revision. */
     leaseRevoke: {
       name: 'LeaseRevoke',
       requestType: LeaseRevokeRequest as typeof LeaseRevokeRequest,
@@ -8274,6 +8488,7 @@ export const LeaseDefinition = {
         },
       },
     },
+    /** Each request renews a lease; the answer for one that is gone has a TTL of 0, and the stream goes on. */
     leaseKeepAlive: {
       name: 'LeaseKeepAlive',
       requestType: LeaseKeepAliveRequest as typeof LeaseKeepAliveRequest,
@@ -8291,6 +8506,7 @@ export const LeaseDefinition = {
         },
       },
     },
+    /** Time left, and the keys if asked for. Since 3.1. */
     leaseTimeToLive: {
       name: 'LeaseTimeToLive',
       requestType: LeaseTimeToLiveRequest as typeof LeaseTimeToLiveRequest,
@@ -8309,6 +8525,7 @@ export const LeaseDefinition = {
         },
       },
     },
+    /** All leases, those that expire first in front. Since 3.3. */
     leaseLeases: {
       name: 'LeaseLeases',
       requestType: LeaseLeasesRequest as typeof LeaseLeasesRequest,
@@ -8330,11 +8547,13 @@ export const LeaseDefinition = {
   },
 } as const;
 
+/** The members. A change goes through consensus, one member at a time. */
 export type ClusterDefinition = typeof ClusterDefinition;
 export const ClusterDefinition = {
   name: 'Cluster',
   fullName: 'etcdserverpb.Cluster',
   methods: {
+    /** Adds a member, which then has to be started; as a learner, it has no vote until promoted. */
     memberAdd: {
       name: 'MemberAdd',
       requestType: MemberAddRequest as typeof MemberAddRequest,
@@ -8352,6 +8571,7 @@ export const ClusterDefinition = {
         },
       },
     },
+    /** Removes a member for good: its ID never comes back. */
     memberRemove: {
       name: 'MemberRemove',
       requestType: MemberRemoveRequest as typeof MemberRemoveRequest,
@@ -8369,6 +8589,7 @@ export const ClusterDefinition = {
         },
       },
     },
+    /** Changes the peer URLs of a member. */
     memberUpdate: {
       name: 'MemberUpdate',
       requestType: MemberUpdateRequest as typeof MemberUpdateRequest,
@@ -8386,6 +8607,7 @@ export const ClusterDefinition = {
         },
       },
     },
+    /** All members, by ID. */
     memberList: {
       name: 'MemberList',
       requestType: MemberListRequest as typeof MemberListRequest,
@@ -8403,6 +8625,7 @@ export const ClusterDefinition = {
         },
       },
     },
+    /** Gives a learner that has caught up its vote. Since 3.4. */
     memberPromote: {
       name: 'MemberPromote',
       requestType: MemberPromoteRequest as typeof MemberPromoteRequest,
@@ -8423,11 +8646,13 @@ export const ClusterDefinition = {
   },
 } as const;
 
+/** For operators. Most of it concerns the member that is asked, not the cluster. */
 export type MaintenanceDefinition = typeof MaintenanceDefinition;
 export const MaintenanceDefinition = {
   name: 'Maintenance',
   fullName: 'etcdserverpb.Maintenance',
   methods: {
+    /** Lists, raises or clears alarms of the cluster. */
     alarm: {
       name: 'Alarm',
       requestType: AlarmRequest as typeof AlarmRequest,
@@ -8445,6 +8670,7 @@ export const MaintenanceDefinition = {
         },
       },
     },
+    /** State of the member asked. */
     status: {
       name: 'Status',
       requestType: StatusRequest as typeof StatusRequest,
@@ -8462,6 +8688,7 @@ export const MaintenanceDefinition = {
         },
       },
     },
+    /** Gives unused space of the member's database back to the file system. */
     defragment: {
       name: 'Defragment',
       requestType: DefragmentRequest as typeof DefragmentRequest,
@@ -8479,6 +8706,7 @@ export const MaintenanceDefinition = {
         },
       },
     },
+    /** Checksum over the whole database, for tests. */
     hash: {
       name: 'Hash',
       requestType: HashRequest as typeof HashRequest,
@@ -8496,6 +8724,7 @@ export const MaintenanceDefinition = {
         },
       },
     },
+    /** Checksum over the keys up to a revision, which all members have in common. Since 3.3. */
     hashKV: {
       name: 'HashKV',
       requestType: HashKVRequest as typeof HashKVRequest,
@@ -8513,6 +8742,7 @@ export const MaintenanceDefinition = {
         },
       },
     },
+    /** The member's database in pieces, followed by the SHA-256 of all of it. Since 3.3. */
     snapshot: {
       name: 'Snapshot',
       requestType: SnapshotRequest as typeof SnapshotRequest,
@@ -8530,6 +8760,7 @@ export const MaintenanceDefinition = {
         },
       },
     },
+    /** Has the leader, which must be the member asked, hand over to another one. Since 3.3. */
     moveLeader: {
       name: 'MoveLeader',
       requestType: MoveLeaderRequest as typeof MoveLeaderRequest,
@@ -8547,6 +8778,7 @@ export const MaintenanceDefinition = {
         },
       },
     },
+    /** Checks, begins or cancels the way to the minor version before this one. Since 3.5. */
     downgrade: {
       name: 'Downgrade',
       requestType: DowngradeRequest as typeof DowngradeRequest,
@@ -8567,11 +8799,13 @@ export const MaintenanceDefinition = {
   },
 } as const;
 
+/** Users, roles and their permissions. */
 export type AuthDefinition = typeof AuthDefinition;
 export const AuthDefinition = {
   name: 'Auth',
   fullName: 'etcdserverpb.Auth',
   methods: {
+    /** Turns authentication on; needs a user root that has the role root. */
     authEnable: {
       name: 'AuthEnable',
       requestType: AuthEnableRequest as typeof AuthEnableRequest,
@@ -8588,6 +8822,7 @@ export const AuthDefinition = {
         },
       },
     },
+    /** Turns authentication off; all tokens end. */
     authDisable: {
       name: 'AuthDisable',
       requestType: AuthDisableRequest as typeof AuthDisableRequest,
@@ -8604,6 +8839,7 @@ export const AuthDefinition = {
         },
       },
     },
+    /** Whether authentication is on, and the revision of users and roles. Since 3.5. */
     authStatus: {
       name: 'AuthStatus',
       requestType: AuthStatusRequest as typeof AuthStatusRequest,
@@ -8620,6 +8856,7 @@ export const AuthDefinition = {
         },
       },
     },
+    /** Gives a token for a name and password. */
     authenticate: {
       name: 'Authenticate',
       requestType: AuthenticateRequest as typeof AuthenticateRequest,
@@ -8637,6 +8874,7 @@ export const AuthDefinition = {
         },
       },
     },
+    /** Adds a user, who has no roles yet. */
     userAdd: {
       name: 'UserAdd',
       requestType: AuthUserAddRequest as typeof AuthUserAddRequest,
@@ -8654,6 +8892,7 @@ export const AuthDefinition = {
         },
       },
     },
+    /** Roles of a user. */
     userGet: {
       name: 'UserGet',
       requestType: AuthUserGetRequest as typeof AuthUserGetRequest,
@@ -8671,6 +8910,7 @@ export const AuthDefinition = {
         },
       },
     },
+    /** Names of all users. */
     userList: {
       name: 'UserList',
       requestType: AuthUserListRequest as typeof AuthUserListRequest,
@@ -8688,6 +8928,7 @@ export const AuthDefinition = {
         },
       },
     },
+    /** Removes a user. */
     userDelete: {
       name: 'UserDelete',
       requestType: AuthUserDeleteRequest as typeof AuthUserDeleteRequest,
@@ -8705,6 +8946,7 @@ export const AuthDefinition = {
         },
       },
     },
+    /** Sets a new password; tokens given for the old one end. */
     userChangePassword: {
       name: 'UserChangePassword',
       requestType: AuthUserChangePasswordRequest as typeof AuthUserChangePasswordRequest,
@@ -8722,6 +8964,7 @@ export const AuthDefinition = {
         },
       },
     },
+    /** Gives a role to a user; no change if it is there. */
     userGrantRole: {
       name: 'UserGrantRole',
       requestType: AuthUserGrantRoleRequest as typeof AuthUserGrantRoleRequest,
@@ -8739,6 +8982,7 @@ export const AuthDefinition = {
         },
       },
     },
+    /** Takes a role from a user. */
     userRevokeRole: {
       name: 'UserRevokeRole',
       requestType: AuthUserRevokeRoleRequest as typeof AuthUserRevokeRoleRequest,
@@ -8756,6 +9000,7 @@ export const AuthDefinition = {
         },
       },
     },
+    /** Adds a role, which allows nothing yet. */
     roleAdd: {
       name: 'RoleAdd',
       requestType: AuthRoleAddRequest as typeof AuthRoleAddRequest,
@@ -8773,6 +9018,7 @@ export const AuthDefinition = {
         },
       },
     },
+    /** Permissions of a role. */
     roleGet: {
       name: 'RoleGet',
       requestType: AuthRoleGetRequest as typeof AuthRoleGetRequest,
@@ -8790,6 +9036,7 @@ export const AuthDefinition = {
         },
       },
     },
+    /** Names of all roles. */
     roleList: {
       name: 'RoleList',
       requestType: AuthRoleListRequest as typeof AuthRoleListRequest,
@@ -8807,6 +9054,7 @@ export const AuthDefinition = {
         },
       },
     },
+    /** Removes a role, from its users too. */
     roleDelete: {
       name: 'RoleDelete',
       requestType: AuthRoleDeleteRequest as typeof AuthRoleDeleteRequest,
@@ -8824,6 +9072,7 @@ export const AuthDefinition = {
         },
       },
     },
+    /** Adds a permission to a role; for a range that it has, the new type replaces the old. */
     roleGrantPermission: {
       name: 'RoleGrantPermission',
       requestType: AuthRoleGrantPermissionRequest as typeof AuthRoleGrantPermissionRequest,
@@ -8841,6 +9090,7 @@ export const AuthDefinition = {
         },
       },
     },
+    /** Takes the permission for exactly this range from a role. */
     roleRevokePermission: {
       name: 'RoleRevokePermission',
       requestType: AuthRoleRevokePermissionRequest as typeof AuthRoleRevokePermissionRequest,

@@ -9,16 +9,23 @@ export const protobufPackage = 'leasepb';
 
 export const protobufFileName = 'leasepb/lease.proto';
 
+/** Leases, as they are stored, and how members ask each other about them. */
+
+/** A lease. */
 export interface Lease {
   ID: bigint;
+  /** Seconds granted. */
   TTL: bigint;
+  /** Seconds left at the last checkpoint; 0 if there was none since the last renewal. */
   RemainingTTL: bigint;
 }
 
+/** A question that a follower passes on to the leader over peer HTTP. */
 export interface LeaseInternalRequest {
   LeaseTimeToLiveRequest: LeaseTimeToLiveRequest | undefined;
 }
 
+/** What the leader answers. */
 export interface LeaseInternalResponse {
   LeaseTimeToLiveResponse: LeaseTimeToLiveResponse | undefined;
 }

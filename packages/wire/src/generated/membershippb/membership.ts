@@ -8,39 +8,43 @@ export const protobufPackage = 'membershippb';
 
 export const protobufFileName = 'membershippb/membership.proto';
 
-/** Since 3.5. */
+/** The cluster about itself, through the log. */
+
+/** What consensus needs to know of a member. Since 3.5. */
 export interface RaftAttributes {
   peerUrls: string[];
   isLearner: boolean;
 }
 
-/** Since 3.5. */
+/** What a member tells about itself when it starts. Since 3.5. */
 export interface Attributes {
   name: string;
   clientUrls: string[];
 }
 
-/** Since 3.5. */
+/** A member of the cluster. Since 3.5. */
 export interface Member {
   ID: bigint;
   raftAttributes: RaftAttributes | undefined;
   memberAttributes: Attributes | undefined;
 }
 
-/** Since 3.5. */
+/** The version that all members have in common from now on. Since 3.5. */
 export interface ClusterVersionSetRequest {
+  /** Like 3.5.0. */
   ver: string;
 }
 
-/** Since 3.5. */
+/** A member publishes its name and client URLs. Since 3.5. */
 export interface ClusterMemberAttrSetRequest {
   memberID: bigint;
   memberAttributes: Attributes | undefined;
 }
 
-/** Since 3.5. */
+/** A downgrade begins or ends. Since 3.5. */
 export interface DowngradeInfoSetRequest {
   enabled: boolean;
+  /** Where to, like 3.5.0. */
   ver: string;
 }
 

@@ -8,21 +8,31 @@ export const protobufPackage = 'mvccpb';
 
 export const protobufFileName = 'mvccpb/kv.proto';
 
+/** Keys and what happens to them. */
+
+/** A key as it was at a revision. A deleted one has a key only, in events also a mod_revision. */
 export interface KeyValue {
   key: Uint8Array;
+  /** Revision of the put that created the key, or created it anew after a delete. */
   createRevision: bigint;
+  /** Revision of the last put; in a delete event, of the delete. */
   modRevision: bigint;
+  /** Puts since the key was created; 1 for the one that did. */
   version: bigint;
   value: Uint8Array;
+  /** ID of the lease that the last put attached the key to, 0 for none. */
   lease: bigint;
 }
 
+/** A change of a key. */
 export interface Event {
   type: Event_EventType;
   kv: KeyValue | undefined;
+  /** The key before the change, if the watcher wanted it and there was one. */
   prevKv: KeyValue | undefined;
 }
 
+/** What happened. */
 export const Event_EventType = { PUT: 0, DELETE: 1 } as const;
 
 export type Event_EventType = (typeof Event_EventType)[keyof typeof Event_EventType];

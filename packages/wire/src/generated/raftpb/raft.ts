@@ -8,7 +8,20 @@ export const protobufPackage = 'raftpb';
 
 export const protobufFileName = 'raftpb/raft.proto';
 
-export const EntryType = { EntryNormal: 0, EntryConfChange: 1, EntryConfChangeV2: 2 } as const;
+/**
+ * What consensus stores and sends. etcd up to 3.6 writes every scalar here, even zero; later versions leave
+ * out what is not set. Readers take both.
+ */
+
+/** What the data of an entry is. */
+export const EntryType = {
+  /** EntryNormal - A request of the application, or nothing at all. */
+  EntryNormal: 0,
+  /** EntryConfChange - A ConfChange. */
+  EntryConfChange: 1,
+  /** EntryConfChangeV2 - A ConfChangeV2. */
+  EntryConfChangeV2: 2,
+} as const;
 
 export type EntryType = (typeof EntryType)[keyof typeof EntryType];
 
@@ -18,30 +31,50 @@ export namespace EntryType {
   export type EntryConfChangeV2 = typeof EntryType.EntryConfChangeV2;
 }
 
+/** Kinds of messages. Those called local never leave a member. */
 export const MessageType = {
+  /** MsgHup - Local: campaign now. */
   MsgHup: 0,
+  /** MsgBeat - Local: time for the leader's heartbeat. */
   MsgBeat: 1,
+  /** MsgProp - A proposal; a follower passes it on to its leader. */
   MsgProp: 2,
+  /** MsgApp - Entries to append; also says what is committed. */
   MsgApp: 3,
   MsgAppResp: 4,
+  /** MsgVote - Asks for a vote in an election. */
   MsgVote: 5,
   MsgVoteResp: 6,
+  /** MsgSnap - A snapshot for a follower that needs entries which are gone. */
   MsgSnap: 7,
+  /** MsgHeartbeat - The leader is alive; carries the context of reads that wait for confirmation. */
   MsgHeartbeat: 8,
   MsgHeartbeatResp: 9,
+  /** MsgUnreachable - Local: a message could not be sent. */
   MsgUnreachable: 10,
+  /** MsgSnapStatus - Local: how the sending of a snapshot ended. */
   MsgSnapStatus: 11,
+  /** MsgCheckQuorum - Local: has the leader heard of a quorum lately? */
   MsgCheckQuorum: 12,
+  /** MsgTransferLeader - Asks the leader to hand over. */
   MsgTransferLeader: 13,
+  /** MsgTimeoutNow - Tells the one to hand over to that it should campaign at once. */
   MsgTimeoutNow: 14,
+  /** MsgReadIndex - Asks the leader for an index at which a read is linearizable. */
   MsgReadIndex: 15,
   MsgReadIndexResp: 16,
+  /** MsgPreVote - Asks whether a vote would be given, before any term is raised. */
   MsgPreVote: 17,
   MsgPreVoteResp: 18,
+  /** MsgStorageAppend - Local: entries and state to make durable. */
   MsgStorageAppend: 19,
+  /** MsgStorageAppendResp - Local: they are. */
   MsgStorageAppendResp: 20,
+  /** MsgStorageApply - Local: committed entries to apply. */
   MsgStorageApply: 21,
+  /** MsgStorageApplyResp - Local: they are applied. */
   MsgStorageApplyResp: 22,
+  /** MsgForgetLeader - Local: a follower forgets its leader, but not its vote. */
   MsgForgetLeader: 23,
 } as const;
 
@@ -74,9 +107,13 @@ export namespace MessageType {
   export type MsgForgetLeader = typeof MessageType.MsgForgetLeader;
 }
 
+/** How a change of the configuration comes into effect. */
 export const ConfChangeTransition = {
+  /** ConfChangeTransitionAuto - At once if it concerns one voter, else by way of a joint configuration, which is left automatically. */
   ConfChangeTransitionAuto: 0,
+  /** ConfChangeTransitionJointImplicit - By way of a joint configuration, which is left automatically. */
   ConfChangeTransitionJointImplicit: 1,
+  /** ConfChangeTransitionJointExplicit - By way of a joint configuration, which an empty ConfChangeV2 leaves. */
   ConfChangeTransitionJointExplicit: 2,
 } as const;
 
@@ -90,9 +127,12 @@ export namespace ConfChangeTransition {
     typeof ConfChangeTransition.ConfChangeTransitionJointExplicit;
 }
 
+/** What happens to a node. */
 export const ConfChangeType = {
+  /** ConfChangeAddNode - It becomes a voter, also if it is a learner. */
   ConfChangeAddNode: 0,
   ConfChangeRemoveNode: 1,
+  /** ConfChangeUpdateNode - Nothing, as far as consensus is concerned. */
   ConfChangeUpdateNode: 2,
   ConfChangeAddLearnerNode: 3,
 } as const;
@@ -106,67 +146,102 @@ export namespace ConfChangeType {
   export type ConfChangeAddLearnerNode = typeof ConfChangeType.ConfChangeAddLearnerNode;
 }
 
+/** An entry of the log. */
 export interface Entry {
+  Type?: EntryType | undefined;
   Term?: bigint | undefined;
   Index?: bigint | undefined;
-  Type?: EntryType | undefined;
   Data?: Uint8Array | undefined;
 }
 
+/** Where in the log a snapshot stands. */
 export interface SnapshotMetadata {
+  /** The configuration at that index. */
   confState?: ConfState | undefined;
+  /** The last entry that it holds. */
   index?: bigint | undefined;
+  /** Term of that entry. */
   term?: bigint | undefined;
 }
 
+/** State that replaces the log up to an index. */
 export interface Snapshot {
+  /** For etcd 3.5 to 3.7 the members as JSON; the keys travel beside it. */
   data?: Uint8Array | undefined;
   metadata?: SnapshotMetadata | undefined;
 }
 
+/** What members say to each other. Fields that a type has no use for are zero. */
 export interface Message {
   type?: MessageType | undefined;
   to?: bigint | undefined;
   from?: bigint | undefined;
+  /** Of the sender; 0 in local messages, and in proposals and reads that are passed on. */
   term?: bigint | undefined;
+  /**
+   * In MsgApp the term of the entry at `index`, in votes that of the sender's last entry, in a rejection that
+   * of the hint.
+   */
   logTerm?: bigint | undefined;
+  /**
+   * In MsgApp the entry before those sent, in answers the last one that matches, in votes the sender's last
+   * one.
+   */
   index?: bigint | undefined;
   entries: Entry[];
+  /** Last entry that the sender knows to be committed. */
   commit?: bigint | undefined;
-  vote?: bigint | undefined;
   snapshot?: Snapshot | undefined;
   reject?: boolean | undefined;
+  /** Where a follower that rejects entries thinks that its log may match. */
   rejectHint?: bigint | undefined;
+  /** Goes back as it came: marks a read, or the campaign of a leader that takes over. */
   context?: Uint8Array | undefined;
+  /** In MsgStorageAppend, the vote to make durable. */
+  vote?: bigint | undefined;
+  /** In local storage messages, what to deliver when they are done. */
   responses: Message[];
 }
 
+/** What a member must have on disk before it answers. */
 export interface HardState {
   term?: bigint | undefined;
+  /** Whom it voted for in this term, 0 for nobody. */
   vote?: bigint | undefined;
+  /** Last entry that it knows to be committed. */
   commit?: bigint | undefined;
 }
 
+/** Who takes part. Voters and learners are the configuration, or the incoming one of a joint configuration. */
 export interface ConfState {
   voters: bigint[];
   learners: bigint[];
+  /** Voters of the outgoing configuration; empty unless joint. */
   votersOutgoing: bigint[];
+  /** Voters of the outgoing configuration that become learners when it is left. */
   learnersNext: bigint[];
+  /** The joint configuration is to be left as soon as it is in effect. */
   autoLeave?: boolean | undefined;
 }
 
+/** One change of the configuration. */
 export interface ConfChange {
-  type?: ConfChangeType | undefined;
-  nodeId?: bigint | undefined;
-  context?: Uint8Array | undefined;
+  /** Of the request, to find who waits for it. */
   id?: bigint | undefined;
+  type?: ConfChangeType | undefined;
+  /** 0 for a change that was refused, and changes nothing. */
+  nodeId?: bigint | undefined;
+  /** For etcd, the member as JSON. */
+  context?: Uint8Array | undefined;
 }
 
+/** One of several changes. */
 export interface ConfChangeSingle {
   type?: ConfChangeType | undefined;
   nodeId?: bigint | undefined;
 }
 
+/** Changes of the configuration that come into effect together. Empty, it leaves a joint configuration. */
 export interface ConfChangeV2 {
   transition?: ConfChangeTransition | undefined;
   changes: ConfChangeSingle[];
@@ -174,11 +249,14 @@ export interface ConfChangeV2 {
 }
 
 function createBaseEntry(): Entry {
-  return { Term: 0n, Index: 0n, Type: 0, Data: new Uint8Array(0) };
+  return { Type: 0, Term: 0n, Index: 0n, Data: new Uint8Array(0) };
 }
 
 export const Entry: MessageFns<Entry> = {
   encode(message: Entry, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.Type !== undefined && message.Type !== 0) {
+      writer.uint32(8).int32(message.Type);
+    }
     if (message.Term !== undefined && message.Term !== 0n) {
       if (BigInt.asUintN(64, message.Term) !== message.Term) {
         throw new globalThis.Error('value provided for field message.Term of type uint64 too large');
@@ -190,9 +268,6 @@ export const Entry: MessageFns<Entry> = {
         throw new globalThis.Error('value provided for field message.Index of type uint64 too large');
       }
       writer.uint32(24).uint64(message.Index);
-    }
-    if (message.Type !== undefined && message.Type !== 0) {
-      writer.uint32(8).int32(message.Type);
     }
     if (message.Data !== undefined && message.Data.length !== 0) {
       writer.uint32(34).bytes(message.Data);
@@ -213,6 +288,14 @@ export const Entry: MessageFns<Entry> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.Type = reader.int32() as any;
+            continue;
+          }
           case 2: {
             if (tag !== 16) {
               break;
@@ -227,14 +310,6 @@ export const Entry: MessageFns<Entry> = {
             }
 
             message.Index = reader.uint64() as bigint;
-            continue;
-          }
-          case 1: {
-            if (tag !== 8) {
-              break;
-            }
-
-            message.Type = reader.int32() as any;
             continue;
           }
           case 4: {
@@ -262,9 +337,9 @@ export const Entry: MessageFns<Entry> = {
   },
   fromPartial(object: DeepPartial<Entry>): Entry {
     const message = createBaseEntry();
+    message.Type = object.Type ?? 0;
     message.Term = object.Term !== undefined && object.Term !== null ? BigInt(object.Term) : 0n;
     message.Index = object.Index !== undefined && object.Index !== null ? BigInt(object.Index) : 0n;
-    message.Type = object.Type ?? 0;
     message.Data = object.Data ?? new Uint8Array(0);
     return message;
   },
@@ -438,11 +513,11 @@ function createBaseMessage(): Message {
     index: 0n,
     entries: [],
     commit: 0n,
-    vote: 0n,
     snapshot: undefined,
     reject: false,
     rejectHint: 0n,
     context: new Uint8Array(0),
+    vote: 0n,
     responses: [],
   };
 }
@@ -491,12 +566,6 @@ export const Message: MessageFns<Message> = {
       }
       writer.uint32(64).uint64(message.commit);
     }
-    if (message.vote !== undefined && message.vote !== 0n) {
-      if (BigInt.asUintN(64, message.vote) !== message.vote) {
-        throw new globalThis.Error('value provided for field message.vote of type uint64 too large');
-      }
-      writer.uint32(104).uint64(message.vote);
-    }
     if (message.snapshot !== undefined) {
       Snapshot.encode(message.snapshot, writer.uint32(74).fork()).join();
     }
@@ -511,6 +580,12 @@ export const Message: MessageFns<Message> = {
     }
     if (message.context !== undefined && message.context.length !== 0) {
       writer.uint32(98).bytes(message.context);
+    }
+    if (message.vote !== undefined && message.vote !== 0n) {
+      if (BigInt.asUintN(64, message.vote) !== message.vote) {
+        throw new globalThis.Error('value provided for field message.vote of type uint64 too large');
+      }
+      writer.uint32(104).uint64(message.vote);
     }
     for (const v of message.responses) {
       Message.encode(v!, writer.uint32(114).fork()).join();
@@ -595,14 +670,6 @@ export const Message: MessageFns<Message> = {
             message.commit = reader.uint64() as bigint;
             continue;
           }
-          case 13: {
-            if (tag !== 104) {
-              break;
-            }
-
-            message.vote = reader.uint64() as bigint;
-            continue;
-          }
           case 9: {
             if (tag !== 74) {
               break;
@@ -633,6 +700,14 @@ export const Message: MessageFns<Message> = {
             }
 
             message.context = reader.bytes();
+            continue;
+          }
+          case 13: {
+            if (tag !== 104) {
+              break;
+            }
+
+            message.vote = reader.uint64() as bigint;
             continue;
           }
           case 14: {
@@ -668,7 +743,6 @@ export const Message: MessageFns<Message> = {
     message.index = object.index !== undefined && object.index !== null ? BigInt(object.index) : 0n;
     message.entries = object.entries?.map((e) => Entry.fromPartial(e)) || [];
     message.commit = object.commit !== undefined && object.commit !== null ? BigInt(object.commit) : 0n;
-    message.vote = object.vote !== undefined && object.vote !== null ? BigInt(object.vote) : 0n;
     message.snapshot =
       object.snapshot !== undefined && object.snapshot !== null
         ? Snapshot.fromPartial(object.snapshot)
@@ -677,6 +751,7 @@ export const Message: MessageFns<Message> = {
     message.rejectHint =
       object.rejectHint !== undefined && object.rejectHint !== null ? BigInt(object.rejectHint) : 0n;
     message.context = object.context ?? new Uint8Array(0);
+    message.vote = object.vote !== undefined && object.vote !== null ? BigInt(object.vote) : 0n;
     message.responses = object.responses?.map((e) => Message.fromPartial(e)) || [];
     return message;
   },
@@ -926,11 +1001,17 @@ export const ConfState: MessageFns<ConfState> = {
 };
 
 function createBaseConfChange(): ConfChange {
-  return { type: 0, nodeId: 0n, context: new Uint8Array(0), id: 0n };
+  return { id: 0n, type: 0, nodeId: 0n, context: new Uint8Array(0) };
 }
 
 export const ConfChange: MessageFns<ConfChange> = {
   encode(message: ConfChange, writer: BinaryWriter = new BinaryWriter()): BinaryWriter {
+    if (message.id !== undefined && message.id !== 0n) {
+      if (BigInt.asUintN(64, message.id) !== message.id) {
+        throw new globalThis.Error('value provided for field message.id of type uint64 too large');
+      }
+      writer.uint32(8).uint64(message.id);
+    }
     if (message.type !== undefined && message.type !== 0) {
       writer.uint32(16).int32(message.type);
     }
@@ -942,12 +1023,6 @@ export const ConfChange: MessageFns<ConfChange> = {
     }
     if (message.context !== undefined && message.context.length !== 0) {
       writer.uint32(34).bytes(message.context);
-    }
-    if (message.id !== undefined && message.id !== 0n) {
-      if (BigInt.asUintN(64, message.id) !== message.id) {
-        throw new globalThis.Error('value provided for field message.id of type uint64 too large');
-      }
-      writer.uint32(8).uint64(message.id);
     }
     return writer;
   },
@@ -965,6 +1040,14 @@ export const ConfChange: MessageFns<ConfChange> = {
       while (reader.pos < end) {
         const tag = reader.uint32();
         switch (tag >>> 3) {
+          case 1: {
+            if (tag !== 8) {
+              break;
+            }
+
+            message.id = reader.uint64() as bigint;
+            continue;
+          }
           case 2: {
             if (tag !== 16) {
               break;
@@ -989,14 +1072,6 @@ export const ConfChange: MessageFns<ConfChange> = {
             message.context = reader.bytes();
             continue;
           }
-          case 1: {
-            if (tag !== 8) {
-              break;
-            }
-
-            message.id = reader.uint64() as bigint;
-            continue;
-          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -1014,10 +1089,10 @@ export const ConfChange: MessageFns<ConfChange> = {
   },
   fromPartial(object: DeepPartial<ConfChange>): ConfChange {
     const message = createBaseConfChange();
+    message.id = object.id !== undefined && object.id !== null ? BigInt(object.id) : 0n;
     message.type = object.type ?? 0;
     message.nodeId = object.nodeId !== undefined && object.nodeId !== null ? BigInt(object.nodeId) : 0n;
     message.context = object.context ?? new Uint8Array(0);
-    message.id = object.id !== undefined && object.id !== null ? BigInt(object.id) : 0n;
     return message;
   },
 };

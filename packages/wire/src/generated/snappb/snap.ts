@@ -8,8 +8,13 @@ export const protobufPackage = 'snappb';
 
 export const protobufFileName = 'snappb/snap.proto';
 
+/** Files of raft snapshots, as etcd 3.5 to 3.7 write them. */
+
+/** All that is in such a file. */
 export interface snapshot {
+  /** CRC-32C of the data. */
   crc?: number | undefined;
+  /** A raftpb.Snapshot. */
   data?: Uint8Array | undefined;
 }
 

@@ -10,46 +10,65 @@ export const protobufPackage = 'v3electionpb';
 
 export const protobufFileName = 'v3electionpb/v3election.proto';
 
+/** Elections, as a service: what clients could build of keys and leases themselves. */
+
+/** A candidate. */
 export interface CampaignRequest {
+  /** Of the election. */
   name: Uint8Array;
+  /** Lives as long as the candidate does. */
   lease: bigint;
+  /** What it says when elected. */
   value: Uint8Array;
 }
 
+/** It is elected. */
 export interface CampaignResponse {
   header: ResponseHeader | undefined;
+  /** Proof of that, for Proclaim and Resign. */
   leader: LeaderKey | undefined;
 }
 
+/** A leader's hold on an election. */
 export interface LeaderKey {
+  /** Of the election. */
   name: Uint8Array;
+  /** The leader's own key. It leads as long as this exists. */
   key: Uint8Array;
+  /** Create revision of that key. */
   rev: bigint;
   lease: bigint;
 }
 
+/** Which election to look at. */
 export interface LeaderRequest {
   name: Uint8Array;
 }
 
+/** The leader. */
 export interface LeaderResponse {
   header: ResponseHeader | undefined;
+  /** Its key; the value is what it says. */
   kv: KeyValue | undefined;
 }
 
+/** A leader that gives up. */
 export interface ResignRequest {
   leader: LeaderKey | undefined;
 }
 
+/** Answer to Resign. */
 export interface ResignResponse {
   header: ResponseHeader | undefined;
 }
 
+/** What a leader says. */
 export interface ProclaimRequest {
   leader: LeaderKey | undefined;
   value: Uint8Array;
 }
 
+/** Answer to Proclaim. */
 export interface ProclaimResponse {
   header: ResponseHeader | undefined;
 }
@@ -675,11 +694,13 @@ export const ProclaimResponse: MessageFns<ProclaimResponse> = {
   },
 };
 
+/** One leader at a time under a name, which has nothing to do with the cluster's own. */
 export type ElectionDefinition = typeof ElectionDefinition;
 export const ElectionDefinition = {
   name: 'Election',
   fullName: 'v3electionpb.Election',
   methods: {
+    /** Waits until elected. */
     campaign: {
       name: 'Campaign',
       requestType: CampaignRequest as typeof CampaignRequest,
@@ -697,6 +718,7 @@ export const ElectionDefinition = {
         },
       },
     },
+    /** The leader says something new. */
     proclaim: {
       name: 'Proclaim',
       requestType: ProclaimRequest as typeof ProclaimRequest,
@@ -714,6 +736,7 @@ export const ElectionDefinition = {
         },
       },
     },
+    /** Who leads, and what it says. */
     leader: {
       name: 'Leader',
       requestType: LeaderRequest as typeof LeaderRequest,
@@ -731,6 +754,7 @@ export const ElectionDefinition = {
         },
       },
     },
+    /** The leader, and from then on every change. */
     observe: {
       name: 'Observe',
       requestType: LeaderRequest as typeof LeaderRequest,
@@ -748,6 +772,7 @@ export const ElectionDefinition = {
         },
       },
     },
+    /** Steps down, so that the next in line leads. */
     resign: {
       name: 'Resign',
       requestType: ResignRequest as typeof ResignRequest,

@@ -9,20 +9,29 @@ export const protobufPackage = 'v3lockpb';
 
 export const protobufFileName = 'v3lockpb/v3lock.proto';
 
+/** Locks, as a service: what clients could build of keys and leases themselves. */
+
+/** A lock to take. */
 export interface LockRequest {
   name: Uint8Array;
+  /** Lives as long as the lock is held; 0 has the server grant one of 60 seconds, which nobody renews. */
   lease: bigint;
 }
 
+/** The lock is held. */
 export interface LockResponse {
   header: ResponseHeader | undefined;
+  /** As long as this key exists. It is what Unlock wants. */
   key: Uint8Array;
 }
 
+/** A lock to give back. */
 export interface UnlockRequest {
+  /** From the LockResponse. */
   key: Uint8Array;
 }
 
+/** Answer to Unlock. */
 export interface UnlockResponse {
   header: ResponseHeader | undefined;
 }
@@ -280,11 +289,13 @@ export const UnlockResponse: MessageFns<UnlockResponse> = {
   },
 };
 
+/** Mutual exclusion by name. */
 export type LockDefinition = typeof LockDefinition;
 export const LockDefinition = {
   name: 'Lock',
   fullName: 'v3lockpb.Lock',
   methods: {
+    /** Waits until the lock is held. */
     lock: {
       name: 'Lock',
       requestType: LockRequest as typeof LockRequest,
@@ -301,6 +312,7 @@ export const LockDefinition = {
         },
       },
     },
+    /** Deletes the key of a lock, so that the next in line gets it. */
     unlock: {
       name: 'Unlock',
       requestType: UnlockRequest as typeof UnlockRequest,

@@ -6,3 +6,5 @@
 export const protobufPackage = 'versionpb';
 
 export const protobufFileName = 'versionpb/version.proto';
+
+/** Options by which etcd marks the version that brought a message, field or enum. */

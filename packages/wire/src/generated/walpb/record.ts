@@ -9,15 +9,23 @@ export const protobufPackage = 'walpb';
 
 export const protobufFileName = 'walpb/record.proto';
 
+/** Records of the log on disk. */
+
+/** What a frame of the log holds. Type and crc are always written. */
 export interface Record {
+  /** 1 metadata, 2 entry, 3 hard state, 4 crc, 5 snapshot. */
   type?: bigint | undefined;
+  /** CRC-32C of the data of all records up to and with this one. */
   crc?: number | undefined;
+  /** The message of that type, encoded; none in a crc record. */
   data?: Uint8Array | undefined;
 }
 
+/** Marks where a snapshot was taken: the log before it can be released. */
 export interface Snapshot {
   index?: bigint | undefined;
   term?: bigint | undefined;
+  /** Always there when index is not 0. Since 3.5. */
   confState?: ConfState | undefined;
 }
 

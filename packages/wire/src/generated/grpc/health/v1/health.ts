@@ -8,18 +8,25 @@ export const protobufPackage = 'grpc.health.v1';
 
 export const protobufFileName = 'grpc/health/v1/health.proto';
 
+/** The health service that gRPC clients and load balancers know. */
+
+/** Which service to look at. */
 export interface HealthCheckRequest {
+  /** Full name; empty for the server as a whole. */
   service: string;
 }
 
+/** State of a service. */
 export interface HealthCheckResponse {
   status: HealthCheckResponse_ServingStatus;
 }
 
+/** What can be said of it. */
 export const HealthCheckResponse_ServingStatus = {
   UNKNOWN: 0,
   SERVING: 1,
   NOT_SERVING: 2,
+  /** SERVICE_UNKNOWN - Said by Watch only. */
   SERVICE_UNKNOWN: 3,
 } as const;
 
@@ -33,8 +40,10 @@ export namespace HealthCheckResponse_ServingStatus {
   export type SERVICE_UNKNOWN = typeof HealthCheckResponse_ServingStatus.SERVICE_UNKNOWN;
 }
 
+/** Has no fields. */
 export interface HealthListRequest {}
 
+/** State of services by their names. */
 export interface HealthListResponse {
   statuses: { [key: string]: HealthCheckResponse };
 }
@@ -332,11 +341,13 @@ export const HealthListResponse_StatusesEntry: MessageFns<HealthListResponse_Sta
   },
 };
 
+/** Whether a service answers. */
 export type HealthDefinition = typeof HealthDefinition;
 export const HealthDefinition = {
   name: 'Health',
   fullName: 'grpc.health.v1.Health',
   methods: {
+    /** State of a service; one that is not known is an error. */
     check: {
       name: 'Check',
       requestType: HealthCheckRequest as typeof HealthCheckRequest,
@@ -345,6 +356,7 @@ export const HealthDefinition = {
       responseStream: false,
       options: {},
     },
+    /** State of all services. */
     list: {
       name: 'List',
       requestType: HealthListRequest as typeof HealthListRequest,
@@ -353,6 +365,7 @@ export const HealthDefinition = {
       responseStream: false,
       options: {},
     },
+    /** State of a service, then every change; one that is not known has a state of its own. */
     watch: {
       name: 'Watch',
       requestType: HealthCheckRequest as typeof HealthCheckRequest,
