@@ -32,11 +32,15 @@ export interface DiskFile {
 
 /** A file system, reduced to what a log needs. Every method throws `DiskError`. */
 export interface Disk {
+  /** `write` is for reading and writing what exists; `create` makes a new file (`EEXIST` when there is one). */
   open(path: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile>;
   /** Names in a directory, sorted; empty when there is none. */
   list(dir: string): Promise<string[]>;
+  /** Makes a directory and those above it, durably; harmless when it exists. */
   makeDir(dir: string): Promise<void>;
+  /** Moves a file or a directory; replaces a file, or an empty directory, of that name. */
   rename(from: string, to: string): Promise<void>;
+  /** Removes a file or an empty directory. */
   remove(path: string): Promise<void>;
   /** Resolves when the entries of the directory (new, renamed, removed files) are on disk. */
   syncDir(dir: string): Promise<void>;

@@ -1,0 +1,124 @@
+import { copyBytes, equalBytes, type Random } from '@quorate/std';
+import { sectorSize } from '../frame.ts';
+
+/** What a power cut leaves of bytes and names that were not synced: nothing, everything, or any mix. */
+export type CrashOptions =
+  | { readonly keep: 'none' | 'all' }
+  /** Each sector and each change of a directory on its own, at any of its unsynced versions. */
+  | { readonly keep: 'random'; readonly random: Random };
+
+const zeroSector = new Uint8Array(sectorSize);
+
+/**
+ * The bytes of a file in memory, in sectors. What is not there is zero. Beside the present content it knows what
+ * is durable, and every version of a sector that was written since.
+ */
+export class MemoryFile {
+  readonly #sectors = new Map<number, Uint8Array>();
+  readonly #unsynced = new Map<number, { readonly durable: Uint8Array; readonly versions: Uint8Array[] }>();
+  #size = 0;
+  #durableSize = 0;
+  #sizes: number[] = [];
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Bytes that a crash may lose, in whole sectors. */
+  get unsyncedBytes(): number {
+    return this.#unsynced.size * sectorSize;
+  }
+
+  read(offset: number, size: number): Uint8Array {
+    const end = Math.max(offset, Math.min(offset + size, this.#size));
+    const bytes = new Uint8Array(end - offset);
+    for (let at = offset; at < end;) {
+      const start = at % sectorSize;
+      const count = Math.min(sectorSize - start, end - at);
+      const sector = this.#sectors.get(Math.floor(at / sectorSize));
+      if (sector !== undefined) bytes.set(sector.subarray(start, start + count), at - offset);
+      at += count;
+    }
+    return bytes;
+  }
+
+  write(offset: number, bytes: Uint8Array): void {
+    for (let done = 0; done < bytes.length;) {
+      const at = offset + done;
+      const start = at % sectorSize;
+      const count = Math.min(sectorSize - start, bytes.length - done);
+      const index = Math.floor(at / sectorSize);
+      const old = this.#sectors.get(index) ?? zeroSector;
+      if (!equalBytes(old.subarray(start, start + count), bytes.subarray(done, done + count))) {
+        const sector = copyBytes(old);
+        sector.set(bytes.subarray(done, done + count), start);
+        this.#change(index, sector);
+      }
+      done += count;
+    }
+    if (offset + bytes.length > this.#size) this.#resize(offset + bytes.length);
+  }
+
+  truncate(size: number): void {
+    const last = Math.floor(size / sectorSize);
+    for (const [index, old] of this.#sectors) {
+      if (index < last) continue;
+      const kept = index === last ? size % sectorSize : 0;
+      if (!isZero(old.subarray(kept))) this.#change(index, copyBytes(old).fill(0, kept));
+    }
+    if (size !== this.#size) this.#resize(size);
+  }
+
+  sync(): void {
+    this.#unsynced.clear();
+    this.#durableSize = this.#size;
+    this.#sizes = [];
+  }
+
+  /** The file that a power cut leaves, all of it durable. */
+  crash(options: CrashOptions): MemoryFile {
+    const left = new MemoryFile();
+    for (const [index, sector] of this.#sectors) left.#sectors.set(index, sector);
+    for (const [index, { durable, versions }] of this.#unsynced) {
+      left.#put(index, pick([durable, ...versions], options));
+    }
+    left.#size = pick([this.#durableSize, ...this.#sizes], options);
+    left.truncate(left.#size);
+    left.sync();
+    return left;
+  }
+
+  #change(index: number, sector: Uint8Array): void {
+    const old = this.#sectors.get(index) ?? zeroSector;
+    const unsynced = this.#unsynced.get(index);
+    if (unsynced === undefined) this.#unsynced.set(index, { durable: old, versions: [sector] });
+    else unsynced.versions.push(sector);
+    this.#put(index, sector);
+  }
+
+  #put(index: number, sector: Uint8Array): void {
+    if (isZero(sector)) this.#sectors.delete(index);
+    else this.#sectors.set(index, sector);
+  }
+
+  #resize(size: number): void {
+    this.#size = size;
+    this.#sizes.push(size);
+  }
+}
+
+function isZero(bytes: Uint8Array): boolean {
+  return equalBytes(bytes, zeroSector.subarray(0, bytes.length));
+}
+
+/** Of versions in the order they came about, the first being durable, the one that a crash leaves. */
+function pick<T>(versions: readonly T[], options: CrashOptions): T {
+  switch (options.keep) {
+    case 'none':
+      return versions[0]!;
+    case 'all':
+      return versions.at(-1)!;
+    case 'random':
+      return versions[options.random.below(versions.length)]!;
+  }
+}
