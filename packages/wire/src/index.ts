@@ -60,3 +60,5 @@ export {
   raftRequestField,
   type RaftRequestName,
 } from './hot/raft-envelope.ts';
+export { decodeBareRequest, type BareRequest } from './hot/bare-request.ts';
+export { httpRules, type AnnotatedService, type HttpRule } from './http-rules.ts';

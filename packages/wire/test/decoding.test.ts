@@ -1,5 +1,6 @@
 import { fromUtf8 } from '@quorate/std';
 import {
+  decodeBareRequest,
   decodeConfState,
   decodeEntry,
   decodeHardState,
@@ -167,8 +168,16 @@ describe('the raft envelope', () => {
       varintField(5, 0),
     );
     const framed = join(Uint8Array.of(1, 2, 3), bytes, Uint8Array.of(4));
-    const envelope = decodeRaftEnvelope(framed, 3, framed.length - 1);
-    expect(envelope).toMatchObject({ requestField: raftRequestField.v2, request: bytes });
+    const { requestField, request } = decodeRaftEnvelope(framed, 3, framed.length - 1);
+    expect(requestField).toBe(raftRequestField.v2);
+    expect(request).toEqual(bytes);
+    expect(decodeBareRequest(request)).toEqual({
+      idHigh: 0,
+      idLow: 77,
+      method: 'PUT',
+      path: '/0/members/8e9e05c52164694d/attributes',
+      value: '{"name":"default"}',
+    });
   });
 });
 

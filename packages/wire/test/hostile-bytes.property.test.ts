@@ -1,5 +1,6 @@
 import {
   authpb,
+  decodeBareRequest,
   decodeConfState,
   decodeDeleteRangeRequest,
   decodeEntry,
@@ -39,6 +40,7 @@ import {
 } from './support/arbitraries.ts';
 
 const decoders: Record<string, (bytes: Uint8Array) => unknown> = {
+  decodeBareRequest,
   decodeConfState,
   decodeDeleteRangeRequest,
   decodeEntry,

@@ -15,7 +15,7 @@ import { WireError } from './wire-error.ts';
 
 /** Field numbers of the requests that an InternalRaftRequest can carry. */
 export const raftRequestField = {
-  /** Not a request of today: see `decodeRaftEnvelope`. */
+  /** No request of today: the whole is a bare one, see `decodeBareRequest`. */
   v2: 2,
   range: 3,
   put: 4,
@@ -120,7 +120,7 @@ function writeHeader(
  * the header's, as etcd has it. Any field beside these two counts as the request, known to us or not.
  *
  * Logs of etcd 3.5 and older also hold bare etcdserverpb.Requests, whose field 2 is a method: such bytes come
- * back with `requestField` `raftRequestField.v2` and the whole of them as `request`.
+ * back with `requestField` `raftRequestField.v2` and the whole of them as `request`, for `decodeBareRequest`.
  *
  * @throws WireError, also when there are two different requests
  */
