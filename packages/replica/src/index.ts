@@ -1,0 +1,14 @@
+/** The replicated state machine of one member. */
+export { Replica } from './replica.ts';
+export {
+  defaults,
+  type AutoCompactionOptions,
+  type ReplicaObserver,
+  type ReplicaOptions,
+} from './options.ts';
+export { ReplicaError, StartError, type ReplicaErrorCode } from './errors.ts';
+export { LevelBackend, BackendError, type BytesLevel } from './level-backend.ts';
+export type { KvApi } from './kv-api.ts';
+export type { LeaseApi } from './lease-api.ts';
+export type { MaintenanceApi } from './maintenance-api.ts';
+export type { ReplicaWatch } from './replica-watch.ts';

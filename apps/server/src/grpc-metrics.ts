@@ -1,0 +1,148 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { GrpcObserver } from '@quorate/rpc';
+
+interface Counts {
+  started: number;
+  received: number;
+  sent: number;
+  readonly handled: Map<number, number>;
+}
+
+/** Names of gRPC codes as they stand in metrics. */
+const codeNames = [
+  'OK',
+  'Canceled',
+  'Unknown',
+  'InvalidArgument',
+  'DeadlineExceeded',
+  'NotFound',
+  'AlreadyExists',
+  'PermissionDenied',
+  'ResourceExhausted',
+  'FailedPrecondition',
+  'Aborted',
+  'OutOfRange',
+  'Unimplemented',
+  'Internal',
+  'Unavailable',
+  'DataLoss',
+  'Unauthenticated',
+];
+
+const labelNames = ['grpc_type', 'grpc_service', 'grpc_method'] as const;
+type Labels = Record<(typeof labelNames)[number], string>;
+
+/** Counts of calls by method: plain numbers on the way, metrics when somebody asks. */
+export class GrpcMetrics implements GrpcObserver {
+  readonly #methods = new Map<string, Counts>();
+  readonly #handling: Histogram<(typeof labelNames)[number]> | undefined;
+  #receivedBytes = 0;
+  #sentBytes = 0;
+
+  constructor({
+    registry,
+    withHistograms,
+  }: {
+    readonly registry: Registry;
+    readonly withHistograms: boolean;
+  }) {
+    const registers = [registry];
+    const byMethod = (name: string, help: string, read: (counts: Counts) => number): void => {
+      const each = (): Iterable<[Labels, number]> =>
+        [...this.#methods].map(([path, counts]) => [labelsOf(path), read(counts)]);
+      new Counter({
+        name,
+        help,
+        labelNames,
+        registers,
+        collect() {
+          this.reset();
+          for (const [labels, count] of each()) this.inc(labels, count);
+        },
+      });
+    };
+    byMethod('grpc_server_started_total', 'Calls begun.', (counts) => counts.started);
+    byMethod('grpc_server_msg_received_total', 'Messages received.', (counts) => counts.received);
+    byMethod('grpc_server_msg_sent_total', 'Messages sent.', (counts) => counts.sent);
+    this.#registerHandled(registers);
+    const bytes = (name: string, help: string, read: () => number): void => {
+      new Gauge({
+        name,
+        help,
+        registers,
+        collect() {
+          this.set(read());
+        },
+      });
+    };
+    bytes('etcd_network_client_grpc_received_bytes_total', 'Bytes of requests.', () => this.#receivedBytes);
+    bytes('etcd_network_client_grpc_sent_bytes_total', 'Bytes of responses.', () => this.#sentBytes);
+    this.#handling = withHistograms
+      ? new Histogram({
+          name: 'grpc_server_handling_seconds',
+          help: 'Time to answer a call.',
+          labelNames,
+          registers,
+        })
+      : undefined;
+  }
+
+  onStarted(path: string): void {
+    this.#of(path).started++;
+  }
+
+  onReceived(path: string, bytes: number): void {
+    this.#of(path).received++;
+    this.#receivedBytes += bytes;
+  }
+
+  onSent(path: string, bytes: number): void {
+    this.#of(path).sent++;
+    this.#sentBytes += bytes;
+  }
+
+  onHandled({ path, status, durationMs }: { path: string; status: number; durationMs: number }): void {
+    const { handled } = this.#of(path);
+    handled.set(status, (handled.get(status) ?? 0) + 1);
+    this.#handling?.observe(labelsOf(path), durationMs / 1000);
+  }
+
+  #registerHandled(registers: Registry[]): void {
+    const methods = this.#methods;
+    new Counter({
+      name: 'grpc_server_handled_total',
+      help: 'Calls ended, by code.',
+      labelNames: [...labelNames, 'grpc_code'],
+      registers,
+      collect() {
+        this.reset();
+        for (const [path, { handled }] of methods) {
+          for (const [status, count] of handled) {
+            this.inc({ ...labelsOf(path), grpc_code: codeNames[status] ?? String(status) }, count);
+          }
+        }
+      },
+    });
+  }
+
+  #of(path: string): Counts {
+    let counts = this.#methods.get(path);
+    if (counts === undefined) {
+      counts = { started: 0, received: 0, sent: 0, handled: new Map() };
+      this.#methods.set(path, counts);
+    }
+    return counts;
+  }
+}
+
+const streams: Readonly<Record<string, string>> = {
+  '/etcdserverpb.KV/RangeStream': 'server_stream',
+  '/etcdserverpb.Maintenance/Snapshot': 'server_stream',
+  '/etcdserverpb.Watch/Watch': 'bidi_stream',
+  '/etcdserverpb.Lease/LeaseKeepAlive': 'bidi_stream',
+};
+
+function labelsOf(path: string): Labels {
+  const [, grpc_service = '', grpc_method = ''] = path.split('/');
+  return { grpc_type: streams[path] ?? 'unary', grpc_service, grpc_method };
+}

@@ -1,0 +1,29 @@
+import { pino, type Logger } from 'pino';
+import type { ServerConfig } from './config/schema.ts';
+
+/** etcd's names of levels that pino does not have. */
+const levelOf: Readonly<Record<string, string>> = { panic: 'fatal' };
+
+/** The member's logger: JSON lines; stored values, tokens and passwords never go into them. */
+export function newLogger(config: Pick<ServerConfig, 'logLevel' | 'logOutputs' | 'name'>): Logger {
+  const outputs = config.logOutputs.split(',').map((output) => output.trim());
+  const streams = outputs.map((output) => ({
+    // Every stream takes whatever the logger lets through.
+    level: 'trace' as const,
+    stream: pino.destination({ dest: destinationOf(output), sync: true, mkdir: true }),
+  }));
+  return pino(
+    {
+      level: levelOf[config.logLevel] ?? config.logLevel,
+      base: { member: config.name },
+      timestamp: pino.stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    pino.multistream(streams),
+  );
+}
+
+function destinationOf(output: string): number | string {
+  if (output === 'default' || output === 'stderr') return 2;
+  return output === 'stdout' ? 1 : output;
+}

@@ -1,0 +1,120 @@
+import { parseCommandLine } from './config/command-line.ts';
+import { ConfigError, loadConfig } from './config/load.ts';
+import type { ServerConfig } from './config/schema.ts';
+import { newLogger } from './logging.ts';
+import { Server } from './server.ts';
+import { serverVersion } from './version.ts';
+
+/** Exit codes of signals, as shells and etcd have them: 128 and the number of the signal. */
+const signalCodes = { SIGINT: 130, SIGTERM: 143 } as const;
+
+/** Runs `quorate` with these arguments and ends the process. */
+export async function main(args: readonly string[]): Promise<void> {
+  try {
+    const commandLine = parseCommandLine(args);
+    switch (commandLine.action) {
+      case 'help':
+        process.stdout.write(commandLine.text);
+        return;
+      case 'version':
+        process.stdout.write(versionText());
+        return;
+      case 'run': {
+        const { config, warnings } = loadConfig({ flags: commandLine.flags, env: process.env });
+        await run(config, warnings);
+      }
+    }
+  } catch (error) {
+    process.stderr.write(`quorate: ${sentenceOf(error)}\n`);
+    process.exit(1);
+  }
+}
+
+async function run(config: ServerConfig, warnings: readonly string[]): Promise<void> {
+  const log = newLogger(config);
+  for (const warning of warnings) log.warn(warning);
+  log.info(
+    { version: serverVersion, node: process.version, dataDir: config.dataDir, pid: process.pid },
+    'starting',
+  );
+  const server = await Server.start(config, log, () => {
+    // What was said to be done is on disk; what is in flight is answered by nobody.
+    process.exit(1);
+  });
+  log.info(
+    {
+      memberId: server.memberId,
+      clusterId: server.clusterId,
+      clientUrls: config.listenClientUrls,
+      peerUrls: config.listenPeerUrls,
+    },
+    'ready to serve',
+  );
+  if (process.stdout.isTTY || process.env['npm_lifecycle_event'] === 'start')
+    process.stdout.write(welcome(config));
+  for (const [signal, code] of Object.entries(signalCodes)) {
+    process.once(signal, () => {
+      log.info({ signal }, 'stopping');
+      server.close().then(
+        () => process.exit(process.pid === 1 ? 0 : code),
+        (error: unknown) => {
+          log.fatal({ err: error }, 'could not stop cleanly');
+          process.exit(1);
+        },
+      );
+    });
+  }
+}
+
+function welcome(config: ServerConfig): string {
+  const endpoint = config.listenClientUrls[0] ?? '';
+  const flag = endpoint === 'http://localhost:2379' ? '' : ` --endpoints ${endpoint}`;
+  return [
+    '',
+    `Quorate serves etcd's v3 API on ${endpoint}. Try, in another terminal:`,
+    '',
+    `  npx quoratectl${flag} put greeting hello`,
+    `  npx quoratectl${flag} get greeting`,
+    `  npx quoratectl${flag} watch --prefix ""`,
+    `  npx quoratectl${flag} endpoint status -w table`,
+    `  curl ${endpoint}/metrics`,
+    '',
+    `Data lies in ${config.dataDir}. Ctrl-C stops the member.`,
+    '',
+    '',
+  ].join('\n');
+}
+
+function versionText(): string {
+  return [
+    `etcd Version: ${serverVersion}`,
+    'Git SHA: Quorate',
+    `Go Version: none (Node ${process.version})`,
+    `Go OS/Arch: ${process.platform}/${process.arch}`,
+    '',
+  ].join('\n');
+}
+
+function sentenceOf(error: unknown): string {
+  if (error instanceof ConfigError) return error.message;
+  const causes: string[] = [];
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    if (!causes.some((text) => text.includes(String((cause as Error).message)))) causes.push(cause.message);
+  }
+  const text = causes.join(': ');
+  if (/LEVEL_LOCKED|lock.*(held|already)|Resource temporarily unavailable/i.test(describe(error))) {
+    return `the data directory is in use by another member (${text}): stop it first, or choose another --data-dir`;
+  }
+  if (/EADDRINUSE/.test(describe(error)))
+    return `${text}: another process listens there; choose other --listen-client-urls or --listen-peer-urls`;
+  return text;
+}
+
+/** Codes and messages of an error and all its causes. */
+function describe(error: unknown): string {
+  const parts: string[] = [];
+  for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
+    parts.push('code' in cause ? String(cause.code) : '', cause.message);
+  }
+  return parts.join(' ');
+}

@@ -1,0 +1,259 @@
+import {
+  executeDeleteRange,
+  executePut,
+  executeTxn,
+  keyRange,
+  putCost,
+  txnCost,
+  type MvccStore,
+  type WriteTxn,
+} from '@quorate/mvcc';
+import type { Lessor } from '@quorate/lease';
+import type { Membership } from '@quorate/membership';
+import { clampCount, emptyBytes, fromLatin1, invariant, type BucketChanges } from '@quorate/std';
+import type { WatchHub } from '@quorate/watch';
+import {
+  decodeDeleteRangeRequest,
+  decodePutRequest,
+  decodeTxnRequest,
+  membershippb,
+  raftRequestField,
+  rpcpb,
+  type RaftEnvelope,
+} from '@quorate/wire';
+import { alarmMember, alarmTypeOf, type Alarms } from './alarms.ts';
+import { ReplicaError } from './errors.ts';
+import { leaseGrantCostBytes, type Quota } from './quota.ts';
+
+/** The replicated state of a member: what applying the log changes, and nothing else does. */
+export interface MemberState {
+  readonly store: MvccStore;
+  readonly lessor: Lessor;
+  readonly alarms: Alarms;
+  readonly membership: Membership;
+  readonly hub: WatchHub;
+  readonly quota: Quota;
+}
+
+/** What applying needs besides the state. */
+export interface ApplierOptions {
+  readonly state: MemberState;
+  /** Where changes of the entry being applied are written down. */
+  readonly changes: () => BucketChanges;
+  /** Time for lease expiries, which are no replicated state. */
+  readonly now: () => number;
+  /** A request was applied although the quota does not allow it: the alarm is due. */
+  readonly onOverQuota: () => void;
+  readonly onCompaction: (revision: number) => void;
+  readonly onAlarm: (event: {
+    readonly member: bigint;
+    readonly type: string;
+    readonly active: boolean;
+  }) => void;
+}
+
+/** What a request came to: a result for whoever proposed it, or an error for him. Never both. */
+export type Outcome =
+  { readonly ok: true; readonly result: unknown } | { readonly ok: false; readonly error: unknown };
+
+/**
+ * Applies requests of the log to the state, one after the other. Pure in the sense that matters: the outcome
+ * depends on the state and the request only, so that members with the same log have the same state.
+ *
+ * An error is an outcome for the one who asked and leaves the state as it was; a broken invariant, or a
+ * request of a kind that this version does not know, stops the member instead.
+ */
+export class Applier {
+  readonly #options: ApplierOptions;
+
+  constructor(options: ApplierOptions) {
+    this.#options = options;
+  }
+
+  /** @throws InvariantError when the request's kind is unknown: applying on would make members differ */
+  apply(envelope: RaftEnvelope): Outcome {
+    try {
+      return { ok: true, result: this.#dispatch(envelope) };
+    } catch (error) {
+      if (isDomainError(error)) return { ok: false, error };
+      throw error;
+    }
+  }
+
+  #dispatch({ requestField, request }: RaftEnvelope): unknown {
+    switch (requestField) {
+      case raftRequestField.put:
+        return this.#put(request);
+      case raftRequestField.txn:
+        return this.#txn(request);
+      case raftRequestField.deleteRange:
+        return this.#deleteRange(request);
+      case raftRequestField.compaction:
+        return this.#compact(request);
+      case raftRequestField.leaseGrant:
+        return this.#leaseGrant(request);
+      case raftRequestField.leaseRevoke:
+        return this.#leaseRevoke(request);
+      case raftRequestField.leaseCheckpoint:
+        return this.#leaseCheckpoint(request);
+      case raftRequestField.alarm:
+        return this.#alarm(request);
+      case raftRequestField.clusterMemberAttrSet:
+        return this.#setMemberAttributes(request);
+      case raftRequestField.clusterVersionSet:
+        return this.#setClusterVersion(request);
+      default:
+        invariant(false, `the log has a request of kind ${requestField}, which this version cannot apply`);
+    }
+  }
+
+  #put(bytes: Uint8Array): unknown {
+    const { lessor, quota } = this.#options.state;
+    const request = decodePutRequest(bytes);
+    this.#refuseWhenCorrupt();
+    const cost = putCost(request);
+    this.#refuseWhenCapped(cost);
+    const fits = quota.allows(cost);
+    const response = this.#write((txn) => executePut(txn, request, lessor));
+    this.#refuseOverQuota(fits);
+    return response;
+  }
+
+  #deleteRange(bytes: Uint8Array): unknown {
+    const request = decodeDeleteRangeRequest(bytes);
+    this.#refuseWhenCorrupt();
+    return this.#write((txn) => executeDeleteRange(txn, request));
+  }
+
+  #txn(bytes: Uint8Array): unknown {
+    const { lessor, quota } = this.#options.state;
+    const request = decodeTxnRequest(bytes);
+    this.#refuseWhenCorrupt();
+    const cost = txnCost(request);
+    this.#refuseWhenCapped(cost);
+    const fits = quota.allows(cost);
+    const response = this.#write((txn) => executeTxn(txn, request, lessor));
+    this.#refuseOverQuota(fits);
+    return response;
+  }
+
+  /** One write transaction around one operation; what it changed goes to the watchers. */
+  #write<R>(operation: (txn: WriteTxn) => R): R {
+    const txn = this.#options.state.store.beginWrite();
+    let isDone = false;
+    try {
+      const result = operation(txn);
+      isDone = true;
+      return result;
+    } finally {
+      const { revision, changes } = txn.end();
+      invariant(isDone || changes.length === 0, 'a refused operation changes nothing');
+      if (changes.length > 0) this.#options.state.hub.append(revision, changes);
+    }
+  }
+
+  #compact(bytes: Uint8Array): unknown {
+    const { store } = this.#options.state;
+    this.#refuseWhenCorrupt();
+    const revision = clampCount(rpcpb.CompactionRequest.decode(bytes).revision);
+    store.scheduleCompaction(revision, this.#options.changes());
+    this.#options.onCompaction(revision);
+    return undefined;
+  }
+
+  #leaseGrant(bytes: Uint8Array): unknown {
+    const { lessor, quota } = this.#options.state;
+    const { ID, TTL } = rpcpb.LeaseGrantRequest.decode(bytes);
+    this.#refuseWhenCorrupt();
+    this.#refuseWhenCapped(leaseGrantCostBytes);
+    const fits = quota.allows(leaseGrantCostBytes);
+    const lease = lessor.grant(
+      { id: ID, ttlSeconds: clampCount(TTL) },
+      this.#options.now(),
+      this.#options.changes(),
+    );
+    this.#refuseOverQuota(fits);
+    return lease;
+  }
+
+  /** The keys of a lease go in one transaction, then the lease itself. */
+  #leaseRevoke(bytes: Uint8Array): unknown {
+    const { lessor } = this.#options.state;
+    const { ID } = rpcpb.LeaseRevokeRequest.decode(bytes);
+    this.#refuseWhenCorrupt();
+    const keys = lessor.revoke(ID, this.#options.changes());
+    this.#write((txn) => {
+      for (const key of keys) txn.deleteRange(keyRange(fromLatin1(key), emptyBytes));
+    });
+    return undefined;
+  }
+
+  #leaseCheckpoint(bytes: Uint8Array): unknown {
+    const { lessor } = this.#options.state;
+    for (const { ID, remainingTTL } of rpcpb.LeaseCheckpointRequest.decode(bytes).checkpoints) {
+      lessor.applyCheckpoint(
+        { id: ID, remainingTtlSeconds: clampCount(remainingTTL) },
+        { nowMs: this.#options.now(), changes: this.#options.changes(), persist: true },
+      );
+    }
+    return undefined;
+  }
+
+  #alarm(bytes: Uint8Array): rpcpb.AlarmMember[] {
+    const { alarms } = this.#options.state;
+    const { action, memberID, alarm } = rpcpb.AlarmRequest.decode(bytes);
+    const type = alarmTypeOf(alarm);
+    switch (action) {
+      case rpcpb.AlarmRequest_AlarmAction.GET:
+        return alarms.list(type).map(alarmMember);
+      case rpcpb.AlarmRequest_AlarmAction.ACTIVATE: {
+        if (type === undefined) return [];
+        const raised = alarms.activate(memberID, type, this.#options.changes());
+        this.#options.onAlarm({ member: memberID, type, active: true });
+        return [alarmMember(raised)];
+      }
+      case rpcpb.AlarmRequest_AlarmAction.DEACTIVATE: {
+        const lowered = type && alarms.deactivate(memberID, type, this.#options.changes());
+        if (lowered === undefined) return [];
+        this.#options.onAlarm({ member: memberID, type: lowered.type, active: false });
+        return [alarmMember(lowered)];
+      }
+    }
+  }
+
+  #setMemberAttributes(bytes: Uint8Array): undefined {
+    const { memberID, memberAttributes } = membershippb.ClusterMemberAttrSetRequest.decode(bytes);
+    this.#options.state.membership.setAttributes(
+      memberID,
+      { name: memberAttributes?.name ?? '', clientUrls: memberAttributes?.clientUrls ?? [] },
+      this.#options.changes(),
+    );
+  }
+
+  #setClusterVersion(bytes: Uint8Array): undefined {
+    const { ver } = membershippb.ClusterVersionSetRequest.decode(bytes);
+    this.#options.state.membership.setClusterVersion(ver, this.#options.changes());
+  }
+
+  #refuseWhenCorrupt(): void {
+    if (this.#options.state.alarms.has('CORRUPT')) throw new ReplicaError('REPLICA_CORRUPT');
+  }
+
+  #refuseWhenCapped(cost: number): void {
+    if (cost > 0 && this.#options.state.alarms.has('NOSPACE')) throw new ReplicaError('REPLICA_NO_SPACE');
+  }
+
+  /** What was applied stays; the caller learns that there is no space left, and the alarm goes up. */
+  #refuseOverQuota(fits: boolean): void {
+    if (fits) return;
+    this.#options.onOverQuota();
+    throw new ReplicaError('REPLICA_NO_SPACE');
+  }
+}
+
+/** Errors of the domain carry a code; anything else is a bug and must not be answered as if it were not. */
+function isDomainError(error: unknown): boolean {
+  return (
+    error instanceof Error && 'code' in error && error.code !== 'INVARIANT' && error.code !== 'BACKEND_FAILED'
+  );
+}

@@ -1,0 +1,143 @@
+import {
+  executeRange,
+  executeReadOnlyTxn,
+  isReadOnlyTxn,
+  isSerializableTxn,
+  putCost,
+  RangeStreamer,
+  txnCost,
+  validateDeleteRange,
+  validatePut,
+  validateRange,
+  validateRangeStream,
+  validateTxn,
+  type MvccStore,
+} from '@quorate/mvcc';
+import type { Clock } from '@quorate/std';
+import {
+  decodeDeleteRangeRequest,
+  decodePutRequest,
+  decodeTxnRequest,
+  raftRequestField,
+  rpcpb,
+  type DeleteRangeResponseParts,
+  type PutResponseParts,
+  type RangeRequest,
+  type RangeResponseParts,
+  type ResponseHeader,
+  type TxnResponseParts,
+} from '@quorate/wire';
+import { ReplicaError } from './errors.ts';
+import type { Proposer } from './proposer.ts';
+import type { Quota } from './quota.ts';
+
+export interface KvApiOptions {
+  readonly store: MvccStore;
+  readonly quota: Quota;
+  readonly proposer: Proposer;
+  readonly clock: Clock;
+  readonly maxTxnOps: number;
+  readonly maxRequestBytes: number;
+  /** Resolves when a read of the store is linearizable. */
+  readonly linearizable: () => Promise<void>;
+  /** Identity and term, with that revision. */
+  readonly header: (revision: number) => ResponseHeader;
+  /** The quota refused a request before it was proposed: the alarm is due. */
+  readonly onOverQuota: () => void;
+  /** Resolves when the compaction under way has removed what it can, and that is stored. */
+  readonly compacted: () => Promise<void>;
+}
+
+/**
+ * The key-value operations of a member, from a request to a complete response: shape, quota, log, answer.
+ * Requests that write come encoded and go into the log as they are. (Order of checks: reference, "order of
+ * checks cheat sheet": quota first, then the fields.)
+ */
+export class KvApi {
+  readonly #options: KvApiOptions;
+
+  constructor(options: KvApiOptions) {
+    this.#options = options;
+  }
+
+  /** @throws KvRequestError, CompactedError, FutureRevisionError, ReplicaError */
+  async range(request: RangeRequest): Promise<RangeResponseParts> {
+    const { store, linearizable } = this.#options;
+    validateRange(request);
+    if (!request.serializable) await linearizable();
+    const response = executeRange(store, request);
+    this.#complete(response);
+    return response;
+  }
+
+  /** A range in chunks at one revision; between two chunks others get their turn. */
+  async *rangeStream(request: RangeRequest): AsyncIterable<RangeResponseParts> {
+    const { store, linearizable, clock, maxRequestBytes } = this.#options;
+    validateRangeStream(request);
+    if (!request.serializable) await linearizable();
+    const streamer = new RangeStreamer(request, { maxRequestBytes });
+    for (;;) {
+      const chunk = streamer.next(store);
+      if (chunk === undefined) return;
+      this.#complete(chunk);
+      yield chunk;
+      await new Promise<void>((resolve) => clock.soon(resolve));
+    }
+  }
+
+  /** Takes an encoded PutRequest. */
+  async put(encoded: Uint8Array): Promise<PutResponseParts> {
+    const request = decodePutRequest(encoded);
+    this.#checkQuota(putCost(request));
+    validatePut(request);
+    return this.#propose<PutResponseParts>(raftRequestField.put, encoded);
+  }
+
+  /** Takes an encoded DeleteRangeRequest. */
+  async deleteRange(encoded: Uint8Array): Promise<DeleteRangeResponseParts> {
+    validateDeleteRange(decodeDeleteRangeRequest(encoded));
+    return this.#propose<DeleteRangeResponseParts>(raftRequestField.deleteRange, encoded);
+  }
+
+  /** Takes an encoded TxnRequest. One that only reads is answered here and does not go into the log. */
+  async txn(encoded: Uint8Array): Promise<TxnResponseParts> {
+    const { store, linearizable, maxTxnOps } = this.#options;
+    const request = decodeTxnRequest(encoded);
+    this.#checkQuota(txnCost(request));
+    validateTxn(request, { maxTxnOps });
+    if (!isReadOnlyTxn(request)) return this.#propose<TxnResponseParts>(raftRequestField.txn, encoded);
+    if (!isSerializableTxn(request)) await linearizable();
+    const response = executeReadOnlyTxn(store, request);
+    this.#complete(response);
+    return response;
+  }
+
+  /** Takes an encoded CompactionRequest; with `physical` it waits until the space is free. */
+  async compact(encoded: Uint8Array): Promise<ResponseHeader> {
+    const { store, proposer, header, compacted } = this.#options;
+    const { physical } = rpcpb.CompactionRequest.decode(encoded);
+    await proposer.propose(raftRequestField.compaction, encoded);
+    if (physical) await compacted();
+    return header(store.currentRevision);
+  }
+
+  async #propose<R extends { header: ResponseHeader | undefined }>(
+    field: number,
+    encoded: Uint8Array,
+  ): Promise<R> {
+    const response = await this.#options.proposer.propose<R>(field, encoded);
+    this.#complete(response);
+    return response;
+  }
+
+  /** Whoever executed a request knows the revision of its answer; the rest of the header is of now. */
+  #complete(response: { header: ResponseHeader | undefined }): void {
+    if (response.header !== undefined) response.header = this.#options.header(response.header.revision);
+  }
+
+  #checkQuota(costBytes: number): void {
+    if (this.#options.quota.allows(costBytes)) return;
+    this.#options.onOverQuota();
+    throw new ReplicaError('REPLICA_NO_SPACE');
+  }
+}

@@ -1,0 +1,149 @@
+import type { Membership } from '@quorate/membership';
+import type { MvccStore } from '@quorate/mvcc';
+import type { RaftNode } from '@quorate/raft';
+import { clampCount, crc32c, fromUtf8, idToHex, toUtf8, type Backend, type Bucket } from '@quorate/std';
+import { raftRequestField, rpcpb } from '@quorate/wire';
+import type { Alarms } from './alarms.ts';
+import { metaKeys } from './backend-writer.ts';
+import { ReplicaError } from './errors.ts';
+import type { Proposer } from './proposer.ts';
+import type { Quota } from './quota.ts';
+
+export interface MaintenanceApiOptions {
+  readonly memberId: bigint;
+  readonly serverVersion: string;
+  readonly store: MvccStore;
+  readonly node: RaftNode;
+  readonly backend: Backend;
+  readonly alarms: Alarms;
+  readonly membership: Membership;
+  readonly quota: Quota;
+  readonly proposer: Proposer;
+  readonly header: (revision?: number) => rpcpb.ResponseHeader;
+  readonly storageVersion: () => string;
+  /** Everything applied so far is in the backend. */
+  readonly flush: () => Promise<unknown>;
+}
+
+/** Keys of bucket `meta` that differ between members with the same data. */
+const unhashedMetaKeys = new Set(
+  [metaKeys.consistentIndex, metaKeys.term, metaKeys.storageVersion].map(toUtf8),
+);
+
+/** Every bucket of etcd's database, in byte order of their names. */
+const buckets: readonly Bucket[] = [
+  'alarm',
+  'auth',
+  'authRoles',
+  'authUsers',
+  'cluster',
+  'key',
+  'lease',
+  'members',
+  'members_removed',
+  'meta',
+];
+
+/** What operators ask of a member. */
+export class MaintenanceApi {
+  readonly #options: MaintenanceApiOptions;
+
+  constructor(options: MaintenanceApiOptions) {
+    this.#options = options;
+  }
+
+  /** @throws ReplicaError REPLICA_INVALID_ALARM and those of proposing */
+  async alarm(request: rpcpb.AlarmRequest): Promise<rpcpb.AlarmResponse> {
+    checkAlarmRequest(request);
+    const { proposer, header } = this.#options;
+    const encoded = rpcpb.AlarmRequest.encode(request).finish();
+    const alarms = await proposer.propose<rpcpb.AlarmMember[]>(raftRequestField.alarm, encoded);
+    return { header: header(), alarms };
+  }
+
+  status(): rpcpb.StatusResponse {
+    const { store, node, quota, membership, memberId, serverVersion, header, storageVersion } = this.#options;
+    const { leader, commit, applied, term } = node.status;
+    return {
+      header: header(),
+      version: serverVersion,
+      dbSize: BigInt(store.sizeBytes),
+      dbSizeInUse: BigInt(store.sizeBytes),
+      leader,
+      raftIndex: BigInt(commit),
+      raftAppliedIndex: BigInt(applied),
+      raftTerm: BigInt(term),
+      errors: this.#errors(),
+      isLearner: membership.get(memberId)?.isLearner ?? false,
+      storageVersion: storageVersion(),
+      dbSizeQuota: BigInt(Math.max(quota.limitBytes, 0)),
+      downgradeInfo: { enabled: false, targetVersion: '' },
+    };
+  }
+
+  /**
+   * CRC-32C over names, keys and values of all buckets in order, as etcd defines it, the keys as rows of
+   * their own. For looking at one member at two times; members are compared by `hashKv`.
+   */
+  async hash(): Promise<rpcpb.HashResponse> {
+    const { backend, store, flush, header } = this.#options;
+    await flush();
+    let crc = 0;
+    for (const bucket of buckets) {
+      if (bucket === 'key') {
+        crc = await store.hashAll(crc);
+        continue;
+      }
+      crc = crc32c(fromUtf8(bucket), crc);
+      for await (const rows of backend.scan(bucket)) {
+        for (const [key, value] of rows) {
+          if (bucket === 'meta' && unhashedMetaKeys.has(toUtf8(key))) continue;
+          crc = crc32c(value, crc32c(key, crc));
+        }
+      }
+    }
+    return { header: header(), hash: crc };
+  }
+
+  /** @throws CompactedError, FutureRevisionError */
+  async hashKv(request: rpcpb.HashKVRequest): Promise<rpcpb.HashKVResponse> {
+    const { store, header } = this.#options;
+    const found = await store.hashKv(clampCount(request.revision));
+    return {
+      header: header(found.currentRevision),
+      hash: found.hash,
+      compactRevision: BigInt(found.compactRevision),
+      hashRevision: BigInt(found.hashRevision),
+    };
+  }
+
+  /** There is nothing to defragment: the store gives space back by itself. What is pending is written out. */
+  async defragment(): Promise<void> {
+    await this.#options.flush();
+  }
+
+  #errors(): string[] {
+    const { node, alarms } = this.#options;
+    const texts = alarms
+      .list()
+      .map(({ memberId, type }) => `memberID:${BigInt.asUintN(64, memberId)} alarm:${type}`);
+    return node.status.leader === 0n ? ['etcdserver: no leader', ...texts] : texts;
+  }
+}
+
+/** etcd 3.5 panics over some of these; here they are refused before they reach the log. */
+function checkAlarmRequest({ action, alarm, memberID }: rpcpb.AlarmRequest): void {
+  const actions: readonly number[] = Object.values(rpcpb.AlarmRequest_AlarmAction);
+  const types: readonly number[] = Object.values(rpcpb.AlarmType);
+  if (!actions.includes(action)) {
+    throw new ReplicaError('REPLICA_INVALID_ALARM', {
+      detail: `action ${action} is none of GET, ACTIVATE, DEACTIVATE`,
+    });
+  }
+  const isKnown = types.includes(alarm);
+  if (!isKnown && action === rpcpb.AlarmRequest_AlarmAction.ACTIVATE) {
+    throw new ReplicaError('REPLICA_INVALID_ALARM', {
+      detail: `alarm ${alarm} (member ${idToHex(memberID)}) is none of NONE, NOSPACE, CORRUPT`,
+    });
+  }
+}

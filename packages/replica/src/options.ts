@@ -1,0 +1,91 @@
+import type { Backend, Clock, Random } from '@quorate/std';
+import type { Disk } from '@quorate/wal';
+
+/** What a member is made of, and how it behaves. Everything it touches of the world comes in here. */
+export interface ReplicaOptions {
+  /** Where the log lies, and the disk it lies on. */
+  readonly disk: Disk;
+  readonly walDir: string;
+  /** The durable store; the replica closes it. */
+  readonly backend: Backend;
+  readonly clock: Clock;
+  readonly random: Random;
+
+  readonly name: string;
+  /** `name=url` pairs of a new cluster, as `--initial-cluster`. */
+  readonly initialCluster: string;
+  readonly clusterToken: string;
+  readonly clientUrls: readonly string[];
+  /** What this server says it is, e.g. `3.6.14`. */
+  readonly serverVersion: string;
+
+  readonly heartbeatIntervalMs?: number;
+  readonly electionTimeoutMs?: number;
+  readonly preVote?: boolean;
+  /** Entries between two snapshot marks in the log; below the mark the log is released. */
+  readonly snapshotCount?: number;
+  /** Entries kept in memory below the applied index for members that lag. */
+  readonly snapshotCatchUpEntries?: number;
+  readonly maxWals?: number;
+  readonly segmentSizeBytes?: number;
+  readonly maxRequestBytes?: number;
+  readonly maxTxnOps?: number;
+  /** Bytes that keys, values and history may take; 0 means the default of 2 GiB, below 0 no limit. */
+  readonly quotaBytes?: number;
+  /** How long changes may stay out of the backend, and how many entries. */
+  readonly backendBatchIntervalMs?: number;
+  readonly backendBatchLimit?: number;
+  /** Pause between two slices of background compaction. */
+  readonly compactionSleepMs?: number;
+  readonly autoCompaction?: AutoCompactionOptions;
+  readonly watchProgressIntervalMs?: number;
+  /** Bytes of newest values kept in memory. */
+  readonly valueBudgetBytes?: number;
+  /** Acknowledge before the log is on disk: for tests only, a crash loses data. */
+  readonly unsafeNoFsync?: boolean;
+  readonly observer?: ReplicaObserver;
+}
+
+/** Compaction without being asked: by age (milliseconds) or by count of revisions; 0 is off. */
+export type AutoCompactionOptions =
+  | { readonly mode: 'periodic'; readonly retentionMs: number }
+  | { readonly mode: 'revision'; readonly retentionRevisions: number };
+
+/** Told of what operators and metrics want to know. A core does not log: it says what happened. */
+export interface ReplicaObserver {
+  /** The log wrote and synced so much in that time. */
+  onLogSaved?(event: { readonly durationMs: number; readonly entries: number }): void;
+  onBackendWritten?(event: { readonly durationMs: number; readonly changes: number }): void;
+  onLeaderChange?(event: { readonly leader: bigint; readonly term: number }): void;
+  onApplied?(event: { readonly kind: string; readonly ok: boolean; readonly durationMs: number }): void;
+  onCompacted?(event: { readonly revision: number; readonly durationMs: number }): void;
+  onSnapshot?(event: { readonly index: number; readonly released: readonly string[] }): void;
+  onAlarm?(event: { readonly member: bigint; readonly type: string; readonly active: boolean }): void;
+  onLeaseExpired?(event: { readonly count: number }): void;
+  /** A damaged tail of the log was cut off at the start. */
+  onLogRepaired?(event: { readonly file: string; readonly offset: number }): void;
+  /** The member can't go on; it answers nobody from now on. */
+  onFatal?(error: unknown): void;
+}
+
+/** etcd's defaults (reference: limits and defaults). */
+export const defaults = {
+  heartbeatIntervalMs: 100,
+  electionTimeoutMs: 1000,
+  preVote: true,
+  snapshotCount: 10_000,
+  snapshotCatchUpEntries: 5_000,
+  maxWals: 5,
+  maxRequestBytes: 1_572_864,
+  maxTxnOps: 128,
+  quotaBytes: 2 * 1024 ** 3,
+  backendBatchIntervalMs: 100,
+  backendBatchLimit: 10_000,
+  compactionSleepMs: 10,
+  watchProgressIntervalMs: 600_000,
+  valueBudgetBytes: 512 * 1024 ** 2,
+} as const;
+
+/** Proposals that may wait at once, in number and bytes; beyond it callers get `too many requests`. */
+export const maxPendingProposals = 50_000;
+export const maxPendingProposalBytes = 256 * 1024 ** 2;

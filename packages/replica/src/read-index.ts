@@ -1,0 +1,136 @@
+import { ReplicaError } from './errors.ts';
+
+interface Group {
+  readonly promise: Promise<void>;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+interface Round {
+  readonly group: Group;
+  readonly deadlineMs: number;
+  resendAtMs: number;
+  /** The index that the applied one must reach, once the leader said it. */
+  index: number | undefined;
+}
+
+/** What the rounds need of raft and of time. */
+export interface ReadIndexOptions {
+  /** Asks raft; the answer comes back through `onReadState`. */
+  readonly ask: (context: Uint8Array) => void;
+  /** A context that was never used before. */
+  readonly newContext: () => Uint8Array;
+  readonly now: () => number;
+  readonly timeoutMs: number;
+}
+
+/** How long a round waits before it asks again (reference: linearizable read). */
+const resendMs = 500;
+
+/**
+ * Linearizable reads (Raft thesis §6.4): all reads that begin in one turn share one ReadIndex round, and are
+ * released when the applied index has reached the round's. A round that begins while another is under way
+ * is a round of its own, since the earlier one may have been answered before its reads began.
+ */
+export class ReadIndexRounds {
+  readonly #options: ReadIndexOptions;
+  #next: Group | undefined;
+  /** Rounds under way, by the text of each context they have sent. */
+  readonly #byContext = new Map<string, Round>();
+  #waitingForApply: Round[] = [];
+
+  constructor(options: ReadIndexOptions) {
+    this.#options = options;
+  }
+
+  /** Whether reads wait for `startRound`. */
+  get hasNext(): boolean {
+    return this.#next !== undefined;
+  }
+
+  /**
+   * Resolves when a read of this member's state sees every write acknowledged before the call.
+   *
+   * @throws ReplicaError REPLICA_TIMEOUT, REPLICA_STOPPED
+   */
+  join(): Promise<void> {
+    this.#next ??= newGroup();
+    return this.#next.promise;
+  }
+
+  /** Asks for all that joined since the last round. */
+  startRound(): void {
+    const group = this.#next;
+    if (group === undefined) return;
+    this.#next = undefined;
+    const nowMs = this.#options.now();
+    this.#ask({ group, deadlineMs: nowMs + this.#options.timeoutMs, resendAtMs: 0, index: undefined });
+  }
+
+  /** The leader's answer; one to a context of no round under way is dropped. */
+  onReadState(index: number, context: Uint8Array, applied: number): void {
+    const round = this.#byContext.get(contextKey(context));
+    if (round === undefined) return;
+    this.#forget(round);
+    round.index = index;
+    if (applied >= index) round.group.resolve();
+    else this.#waitingForApply.push(round);
+  }
+
+  /** Releases the rounds whose index is now applied. */
+  onApplied(applied: number): void {
+    if (this.#waitingForApply.length === 0) return;
+    const still: Round[] = [];
+    for (const round of this.#waitingForApply) {
+      if (applied >= (round.index ?? Infinity)) round.group.resolve();
+      else still.push(round);
+    }
+    this.#waitingForApply = still;
+  }
+
+  /** Asks again where no answer came, and gives up where time is over. */
+  tick(): void {
+    const nowMs = this.#options.now();
+    for (const round of new Set(this.#byContext.values())) {
+      if (round.deadlineMs <= nowMs) {
+        this.#forget(round);
+        round.group.reject(new ReplicaError('REPLICA_TIMEOUT'));
+      } else if (round.resendAtMs <= nowMs) {
+        this.#ask(round);
+      }
+    }
+  }
+
+  rejectAll(error: unknown): void {
+    const rounds = new Set([...this.#byContext.values(), ...this.#waitingForApply]);
+    this.#byContext.clear();
+    this.#waitingForApply = [];
+    for (const round of rounds) round.group.reject(error);
+    this.#next?.reject(error);
+    this.#next = undefined;
+  }
+
+  #ask(round: Round): void {
+    const context = this.#options.newContext();
+    round.resendAtMs = this.#options.now() + resendMs;
+    this.#byContext.set(contextKey(context), round);
+    this.#options.ask(context);
+  }
+
+  #forget(round: Round): void {
+    for (const [context, other] of this.#byContext) {
+      if (other === round) this.#byContext.delete(context);
+    }
+  }
+}
+
+function newGroup(): Group {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  // A group may be given up after all its readers have gone.
+  promise.catch(() => {});
+  return { promise, resolve, reject };
+}
+
+function contextKey(context: Uint8Array): string {
+  return Buffer.from(context.buffer, context.byteOffset, context.byteLength).toString('latin1');
+}

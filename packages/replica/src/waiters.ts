@@ -1,0 +1,67 @@
+import { ReplicaError } from './errors.ts';
+
+interface Waiter {
+  readonly deadlineMs: number;
+  readonly bytes: number;
+  readonly resolve: (result: unknown) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Who waits for which proposal. Every proposal has the same time-out and a Map keeps the order of insertion,
+ * so the oldest deadlines come first and one sweep a tick replaces a timer for each.
+ */
+export class Waiters {
+  readonly #waiters = new Map<number, Waiter>();
+  #bytes = 0;
+
+  get count(): number {
+    return this.#waiters.size;
+  }
+
+  /** Bytes of the proposals that are waited for. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The promise is fulfilled by `resolve`, `reject`, `sweep` or `rejectAll`, whichever comes first. */
+  add<R>(suffix: number, options: { readonly deadlineMs: number; readonly bytes: number }): Promise<R> {
+    return new Promise<R>((resolve, reject) => {
+      this.#bytes += options.bytes;
+      // What an ID resolves to is decided by whoever proposed it; see `Replica`'s typed wrappers.
+      this.#waiters.set(suffix, { ...options, resolve: resolve as (result: unknown) => void, reject });
+    });
+  }
+
+  has(suffix: number): boolean {
+    return this.#waiters.has(suffix);
+  }
+
+  resolve(suffix: number, result: unknown): void {
+    this.#take(suffix)?.resolve(result);
+  }
+
+  reject(suffix: number, error: unknown): void {
+    this.#take(suffix)?.reject(error);
+  }
+
+  /** Gives up on those whose time has come. Their proposals may still be applied. */
+  sweep(nowMs: number): void {
+    for (const [suffix, waiter] of this.#waiters) {
+      if (waiter.deadlineMs > nowMs) return;
+      this.reject(suffix, new ReplicaError('REPLICA_TIMEOUT'));
+    }
+  }
+
+  rejectAll(error: unknown): void {
+    for (const suffix of [...this.#waiters.keys()]) this.reject(suffix, error);
+  }
+
+  #take(suffix: number): Waiter | undefined {
+    const waiter = this.#waiters.get(suffix);
+    if (waiter === undefined) return undefined;
+    this.#waiters.delete(suffix);
+    this.#bytes -= waiter.bytes;
+    return waiter;
+  }
+}

@@ -1,0 +1,29 @@
+import { malformed } from './status.ts';
+import type { Method } from './transport.ts';
+
+/** A message type of the generated code, as far as methods need it. */
+export interface Codec<T> {
+  encode(message: T): { finish(): Uint8Array };
+  decode(bytes: Uint8Array): T;
+}
+
+/** A unary method over generated messages, for all but the hottest. */
+export function generatedMethod<Q, R>(
+  definition: { readonly requestType: Codec<Q>; readonly responseType: Codec<R> },
+  handler: (request: Q) => Promise<R> | R,
+): Method {
+  const { requestType, responseType } = definition;
+  return {
+    kind: 'unary',
+    handler: async (bytes) => responseType.encode(await handler(decodeRequest(requestType, bytes))).finish(),
+  };
+}
+
+/** Decodes with the generated code. @throws RpcError INTERNAL when the bytes are no such message. */
+export function decodeRequest<T>(codec: Codec<T>, bytes: Uint8Array): T {
+  try {
+    return codec.decode(bytes);
+  } catch (error) {
+    throw malformed(error);
+  }
+}

@@ -1,0 +1,234 @@
+import {
+  Server,
+  ServerCredentials,
+  type ConnectionInjector,
+  type sendUnaryData,
+  type ServerDuplexStream,
+  type ServerUnaryCall,
+  type ServerWritableStream,
+} from '@grpc/grpc-js';
+import { asBuffer } from '@quorate/std';
+import type { Duplex } from 'node:stream';
+import { RpcError, status } from './errors.ts';
+import { toRpcError } from './status.ts';
+import type { Call, MethodTable, StreamCall, StreamHandler, UnaryHandler } from './transport.ts';
+
+/** Told of every call, for metrics. */
+export interface GrpcObserver {
+  onStarted?(path: string): void;
+  onHandled?(event: { readonly path: string; readonly status: number; readonly durationMs: number }): void;
+  onReceived?(path: string, bytes: number): void;
+  onSent?(path: string, bytes: number): void;
+}
+
+export interface GrpcServerOptions {
+  readonly methods: MethodTable;
+  /** Largest request that is accepted; a larger one is answered with RESOURCE_EXHAUSTED. */
+  readonly maxReceiveBytes: number;
+  readonly maxConcurrentStreams?: number;
+  readonly keepAliveIntervalMs?: number;
+  readonly keepAliveTimeoutMs?: number;
+  readonly observer?: GrpcObserver;
+}
+
+type UnaryCall = ServerUnaryCall<Buffer, Buffer>;
+type WritingCall = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
+
+/** The methods behind grpc-js. Connections come in as sockets that somebody else accepted. */
+export class GrpcServer implements AsyncDisposable {
+  readonly #server: Server;
+  readonly #injector: ConnectionInjector;
+  readonly #observer: GrpcObserver;
+
+  constructor(options: GrpcServerOptions) {
+    this.#observer = options.observer ?? {};
+    this.#server = new Server({
+      'grpc.max_receive_message_length': options.maxReceiveBytes,
+      'grpc.max_send_message_length': -1,
+      'grpc.max_concurrent_streams': options.maxConcurrentStreams ?? 0xffffffff,
+      'grpc.keepalive_time_ms': options.keepAliveIntervalMs ?? 7_200_000,
+      'grpc.keepalive_timeout_ms': options.keepAliveTimeoutMs ?? 20_000,
+    });
+    for (const [path, method] of options.methods) {
+      const isUnary = method.kind === 'unary';
+      const definition = {
+        path,
+        requestStream: !isUnary && method.clientStreams,
+        responseStream: !isUnary,
+        requestSerialize: passThrough,
+        requestDeserialize: passThrough,
+        responseSerialize: passThrough,
+        responseDeserialize: passThrough,
+      };
+      this.#server.addService(
+        { [path]: definition },
+        {
+          [path]: isUnary
+            ? this.#unary(path, method.handler)
+            : this.#stream(path, method.clientStreams, method.handler),
+        },
+      );
+    }
+    this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
+  }
+
+  /** Serves a connection from its first byte on; the server owns the socket from now on. */
+  serve(socket: Duplex): void {
+    this.#injector.injectConnection(socket);
+  }
+
+  /** Lets calls under way finish for that long, then cuts the connections. */
+  async stop(options: { readonly graceMs: number }): Promise<void> {
+    this.#injector.drain(options.graceMs);
+    await new Promise<void>((resolve) => {
+      const cut = setTimeout(() => this.#server.forceShutdown(), options.graceMs);
+      this.#server.tryShutdown(() => {
+        clearTimeout(cut);
+        resolve();
+      });
+    });
+    this.#injector.destroy();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop({ graceMs: 0 });
+  }
+
+  #unary(path: string, handler: UnaryHandler) {
+    return (grpcCall: UnaryCall, callback: sendUnaryData<Buffer>): void => {
+      const end = this.#begin(path);
+      this.#observer.onReceived?.(path, grpcCall.request.length);
+      const succeed = (response: Uint8Array): void => {
+        this.#observer.onSent?.(path, response.length);
+        callback(null, asBuffer(response));
+        end(status.OK);
+      };
+      const fail = (error: unknown): void => {
+        const rpcError = toRpcError(error);
+        callback({ code: rpcError.status, details: rpcError.message });
+        end(rpcError.status);
+      };
+      try {
+        const response = handler(grpcCall.request, new GrpcCall(grpcCall));
+        if (response instanceof Promise) response.then(succeed, fail);
+        else succeed(response);
+      } catch (error) {
+        fail(error);
+      }
+    };
+  }
+
+  #stream(path: string, clientStreams: boolean, handler: StreamHandler) {
+    return (grpcCall: WritingCall): void => {
+      const end = this.#begin(path);
+      const call = new GrpcStreamCall(grpcCall, { clientStreams, path, observer: this.#observer });
+      handler(call).then(
+        () => {
+          grpcCall.end();
+          end(status.OK);
+        },
+        (error: unknown) => {
+          const rpcError = toRpcError(error);
+          grpcCall.emit('error', { code: rpcError.status, details: rpcError.message });
+          end(rpcError.status);
+        },
+      );
+    };
+  }
+
+  #begin(path: string): (code: number) => void {
+    this.#observer.onStarted?.(path);
+    const startedAt = performance.now();
+    return (code) =>
+      this.#observer.onHandled?.({ path, status: code, durationMs: performance.now() - startedAt });
+  }
+}
+
+/** The view of a grpc-js call that handlers get. The signal is made when somebody asks for it. */
+class GrpcCall implements Call {
+  readonly #call: UnaryCall | WritingCall;
+  #controller: AbortController | undefined;
+
+  constructor(call: UnaryCall | WritingCall) {
+    this.#call = call;
+  }
+
+  metadata(key: string): string | undefined {
+    return this.#call.metadata.get(key)[0]?.toString();
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      const controller = new AbortController();
+      this.#controller = controller;
+      const abort = (): void => controller.abort(new RpcError(status.CANCELLED, 'context canceled'));
+      if (this.#call.cancelled) abort();
+      // Both kinds of call are emitters; TypeScript can't call a union of their overloads.
+      else (this.#call as NodeJS.EventEmitter).once('cancelled', abort);
+    }
+    return this.#controller.signal;
+  }
+}
+
+class GrpcStreamCall extends GrpcCall implements StreamCall {
+  readonly requests: AsyncIterable<Uint8Array>;
+  readonly #writable: WritingCall;
+  readonly #path: string;
+  readonly #observer: GrpcObserver;
+
+  constructor(
+    call: WritingCall,
+    options: { readonly clientStreams: boolean; readonly path: string; readonly observer: GrpcObserver },
+  ) {
+    super(call);
+    this.#writable = call;
+    this.#path = options.path;
+    this.#observer = options.observer;
+    this.requests = this.#read(options.clientStreams);
+    // grpc-js reports a vanished client as an error of the readable side; `signal` tells handlers.
+    (call as NodeJS.EventEmitter).on('error', () => {});
+  }
+
+  send(message: Uint8Array): boolean {
+    if (this.#writable.cancelled || this.#writable.destroyed) return true;
+    this.#observer.onSent?.(this.#path, message.length);
+    return this.#writable.write(asBuffer(message));
+  }
+
+  async drained(): Promise<void> {
+    if (this.signal.aborted || !this.#writable.writableNeedDrain) return;
+    await new Promise<void>((resolve) => {
+      const done = (): void => {
+        this.#writable.off('drain', done);
+        this.signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.#writable.once('drain', done);
+      this.signal.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  async *#read(clientStreams: boolean): AsyncIterable<Uint8Array> {
+    if (!clientStreams) {
+      // Only calls with a single request come here, and those carry it.
+      const { request } = this.#writable as ServerWritableStream<Buffer, Buffer>;
+      this.#observer.onReceived?.(this.#path, request.length);
+      yield request;
+      return;
+    }
+    try {
+      for await (const message of this.#writable as ServerDuplexStream<Buffer, Buffer>) {
+        // grpc-js types what it deserialized as any; our deserializer hands the buffer on.
+        const bytes = message as Buffer;
+        this.#observer.onReceived?.(this.#path, bytes.length);
+        yield bytes;
+      }
+    } catch (error) {
+      if (!this.signal.aborted) throw error;
+    }
+  }
+}
+
+function passThrough(bytes: Buffer): Buffer {
+  return bytes;
+}

@@ -1,0 +1,104 @@
+import { electionpb, healthpb, lockpb, rpcpb } from '@quorate/wire';
+import { clusterService } from './cluster-service.ts';
+import { RpcError, status } from './errors.ts';
+import { healthService } from './health-service.ts';
+import { kvService } from './kv-service.ts';
+import { leaseService } from './lease-service.ts';
+import { maintenanceService } from './maintenance-service.ts';
+import type { Member } from './member.ts';
+import { notBuilt, notBuiltStream } from './not-built.ts';
+import type { Call, Method, MethodTable, StreamCall } from './transport.ts';
+import { watchService } from './watch-service.ts';
+
+/** A service of the generated code, as far as its table needs it. */
+interface ServiceDefinition<M extends string> {
+  readonly fullName: string;
+  readonly methods: { readonly [method in M]: { readonly name: string; readonly responseStream: boolean } };
+}
+
+/**
+ * Every method of etcd's client port, each behind the checks that hold for all: metadata, leader, learner.
+ * A method that a definition has and no service implements does not compile.
+ */
+export function methodTable(member: Member): MethodTable {
+  const table = new Map<string, Method>();
+  const add = <M extends string>(definition: ServiceDefinition<M>, service: Record<M, Method>): void => {
+    // The keys of a service are those of its definition: its type says so.
+    for (const key of Object.keys(definition.methods) as M[]) {
+      const path = `/${definition.fullName}/${definition.methods[key].name}`;
+      table.set(path, guarded(path, service[key], member));
+    }
+  };
+  add(rpcpb.KVDefinition, kvService(member));
+  add(rpcpb.WatchDefinition, watchService(member));
+  add(rpcpb.LeaseDefinition, leaseService(member));
+  add(rpcpb.ClusterDefinition, clusterService(member));
+  add(rpcpb.MaintenanceDefinition, maintenanceService(member));
+  add(healthpb.HealthDefinition, healthService());
+  add(rpcpb.AuthDefinition, notBuiltService(rpcpb.AuthDefinition, 'authentication'));
+  add(lockpb.LockDefinition, notBuiltService(lockpb.LockDefinition, 'the lock service'));
+  add(electionpb.ElectionDefinition, notBuiltService(electionpb.ElectionDefinition, 'the election service'));
+  return table;
+}
+
+function notBuiltService<M extends string>(
+  definition: ServiceDefinition<M>,
+  what: string,
+): Record<M, Method> {
+  const entries = Object.entries<{ readonly responseStream: boolean }>(definition.methods);
+  const methods = entries.map(([key, { responseStream }]) => [
+    key,
+    responseStream ? notBuiltStream(what, false) : notBuilt(what),
+  ]);
+  // Made from the definition's own keys.
+  return Object.fromEntries(methods) as Record<M, Method>;
+}
+
+/** Methods that a learner serves; all others it refuses (reference: learner readiness). */
+const servedByLearners = new Set([
+  '/etcdserverpb.Maintenance/Status',
+  '/etcdserverpb.Maintenance/Snapshot',
+  '/etcdserverpb.KV/Range',
+  '/grpc.health.v1.Health/Check',
+  '/grpc.health.v1.Health/List',
+  '/grpc.health.v1.Health/Watch',
+]);
+
+function guarded(path: string, method: Method, member: Member): Method {
+  const forLearners = servedByLearners.has(path);
+  const check = (call: Call): void => {
+    if (member.isLearner && !forLearners) {
+      throw new RpcError(status.FAILED_PRECONDITION, 'etcdserver: rpc not supported for learner');
+    }
+    checkMetadata(call, member);
+  };
+  if (method.kind === 'unary') {
+    const { handler } = method;
+    return {
+      ...method,
+      handler: (request: Uint8Array, call: Call) => {
+        check(call);
+        return handler(request, call);
+      },
+    };
+  }
+  const { handler } = method;
+  return {
+    ...method,
+    handler: async (call: StreamCall) => {
+      check(call);
+      await handler(call);
+    },
+  };
+}
+
+function checkMetadata(call: Call, member: Member): void {
+  if (call.metadata('hasleader') === 'true' && !member.hasLeader) {
+    throw new RpcError(status.UNAVAILABLE, 'etcdserver: no leader');
+  }
+  const version = call.metadata('client-api-version');
+  // Bytes that were no UTF-8 arrive as replacement characters.
+  if (version?.includes('\ufffd') === true) {
+    throw new RpcError(status.INVALID_ARGUMENT, 'etcdserver: invalid client api version');
+  }
+}

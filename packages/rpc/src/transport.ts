@@ -1,0 +1,44 @@
+/**
+ * What a transport and the services know of each other: methods as functions from bytes to bytes. grpc-js is
+ * the first transport; nothing here is of gRPC's making but the names.
+ */
+
+/** One call, as a handler sees it. */
+export interface Call {
+  /** The first value of a metadata key (lower case), undefined when absent. */
+  metadata(key: string): string | undefined;
+  /** Aborted when the client gave up, its deadline passed, or the connection is gone. */
+  readonly signal: AbortSignal;
+}
+
+/** A call that sends many messages. */
+export interface StreamCall extends Call {
+  /**
+   * Queues one encoded message; the bytes belong to the transport. False when the transport's buffer is
+   * full: then wait for `drained` before sending more.
+   */
+  send(message: Uint8Array): boolean;
+  /** Resolves when there is room again, or the call is over. */
+  drained(): Promise<void>;
+  /** Messages from the client until it half-closes; one for a call with a single request. */
+  readonly requests: AsyncIterable<Uint8Array>;
+}
+
+/** One request, one response. Throwing ends the call with the status of the error. */
+export type UnaryHandler = (request: Uint8Array, call: Call) => Promise<Uint8Array> | Uint8Array;
+
+/** Ends the call with OK when it returns, with the status of the error when it throws. */
+export type StreamHandler = (call: StreamCall) => Promise<void>;
+
+/** A method behind its full gRPC path. */
+export type Method =
+  | { readonly kind: 'unary'; readonly handler: UnaryHandler }
+  | {
+      readonly kind: 'stream';
+      readonly clientStreams: boolean;
+      readonly serverStreams: boolean;
+      readonly handler: StreamHandler;
+    };
+
+/** All methods by path, e.g. `/etcdserverpb.KV/Put`. */
+export type MethodTable = ReadonlyMap<string, Method>;
