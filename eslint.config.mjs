@@ -8,6 +8,7 @@ const floors = [
   { sourceTag: 'layer:2', onlyDependOnLibsWithTags: ['layer:0', 'layer:1'] },
   { sourceTag: 'layer:3', onlyDependOnLibsWithTags: ['layer:0', 'layer:1', 'layer:2'] },
   { sourceTag: 'layer:app', onlyDependOnLibsWithTags: ['layer:0', 'layer:1', 'layer:2', 'layer:3'] },
+  { sourceTag: 'layer:tools', onlyDependOnLibsWithTags: ['*'] },
   { sourceTag: 'deploy:gateway', onlyDependOnLibsWithTags: ['deploy:gateway'] },
 ];
 

@@ -99,7 +99,7 @@ function sentenceOf(error: unknown): string {
   if (error instanceof ConfigError) return error.message;
   const causes: string[] = [];
   for (let cause: unknown = error; cause instanceof Error; cause = cause.cause) {
-    if (!causes.some((text) => text.includes(String((cause as Error).message)))) causes.push(cause.message);
+    if (!causes.some((text) => text.includes(cause.message))) causes.push(cause.message);
   }
   const text = causes.join(': ');
   if (/LEVEL_LOCKED|lock.*(held|already)|Resource temporarily unavailable/i.test(describe(error))) {

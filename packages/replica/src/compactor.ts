@@ -53,11 +53,12 @@ export class Compactor {
     const { store, clock, changes, flush, sleepMs, onCompacted } = this.#options;
     const startedAtMs = clock.now();
     let slices = 0;
-    while (!this.#stopped && store.compactSlice(changes())) {
+    while (!this.#stopped && store.hasCompaction) {
+      store.compactSlice(changes());
       if (++slices % slicesPerBatch === 0) await flush();
       await new Promise<void>((resolve) => clock.after(slices % 8 === 0 ? sleepMs : 0, resolve));
     }
-    if (this.#stopped) return;
+    if (this.#stopped || slices === 0) return;
     await flush();
     onCompacted({ revision: store.compactedRevision, durationMs: clock.now() - startedAtMs });
   }

@@ -6,7 +6,7 @@ const textDecoder = new TextDecoder();
 
 /** A `Buffer` over the same memory: for its fast native methods, never to leave the function that asked. */
 export function asBuffer(bytes: Uint8Array): Buffer {
-  return bytes instanceof Buffer ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 /** Order of two byte strings, as etcd compares keys: unsigned bytes, a prefix sorts before what extends it. */

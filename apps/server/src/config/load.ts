@@ -95,11 +95,11 @@ function fromFile(path: string, warnings: string[]): Given {
   }
   const values: Record<string, unknown> = {};
   for (const key of configKeys) {
-    const { flag, kind } = metaOf(key);
+    const { flag } = metaOf(key);
     const value = fields.get(flag);
     fields.delete(flag);
     if (value === undefined || value === null) continue;
-    values[key] = Array.isArray(value) ? value.join(',') : kind === 'urls' ? String(value) : value;
+    values[key] = Array.isArray(value) ? value.join(',') : value;
   }
   for (const unknown of fields.keys()) warnings.push(`${path}: unknown key ${unknown} is ignored`);
   return { values, originOf: (key) => `${path}: ${metaOf(key).flag}` };

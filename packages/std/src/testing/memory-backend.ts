@@ -23,7 +23,7 @@ export class MemoryBackend implements Backend {
   async write(changes: readonly BucketChange[]): Promise<void> {
     for (const { bucket, key, value } of changes) {
       let rows = this.#buckets.get(bucket);
-      if (rows === undefined) this.#buckets.set(bucket, (rows = new Map()));
+      if (rows === undefined) this.#buckets.set(bucket, (rows = new Map<string, Uint8Array>()));
       if (value === undefined) rows.delete(toLatin1(key));
       else rows.set(toLatin1(key), copyBytes(value));
     }
