@@ -1,0 +1,9 @@
+/** Members as processes of their own, for tests and benchmarks. */
+export {
+  etcdBin,
+  freePort,
+  startEtcd,
+  startQuorate,
+  type MemberOptions,
+  type MemberProcess,
+} from './member-process.ts';
