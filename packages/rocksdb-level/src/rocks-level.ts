@@ -1,5 +1,14 @@
 import { mkdir } from 'node:fs/promises';
-import { AbstractLevel } from 'abstract-level';
+import {
+  AbstractLevel,
+  type AbstractBatchOperation,
+  type AbstractBatchOptions,
+  type AbstractChainedBatch,
+  type AbstractDelOptions,
+  type AbstractIterator,
+  type AbstractIteratorOptions,
+  type AbstractPutOptions,
+} from 'abstract-level';
 import {
   loadBinding,
   type EngineCallback,
@@ -7,9 +16,9 @@ import {
   type EngineObject,
   type EngineRange,
 } from './binding.ts';
-import { EngineBatch, type EncodedOperation } from './engine-batch.ts';
+import { EngineBatch, noOptions, type EncodedOperation } from './engine-batch.ts';
 import { engineOptions, type RocksLevelOptions, type RocksOpenOptions } from './options.ts';
-import type { RocksReadOptions, RocksWriteOptions } from './options.ts';
+import type { RocksIteratorOptions, RocksReadOptions, RocksWriteOptions } from './options.ts';
 import { RocksChainedBatch } from './rocks-chained-batch.ts';
 import { RocksIterator, type PrivateIteratorOptions } from './rocks-iterator.ts';
 import { syncLogs } from './sync-logs.ts';
@@ -49,6 +58,45 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<Uint8Array
     super(manifest, options);
     this.location = location;
     this.#engine = this.#binding.db_init(location);
+  }
+
+  /** Sets a key. */
+  override put<K2 = K, V2 = V>(
+    key: K2,
+    value: V2,
+    options?: AbstractPutOptions<K2, V2> & RocksWriteOptions,
+  ): Promise<void> {
+    return super.put<K2, V2>(key, value, options ?? noOptions);
+  }
+
+  /** Deletes a key; one that is absent is no error. */
+  override del<K2 = K>(key: K2, options?: AbstractDelOptions<K2> & RocksWriteOptions): Promise<void> {
+    return super.del<K2>(key, options ?? noOptions);
+  }
+
+  /** Without arguments begins a chained batch, else makes all changes or none. */
+  override batch(): AbstractChainedBatch<this, K, V>;
+  override batch<K2 = K, V2 = V>(
+    operations: AbstractBatchOperation<this, K2, V2>[],
+    options?: AbstractBatchOptions<K2, V2> & RocksWriteOptions,
+  ): Promise<void>;
+  override batch<K2 = K, V2 = V>(
+    ...args:
+      | []
+      | [
+          AbstractBatchOperation<this, K2, V2>[],
+          ((AbstractBatchOptions<K2, V2> & RocksWriteOptions) | undefined)?,
+        ]
+  ): AbstractChainedBatch<this, K, V> | Promise<void> {
+    if (args.length === 0) return super.batch();
+    return super.batch<K2, V2>(args[0], args[1] ?? noOptions);
+  }
+
+  /** Rows in key order, as they are now. */
+  override iterator<K2 = K, V2 = V>(
+    options?: AbstractIteratorOptions<K2, V2> & RocksIteratorOptions,
+  ): AbstractIterator<this, K2, V2> {
+    return super.iterator<K2, V2>(options ?? noOptions);
   }
 
   /** Values of several keys, now, on this thread; undefined where a key is absent. */
