@@ -50,9 +50,12 @@ export class RaftCore {
   constructor(options: RaftOptions) {
     this.settings = settingsFrom(options);
     this.id = options.id;
-    this.term = options.hardState.term;
-    this.vote = options.hardState.vote;
     this.log = logFrom(options);
+    // A crash can leave new entries on disk without the term that came with them. A vote in that term would
+    // have been on disk before it left, so there was none.
+    const isTorn = this.log.lastTerm > options.hardState.term;
+    this.term = isTorn ? this.log.lastTerm : options.hardState.term;
+    this.vote = isTorn ? noNode : options.hardState.vote;
     this.tracker = new Tracker(this.id, configurationFrom(options), {
       count: this.settings.maxInflightMessages,
       size: this.settings.maxInflightSize,

@@ -1,5 +1,4 @@
 import type { Message, Snapshot } from '@quorate/wire';
-import { fromConfState } from './configuration.ts';
 import type { RaftCore } from './core.ts';
 import { messageType } from './messages.ts';
 
@@ -52,7 +51,6 @@ function restore(core: RaftCore, snapshot: Snapshot): boolean {
     return false;
   }
   log.restore(snapshot);
-  core.tracker.adopt(fromConfState(snapshot.confState), log.lastIndex);
   return true;
 }
 

@@ -54,8 +54,6 @@ export function logFrom(options: RaftOptions): RaftLog {
   if (applied > lastIndex) throw new RaftOptionsError(`entry ${applied} was applied and is not in the log`);
   if (hardState.commit > lastIndex)
     throw new RaftOptionsError(`entry ${hardState.commit} was committed and is not in the log`);
-  if ((entries.at(-1)?.term ?? snapshot.term) > hardState.term)
-    throw new RaftOptionsError('the log is of a later term than the hard state');
   return new RaftLog({
     ...{ snapshotIndex: snapshot.index, snapshotTerm: snapshot.term, entries, applied },
     // The commit index is written without a sync and may be older than what it led to.

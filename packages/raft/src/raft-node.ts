@@ -6,7 +6,7 @@ import { RaftCore } from './core.ts';
 import { acknowledgeOwnVote, campaignIfAllowed } from './election.ts';
 import { leaveJointIfDue, propose, proposeConfChange } from './proposals.ts';
 import { askLeader, passToLeader } from './reading.ts';
-import { applyConfChange } from './reconfiguration.ts';
+import { applyConfChange, installConfiguration } from './reconfiguration.ts';
 import { acknowledgeOwnEntries, flush, handleSnapshotReport, handleUnreachable } from './replication.ts';
 import { step } from './step.ts';
 import { tick } from './tick.ts';
@@ -171,13 +171,17 @@ export class RaftNode {
     return ready;
   }
 
-  /** What `ready` asked to persist is on disk (and its snapshot installed). In the order of handing out. */
+  /**
+   * What `ready` asked to persist is on disk. Readies come here in the order in which they were handed out. A
+   * snapshot is installed by then, in the state machine too: no entry it covers may be applied any more.
+   */
   advance(ready: Ready): void {
     invariant(this.#underWay[0] === ready, 'Readies are advanced in the order in which they were handed out');
     this.#underWay.shift();
     const core = this.#core;
     core.log.endWrite();
-    const { hardState } = ready;
+    const { hardState, snapshot } = ready;
+    if (snapshot !== undefined) installConfiguration(core, snapshot);
     if (hardState?.vote === core.id && hardState.term === core.term) acknowledgeOwnVote(core);
     if (core.role === 'leader') acknowledgeOwnEntries(core);
   }
@@ -238,7 +242,7 @@ export class RaftNode {
   /** Costly checks, for tests and simulation. @throws InvariantError */
   checkInvariants(): void {
     this.#core.checkInvariants();
-    invariant(this.#hardState.term <= this.#core.term, 'the term of a node never goes back');
+    invariant(this.#hardState.term <= this.#core.term, 'the term on disk is not ahead');
     invariant(this.#hardState.commit <= this.#core.log.committed, 'the commit index never goes back');
   }
 

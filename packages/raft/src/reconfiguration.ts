@@ -1,6 +1,7 @@
-import type { ConfState } from '@quorate/wire';
+import { invariant } from '@quorate/std';
+import type { ConfState, Snapshot } from '@quorate/wire';
 import type { ConfChangeV2 } from './conf-change.ts';
-import { changeConfiguration, toConfState } from './configuration.ts';
+import { changeConfiguration, fromConfState, toConfState } from './configuration.ts';
 import type { RaftCore } from './core.ts';
 import { answerConfirmedReads } from './reading.ts';
 import { advanceCommit } from './replication.ts';
@@ -20,6 +21,15 @@ export function applyConfChange(core: RaftCore, change: ConfChangeV2): ConfState
     if (core.role === 'leader') adjustLeader(core);
   }
   return toConfState(config);
+}
+
+/**
+ * A snapshot is installed, and with it the configuration as of its index. Not sooner: until then the owner may
+ * still be applying changes that were handed out before the snapshot came.
+ */
+export function installConfiguration(core: RaftCore, snapshot: Snapshot): void {
+  invariant(core.role !== 'leader', 'a leader has its whole log');
+  core.tracker.adopt(fromConfState(snapshot.confState), core.log.lastIndex);
 }
 
 function adjustLeader(core: RaftCore): void {
