@@ -14,6 +14,9 @@ const defaultLogBytesMax = 64 * 1024 * 1024;
 /** Memory of the stretches of history read last, shared by all who catch up. */
 const defaultHistoryCacheBytesMax = 8 * 1024 * 1024;
 
+/** Room in the live queue of a stream, beside two entries for each of its watchers. */
+const defaultLiveQueueMax = 1024;
+
 /** The spread of progress intervals over the streams: up to a tenth more. */
 const progressJitter = 0.1;
 
@@ -26,6 +29,11 @@ export interface WatchHubOptions {
   readonly maxLogBytes?: number;
   /** 8 MiB by default; the stretch read last is always kept. */
   readonly maxHistoryCacheBytes?: number;
+  /**
+   * How many deliveries may wait in a stream, beside two for each of its watchers; 1024 by default. A watcher
+   * beyond it falls back to a cursor.
+   */
+  readonly liveQueueMax?: number;
 }
 
 /**
@@ -52,6 +60,7 @@ export class WatchHub {
       }),
       index: new WatcherIndex(),
       counters: this.#counters,
+      liveQueueMax: options.liveQueueMax ?? defaultLiveQueueMax,
       onClose: (stream) => this.#streams.delete(stream),
     };
   }

@@ -45,9 +45,9 @@ export class ResponseWriter {
     return this.#rest !== undefined;
   }
 
-  /** Bytes that may still be written. */
+  /** Bytes that may still be written; none while pieces are left, since they use up all there is. */
   get room(): number {
-    return this.#rest === undefined ? this.#bytesMax - this.#bytes : 0;
+    return this.#bytesMax - this.#bytes;
   }
 
   /** Starts a take; at least one response fits. */

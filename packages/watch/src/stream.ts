@@ -10,6 +10,7 @@ import { Fifo, type EventSubset, type LiveEntry } from './live-queue.ts';
 import type { WatchCounters } from './metrics.ts';
 import { ResponseWriter, type Announcement } from './response-writer.ts';
 import type { Segment } from './segment.ts';
+import { TurnOrder } from './turn-order.ts';
 import { Watcher, type WatcherOptions } from './watcher.ts';
 import type { WatcherIndex } from './watcher-index.ts';
 
@@ -19,11 +20,7 @@ import type { WatcherIndex } from './watcher-index.ts';
  */
 const controlQueueMax = 1024;
 
-/**
- * Entries of the live queue: this many, and two for each watcher of the stream. A watcher whose entry finds no
- * room becomes unsynced, and reads from the log what it missed; a progress answer without room is not sent.
- */
-const liveQueueBase = 1024;
+/** Room in the live queue for each watcher of the stream, beside `StreamHost.liveQueueMax`. */
 const liveQueuePerWatcher = 2;
 
 /** A `take` moves cursors by at most so many steps, and reads the store so often, before it gives way. */
@@ -51,6 +48,11 @@ export interface StreamHost {
   readonly history: HistoryCache;
   readonly index: WatcherIndex;
   readonly counters: WatchCounters;
+  /**
+   * Entries of the live queue of a stream, and two more for each of its watchers. A watcher whose entry finds no
+   * room becomes unsynced, and reads from the log what it missed; a progress answer without room is not sent.
+   */
+  readonly liveQueueMax: number;
   readonly onClose: (stream: WatchStream) => void;
 }
 
@@ -70,8 +72,7 @@ export class WatchStream {
   readonly #host: StreamHost;
   readonly #options: WatchStreamOptions;
   readonly #watchers = new Map<bigint, Watcher>();
-  /** Watchers behind the log, the next to be moved first. */
-  readonly #unsynced = new Set<Watcher>();
+  readonly #unsynced = new TurnOrder();
   /** Synced watchers with a start revision that was above the current one when they were created. */
   readonly #future = new Set<Watcher>();
   readonly #notifying = new Set<Watcher>();
@@ -158,6 +159,8 @@ export class WatchStream {
     this.#takeControls();
     this.#takeEvents();
     this.#takeNotices();
+    // Encoding has made the segments larger.
+    this.#host.log.trim();
     if (!this.hasPending) this.#signaled = false;
     return writer.finish();
   }
@@ -246,7 +249,7 @@ export class WatchStream {
   }
 
   get #liveQueueMax(): number {
-    return liveQueueBase + liveQueuePerWatcher * this.#watchers.size;
+    return this.#host.liveQueueMax + liveQueuePerWatcher * this.#watchers.size;
   }
 
   #create(request: rpcpb.WatchCreateRequest): void {
@@ -347,7 +350,7 @@ export class WatchStream {
     if (watcher.state === 'synced') index.remove(watcher);
     else counters.unsyncedWatchers--;
     counters.watchers--;
-    this.#unsynced.delete(watcher);
+    this.#unsynced.remove(watcher);
     this.#future.delete(watcher);
     this.#notifying.delete(watcher);
   }
@@ -366,7 +369,7 @@ export class WatchStream {
   #sync(watcher: Watcher): void {
     watcher.state = 'synced';
     this.#host.counters.unsyncedWatchers--;
-    this.#unsynced.delete(watcher);
+    this.#unsynced.remove(watcher);
     this.#host.index.add(watcher);
   }
 
@@ -437,7 +440,7 @@ export class WatchStream {
   #catchUp(): void {
     let reads = readsPerTakeMax;
     for (let steps = 0; steps < stepsPerTakeMax && this.#writer.room > 0; steps++) {
-      const watcher = this.#unsynced.values().next().value;
+      const watcher = this.#unsynced.first;
       if (watcher === undefined) return;
       if (watcher.queued > 0) {
         // What the live queue holds for it is older than where its cursor stands.
@@ -487,7 +490,7 @@ export class WatchStream {
   }
 
   #toTheBack(watcher: Watcher): void {
-    this.#unsynced.delete(watcher);
+    this.#unsynced.remove(watcher);
     this.#unsynced.add(watcher);
   }
 

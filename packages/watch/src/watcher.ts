@@ -41,6 +41,10 @@ export class Watcher {
   /** Its place in the index while it is synced. */
   group: WatcherGroup | undefined;
   indexInGroup = 0;
+  /** Its neighbours in the turn order of the stream while it is unsynced. */
+  inTurnOrder = false;
+  turnBefore: Watcher | undefined;
+  turnAfter: Watcher | undefined;
 
   constructor(id: bigint, stream: WatchStream, options: WatcherOptions, next: number) {
     this.id = id;
