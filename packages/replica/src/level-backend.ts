@@ -8,7 +8,9 @@ import type { Backend, BackendRow, Bucket, BucketChange, ScanRange } from '@quor
  *     | letter  | '/' | key of the bucket    |
  *     +---------+-----+----------------------+
  *
- * The letters are a format on disk: never change one, never use one twice.
+ * The letters are a format on disk: never change one, never use one twice. What comes with every batch
+ * (`meta`, `lease`) sorts after `key`, whose rows are appended: a table file of the newest rows then overlaps
+ * only the end of those that are there, and compaction moves files instead of rewriting them.
  */
 const bucketLetters = {
   alarm: 'a',

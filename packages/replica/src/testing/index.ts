@@ -1,0 +1,8 @@
+/** A member in memory, for tests of what stands on a replica. */
+export {
+  openTestMember,
+  putRequest,
+  rangeRequest,
+  type TestMember,
+  type TestMemberOptions,
+} from './test-member.ts';
