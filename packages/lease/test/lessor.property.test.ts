@@ -65,8 +65,7 @@ test('a lessor does what a list of leases does', () => {
       const model = new Model();
       const changes = new ChangeList();
       for (const one of steps) {
-        // The generators of `step` make exactly the members of this union.
-        runStep(lessor, model, one as Step, changes);
+        runStep(lessor, model, one, changes);
         lessor.checkInvariants();
         compareLeases(lessor, model);
       }
