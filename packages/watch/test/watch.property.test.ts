@@ -315,7 +315,7 @@ describe('against a list of all events', () => {
           run.finish();
         },
       ),
-      { numRuns: Number(process.env['WATCH_PROPERTY_RUNS'] ?? 400) },
+      { numRuns: Number(process.env['WATCH_PROPERTY_RUNS'] ?? 600) },
     );
   });
 });

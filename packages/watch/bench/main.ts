@@ -1,0 +1,3 @@
+/** All benchmarks of the package; each file runs alone, too. */
+await import('./fan-out.ts');
+await import('./catch-up.ts');
