@@ -1,0 +1,20 @@
+import type { Context } from '../cli/context.ts';
+import { errorText } from '../error-text.ts';
+import { ExitError } from '../exit.ts';
+import { endpointsOf } from './endpoints.ts';
+
+/** Has members give unused disk space back, one after the other. */
+export async function defrag(context: Context): Promise<void> {
+  let failures = 0;
+  for (const endpoint of await endpointsOf(context)) {
+    const client = await context.client([endpoint]);
+    try {
+      await client.maintenance.defragment({}, { timeoutMs: context.timeoutMs });
+      context.printText(`Finished defragmenting etcd member[${endpoint}]\n`);
+    } catch (error) {
+      context.terminal.err(`Failed to defragment etcd member[${endpoint}] (${errorText(error)})\n`);
+      failures++;
+    }
+  }
+  if (failures > 0) throw new ExitError('error');
+}

@@ -1,0 +1,46 @@
+import type { rpcpb } from '@quorate/wire';
+import type { ByteString } from '../byte-string.ts';
+import type { Context } from '../cli/context.ts';
+import { errorText } from '../error-text.ts';
+import { ExitError } from '../exit.ts';
+import { hashKvPrintout, statusPrintout, type EndpointHash, type EndpointStatus } from '../print/endpoint.ts';
+import { endpointsOf } from './endpoints.ts';
+
+/** Prints how members are: those that answer on stdout, the others on stderr. */
+export async function endpointStatus(context: Context): Promise<void> {
+  const statuses: EndpointStatus[] = [];
+  let lastError: unknown;
+  for (const endpoint of await endpointsOf(context)) {
+    try {
+      statuses.push({ endpoint, status: await statusOf(context, endpoint) });
+    } catch (error) {
+      lastError = error;
+      context.terminal.err(`Failed to get the status of endpoint ${endpoint} (${errorText(error)})\n`);
+    }
+  }
+  context.print(statusPrintout(statuses));
+  if (lastError !== undefined) throw new ExitError('error');
+}
+
+/** Prints the hash of all keys and revisions of members. The first that fails ends it. */
+export async function endpointHashKv(context: Context): Promise<void> {
+  const hashes: EndpointHash[] = [];
+  const revision = context.flags.int64('rev');
+  for (const endpoint of await endpointsOf(context)) {
+    const client = await context.client([endpoint]);
+    try {
+      const hash = await client.maintenance.hashKv({ revision }, { timeoutMs: context.timeoutMs });
+      hashes.push({ endpoint, hash });
+    } catch (error) {
+      context.terminal.err(`Failed to get the hash of endpoint ${endpoint} (${errorText(error)})\n`);
+      throw new ExitError('error', errorText(error), { cause: error });
+    }
+  }
+  context.print(hashKvPrintout(hashes));
+}
+
+/** The status of one member. */
+export async function statusOf(context: Context, endpoint: ByteString): Promise<rpcpb.StatusResponse> {
+  const client = await context.client([endpoint]);
+  return await client.maintenance.status({}, { timeoutMs: context.timeoutMs });
+}

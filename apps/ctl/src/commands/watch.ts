@@ -1,0 +1,145 @@
+import { EtcdError, type Client, type Watch, type WatchBatch } from '@quorate/client';
+import { toLatin1 } from '@quorate/std';
+import { bytesOfText, type ByteString } from '../byte-string.ts';
+import type { Context } from '../cli/context.ts';
+import { FlagError, Flags } from '../cli/flags.ts';
+import { watchFlags } from '../commands.ts';
+import { errorText } from '../error-text.ts';
+import { ExitError } from '../exit.ts';
+import { goQuote } from '../go/quote.ts';
+import { eventType, watchPrintout } from '../print/watch.ts';
+import { parseWatchArguments, type WatchArguments, type WatchEnvironment } from '../watch-arguments.ts';
+import { words } from '../words.ts';
+
+/** Watches keys until it is interrupted; with `-i` any number of watches, as lines of stdin ask for. */
+export async function watch(context: Context): Promise<void> {
+  const { env } = context.terminal;
+  const environment = {
+    key: bytesOfText(env['ETCDCTL_WATCH_KEY'] ?? ''),
+    rangeEnd: bytesOfText(env['ETCDCTL_WATCH_RANGE_END'] ?? ''),
+  };
+  if (context.flags.bool('interactive')) {
+    await watchInteractively(context, environment);
+    return;
+  }
+  const parsed = parseWatchArguments(context.flags, environment);
+  const client = await context.client();
+  await printWatch(context, startWatch(client, parsed), parsed.command);
+  throw new ExitError('interrupted', 'watch is canceled by the server');
+}
+
+async function watchInteractively(context: Context, environment: WatchEnvironment): Promise<never> {
+  const client = await context.client();
+  const session: InteractiveSession = { context, client, environment, watches: [], failed: newFailure() };
+  for (;;) {
+    // A watch that fails in a way that ends the program does so while we wait for a line.
+    const line = await Promise.race([context.terminal.stdin.line(), session.failed.promise]);
+    if (line === undefined) throw new ExitError('invalidInput', 'error reading watch request line: EOF');
+    obey(session, line);
+  }
+}
+
+interface InteractiveSession {
+  readonly context: Context;
+  readonly client: Client;
+  readonly environment: WatchEnvironment;
+  readonly watches: Watch[];
+  readonly failed: PromiseWithResolvers<never>;
+}
+
+function newFailure(): PromiseWithResolvers<never> {
+  const failure = Promise.withResolvers<never>();
+  // Whoever reads lines hears of it; when nobody does any more, it is no news.
+  failure.promise.catch(() => {});
+  return failure;
+}
+
+/** Does what a line says: start a watch, or ask for progress. */
+function obey(session: InteractiveSession, line: ByteString): void {
+  const { context, environment } = session;
+  const complain = (text: ByteString) => context.terminal.err(`Invalid command${text}\n`);
+  const [command, ...argv] = words(line);
+  switch (command) {
+    case undefined:
+      complain(`: ${line} (watch and progress supported)`);
+      return;
+    case 'watch': {
+      if (argv.length === 0 && environment.key === '') {
+        complain(` ${line} (command type or key is not provided)`);
+        return;
+      }
+      const parsed = parseWatchArguments(parseLineFlags(argv), environment);
+      const started = startWatch(session.client, parsed);
+      session.watches.push(started);
+      printWatch(context, started, parsed.command).catch((error: unknown) => session.failed.reject(error));
+      return;
+    }
+    case 'progress':
+      for (const started of session.watches) started.requestProgress();
+      return;
+    default:
+      complain(` ${line} (only support watch)`);
+  }
+}
+
+function parseLineFlags(argv: readonly ByteString[]): Flags {
+  const flags = new Flags(watchFlags);
+  try {
+    flags.parse(argv);
+  } catch (error) {
+    if (!(error instanceof FlagError)) throw error;
+    throw new ExitError('badArguments', error.message, { cause: error });
+  }
+  return flags;
+}
+
+function startWatch(
+  client: Client,
+  { selector, startRevision, prevKv, progressNotify }: WatchArguments,
+): Watch {
+  return client.watch({ ...selector, startRevision, prevKv, progressNotify });
+}
+
+/** Prints what is heard, until the server ends the watch. */
+async function printWatch(context: Context, started: Watch, command: readonly ByteString[]): Promise<void> {
+  try {
+    for await (const batch of started.batches()) {
+      if (batch.kind === 'created') continue;
+      context.print(watchPrintout(batch, { hex: context.hex }));
+      if (command.length > 0) await runForEach(context, batch, command);
+    }
+  } catch (error) {
+    if (!(error instanceof EtcdError)) throw error;
+    context.terminal.err(`watch was canceled (${errorText(error)})\n`);
+  }
+}
+
+/** Runs the command once for each event, which it finds in its environment. */
+async function runForEach(
+  context: Context,
+  batch: WatchBatch,
+  command: readonly ByteString[],
+): Promise<void> {
+  for (const event of batch.events) {
+    const failure = await context.terminal
+      .exec(command, {
+        ETCD_WATCH_REVISION: `${batch.header.revision}`,
+        ETCD_WATCH_EVENT_TYPE: goQuote(eventType(event)),
+        ETCD_WATCH_KEY: goQuote(toLatin1(event.kv.key)),
+        ETCD_WATCH_VALUE: goQuote(toLatin1(event.kv.value)),
+      })
+      .then(
+        (status) => (status === 0 ? undefined : `exit status ${status}`),
+        (error: unknown) => failureToStart(command, error),
+      );
+    if (failure === undefined) continue;
+    context.terminal.err(`command [${command.map(goQuote).join(' ')}] error (${failure})\n`);
+    throw new ExitError('error');
+  }
+}
+
+function failureToStart(command: readonly ByteString[], error: unknown): ByteString {
+  const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
+  const reason = missing ? 'executable file not found in $PATH' : errorText(error);
+  return `exec: ${goQuote(command[0] ?? '')}: ${reason}`;
+}

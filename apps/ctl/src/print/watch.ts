@@ -1,0 +1,53 @@
+import type { WatchBatch, WatchEvent } from '@quorate/client';
+import { rpcpb, type mvccpb } from '@quorate/wire';
+import type { ByteString } from '../byte-string.ts';
+import { omitEmpty, type JsonValue } from '../go/json.ts';
+import { headerFields, headerJson, kvFields, kvJson, simpleKv, type SimpleOptions } from './kv.ts';
+import type { Printout } from './printout.ts';
+
+/** Events as they came together, or word of progress. */
+export function watchPrintout(batch: WatchBatch, options: SimpleOptions): Printout {
+  const { header, events } = batch;
+  return {
+    simple: () =>
+      batch.kind === 'progress'
+        ? `progress notify: ${header.revision}\n`
+        : events.map((event) => simpleEvent(event, options)).join(''),
+    fields: () => headerFields(header) + events.map(eventFields).join(''),
+    json: () => ({
+      Header: headerJson(header),
+      Events: events.map(eventJson),
+      CompactRevision: 0,
+      Canceled: false,
+      Created: false,
+    }),
+    protobuf: () => {
+      const response = { ...rpcpb.WatchResponse.create(), header, events: events.map(eventMessage) };
+      return rpcpb.WatchResponse.encode(response).finish();
+    },
+  };
+}
+
+/** The name of an event's type. */
+export function eventType(event: WatchEvent): string {
+  return event.type.toUpperCase();
+}
+
+function simpleEvent(event: WatchEvent, options: SimpleOptions): ByteString {
+  const before = event.prevKv === undefined ? '' : simpleKv(event.prevKv, options);
+  return `${eventType(event)}\n${before}${simpleKv(event.kv, options)}`;
+}
+
+function eventFields(event: WatchEvent): ByteString {
+  const before = event.prevKv === undefined ? '' : kvFields(event.prevKv, 'Prev');
+  return `"Type" : ${eventType(event)}\n${before}${kvFields(event.kv)}`;
+}
+
+function eventJson(event: WatchEvent): JsonValue {
+  const { type, kv, prevKv } = eventMessage(event);
+  return omitEmpty({ type, kv: kv && kvJson(kv), prev_kv: prevKv && kvJson(prevKv) });
+}
+
+function eventMessage({ type, kv, prevKv }: WatchEvent): mvccpb.Event {
+  return { type: type === 'put' ? 0 : 1, kv, prevKv };
+}

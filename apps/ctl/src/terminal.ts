@@ -1,0 +1,101 @@
+import { spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { fromLatin1, toLatin1 } from '@quorate/std';
+import { bytesOfText, type ByteString } from './byte-string.ts';
+
+/** What the program sees of the world beside the cluster. Tests give one of their own. */
+export interface Terminal {
+  /** What follows the program's name on the command line. */
+  readonly argv: readonly ByteString[];
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly stdin: LineReader;
+  out(text: ByteString): void;
+  err(text: ByteString): void;
+  /** Runs a program with our stdout and stderr; resolves to its exit status, rejects when there is none such. */
+  exec(command: readonly ByteString[], env: Readonly<Record<string, ByteString>>): Promise<number>;
+}
+
+/** Reads lines, or all that is left, from a stream of chunks. */
+export class LineReader {
+  readonly #chunks: AsyncIterator<Uint8Array>;
+  #buffered: ByteString = '';
+
+  constructor(chunks: AsyncIterable<Uint8Array>) {
+    this.#chunks = chunks[Symbol.asyncIterator]();
+  }
+
+  /** The next line without its end; undefined when the input ends before one. */
+  async line(): Promise<ByteString | undefined> {
+    for (;;) {
+      const end = this.#buffered.indexOf('\n');
+      if (end >= 0) {
+        const line = this.#buffered.slice(0, end);
+        this.#buffered = this.#buffered.slice(end + 1);
+        return line;
+      }
+      if (!(await this.#fill())) return undefined;
+    }
+  }
+
+  /** All that is left. */
+  async rest(): Promise<ByteString> {
+    while (await this.#fill());
+    const rest = this.#buffered;
+    this.#buffered = '';
+    return rest;
+  }
+
+  async #fill(): Promise<boolean> {
+    const { done, value } = await this.#chunks.next();
+    if (done === true) return false;
+    this.#buffered += toLatin1(value);
+    return true;
+  }
+}
+
+/** The terminal of this process. */
+export function processTerminal(): Terminal {
+  return {
+    argv: processArguments(),
+    env: process.env,
+    stdin: new LineReader(standardInput()),
+    out: (text) => void process.stdout.write(fromLatin1(text)),
+    err: (text) => void process.stderr.write(fromLatin1(text)),
+    exec: execute,
+  };
+}
+
+/** stdin is opened when first read, so that a command that does not read it does not wait for its end. */
+async function* standardInput(): AsyncGenerator<Uint8Array, void, undefined> {
+  // Without an encoding set, what stdin yields are Buffers.
+  for await (const chunk of process.stdin as AsyncIterable<Buffer>) yield chunk;
+}
+
+/**
+ * The arguments, byte for byte. Node decodes them as UTF-8 and loses what is none; where that happened, Linux
+ * still has the bytes.
+ */
+function processArguments(): ByteString[] {
+  const decoded = process.argv.slice(2);
+  if (!decoded.some((argument) => argument.includes('\ufffd'))) return decoded.map(bytesOfText);
+  try {
+    const all = toLatin1(readFileSync('/proc/self/cmdline')).split('\0').slice(0, -1);
+    return all.slice(all.length - decoded.length);
+  } catch {
+    return decoded.map(bytesOfText);
+  }
+}
+
+function execute(command: readonly ByteString[], env: Readonly<Record<string, ByteString>>): Promise<number> {
+  const toText = (bytes: ByteString) => Buffer.from(bytes, 'latin1').toString();
+  const [name = '', ...args] = command.map(toText);
+  const added = Object.fromEntries(Object.entries(env).map(([key, value]) => [key, toText(value)]));
+  return new Promise((resolve, reject) => {
+    const child = spawn(name, args, {
+      stdio: ['ignore', 'inherit', 'inherit'],
+      env: { ...process.env, ...added },
+    });
+    child.on('error', reject);
+    child.on('exit', (code) => resolve(code ?? -1));
+  });
+}

@@ -1,0 +1,92 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { fromLatin1, toLatin1 } from '@quorate/std';
+import { run } from '../../src/app.ts';
+import { bytesOfText, type ByteString } from '../../src/byte-string.ts';
+import { LineReader, type Terminal } from '../../src/terminal.ts';
+
+/** One command line. */
+export interface Invocation {
+  readonly argv: readonly ByteString[];
+  readonly stdin?: ByteString;
+  readonly env?: Readonly<Record<string, string>>;
+  /**
+   * For a command that does not end by itself: once stdout matches, its stdin is closed (`then: 'end input'`) or
+   * it is killed, and its exit code counts or does not.
+   */
+  readonly until?: { readonly stdout: RegExp; readonly then: 'kill' | 'end input' };
+}
+
+/** What a command line did. Stdout and stderr are byte strings. */
+export interface Outcome {
+  readonly stdout: ByteString;
+  readonly stderr: ByteString;
+  /** Undefined when the command was killed. */
+  readonly code: number | undefined;
+}
+
+/** A command line tool under test. */
+export type Tool = (invocation: Invocation) => Promise<Outcome>;
+
+const quoratectlPath = fileURLToPath(new URL('../../bin/quoratectl.js', import.meta.url));
+
+/** etcdctl from a folder of binaries. */
+export function etcdctl(binFolder: string): Tool {
+  return (invocation) => runProcess(join(binFolder, 'etcdctl'), [], invocation);
+}
+
+/** quoratectl as a process of its own. */
+export const quoratectlProcess: Tool = (invocation) =>
+  runProcess(process.execPath, [quoratectlPath], invocation);
+
+/** quoratectl inside this process, unless the command must be stopped: a good deal faster. */
+export const quoratectl: Tool = async (invocation) => {
+  if (invocation.until !== undefined) return await quoratectlProcess(invocation);
+  let stdout = '';
+  let stderr = '';
+  const terminal: Terminal = {
+    argv: invocation.argv,
+    env: { ...invocation.env },
+    stdin: new LineReader(oneChunk(invocation.stdin ?? '')),
+    out: (text) => void (stdout += text),
+    err: (text) => void (stderr += text),
+    exec: () => Promise.reject(new Error('run commands with `until`, in a process')),
+  };
+  const code = await run(terminal);
+  return { stdout, stderr, code };
+};
+
+async function* oneChunk(text: ByteString): AsyncGenerator<Uint8Array, void, undefined> {
+  yield fromLatin1(text);
+}
+
+async function runProcess(
+  program: string,
+  before: readonly string[],
+  { argv, stdin = '', env = {}, until }: Invocation,
+): Promise<Outcome> {
+  const args = [...before, ...argv.map((argument) => Buffer.from(argument, 'latin1').toString())];
+  const inherited = Object.fromEntries(
+    Object.entries(process.env).filter(([name]) => !name.startsWith('ETCDCTL_')),
+  );
+  const child = spawn(program, args, { env: { ...inherited, ...env } });
+  let [stdout, stderr, killed] = ['', '', false];
+  child.stdout.on('data', (chunk: Buffer) => {
+    stdout += toLatin1(chunk);
+    if (until?.stdout.test(stdout) !== true) return;
+    if (until.then === 'end input') child.stdin.end();
+    else killed = child.kill('SIGKILL');
+  });
+  child.stderr.on('data', (chunk: Buffer) => void (stderr += toLatin1(chunk)));
+  // A command that does not read its input may be gone before it is written.
+  child.stdin.on('error', () => {});
+  child.stdin.write(fromLatin1(stdin));
+  if (until?.then !== 'end input') child.stdin.end();
+  const [code] = await once(child, 'close');
+  return { stdout, stderr, code: killed ? undefined : Number(code) };
+}
+
+/** A text as a byte string; for tests that write keys outside of ASCII. */
+export const utf8 = bytesOfText;

@@ -1,0 +1,99 @@
+import { Client } from '@quorate/client';
+import type { StartedServer } from '@quorate/client/testing';
+import type { ByteString } from '../../src/byte-string.ts';
+import type { Invocation, Outcome, Tool } from './tools.ts';
+
+/** A step of a script: a command line, where `{name}` stands for what an earlier step captured. */
+export interface Step extends Invocation {
+  /** Keeps what this pattern's group finds in stdout under a name, for later steps, and masks it in outputs. */
+  readonly capture?: { readonly name: string; readonly pattern: RegExp };
+  /** Further parts of the output that differ from run to run. */
+  readonly mask?: readonly RegExp[];
+}
+
+/** A server and the tool that talks to it. */
+export interface Side {
+  readonly tool: Tool;
+  readonly server: Pick<StartedServer, 'endpoint'>;
+}
+
+/** What differs between two servers of the same state, as pairs of what stands there and what to put instead. */
+type Names = (readonly [text: string, name: string])[];
+
+/** What is printed of a step and compared: stdout, the last error line, and the exit code. */
+export interface Recorded {
+  readonly command: string;
+  readonly stdout: ByteString;
+  readonly error: ByteString;
+  readonly code: number | undefined;
+}
+
+/** Runs steps one after the other against one server, and records what came out, with names for what differs. */
+export class Transcript {
+  readonly #side: Side;
+  readonly #names: Names = [];
+  readonly #captured = new Map<string, string>();
+
+  constructor(side: Side) {
+    this.#side = side;
+    this.#names.push([side.server.endpoint, '<endpoint>']);
+  }
+
+  /** Learns the IDs of the server, which depend on its ports. */
+  async begin(): Promise<void> {
+    await using client = new Client({ endpoints: [this.#side.server.endpoint] });
+    const { header, members } = await client.cluster.memberList({});
+    this.#nameId(header?.clusterId ?? 0n, 'cluster');
+    this.#nameId(header?.memberId ?? 0n, 'member');
+    for (const url of members[0]?.peerURLs ?? []) this.#names.push([url, '<peer-url>']);
+    this.#captured.set('member', (header?.memberId ?? 0n).toString(16));
+    this.#captured.set('endpoint', this.#side.server.endpoint);
+  }
+
+  /** Runs a step. */
+  async run(step: Step): Promise<Recorded> {
+    const argv = step.argv.map((argument) => this.#fillIn(argument));
+    const env = { ETCDCTL_ENDPOINTS: this.#side.server.endpoint, ...step.env };
+    const stdin = step.stdin === undefined ? {} : { stdin: this.#fillIn(step.stdin) };
+    const outcome = await this.#side.tool({ ...step, ...stdin, argv, env });
+    this.#capture(step, outcome);
+    return {
+      command: step.argv.join(' '),
+      stdout: this.#mask(outcome.stdout, step),
+      error: this.#mask(lastError(outcome.stderr), step),
+      code: outcome.code,
+    };
+  }
+
+  #capture({ capture }: Step, { stdout }: Outcome): void {
+    if (capture === undefined) return;
+    const found = capture.pattern.exec(stdout)?.[1] ?? '';
+    this.#captured.set(capture.name, found);
+    if (/^[0-9a-f]{8,16}$/.test(found)) this.#nameId(BigInt(`0x${found}`), capture.name);
+  }
+
+  #nameId(id: bigint, name: string): void {
+    this.#names.push([id.toString(10), `<${name}>`], [id.toString(16).padStart(16, '0'), `<${name}-hex>`]);
+    this.#names.push([id.toString(16), `<${name}-hex>`]);
+  }
+
+  #fillIn(text: string): string {
+    return text.replace(/\{(\w+)\}/g, (whole, name: string) => this.#captured.get(name) ?? whole);
+  }
+
+  #mask(text: ByteString, { mask = [] }: Step): ByteString {
+    let masked = text;
+    for (const [found, name] of this.#names) masked = masked.replaceAll(found, name);
+    for (const pattern of mask) masked = masked.replace(pattern, '<masked>');
+    return masked;
+  }
+}
+
+/**
+ * The last line of stderr that says what went wrong; etcdctl has log lines before it, and prints some errors
+ * twice.
+ */
+function lastError(stderr: ByteString): ByteString {
+  const lines = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{"level"'));
+  return lines.at(-1) ?? '';
+}
