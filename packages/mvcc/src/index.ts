@@ -1,5 +1,11 @@
 /** The revisioned key-value store of etcd. */
-export { CompactedError, FutureRevisionError } from './errors.ts';
+export { MvccStore, type HashKvResult, type MvccStoreOptions } from './store.ts';
+export { defaultTuning, type MvccTuning } from './revision-log.ts';
+export type { RevisionHash } from './key-values-hash.ts';
+export type { History, HistoryChange, HistoryOptions } from './history.ts';
+export { keyRange, prefixEnd, singleKey } from './key-range.ts';
+export { unboundedEnd } from './types.ts';
+export { CompactedError, DamagedRowError, FutureRevisionError, type MvccErrorCode } from './errors.ts';
 export type {
   Change,
   Key,
@@ -17,7 +23,13 @@ export { KvRequestError, type KvErrorCode } from './kv/errors.ts';
 export { executePut, type LeaseLookup } from './kv/put.ts';
 export { executeRange, sortOrders, sortTargets } from './kv/range.ts';
 export { RangeStreamer } from './kv/range-stream.ts';
-export { executeReadOnlyTxn, executeTxn, isReadOnlyTxn, isSerializableTxn } from './kv/txn.ts';
+export {
+  executeReadOnlyTxn,
+  executeTxn,
+  isReadOnlyTxn,
+  isSerializableTxn,
+  type TxnOptions,
+} from './kv/txn.ts';
 export {
   validateDeleteRange,
   validatePut,

@@ -2,6 +2,7 @@ import { InvariantError, invariant, toLatin1 } from '@quorate/std';
 import type {
   PutRequest,
   RangeRequest,
+  RangeResponseParts,
   RequestOp,
   ResponseOp,
   TxnRequest,
@@ -17,6 +18,15 @@ import { putInTxn, type LeaseLookup } from './put.ts';
 import { executeRange } from './range.ts';
 import { revisionHeader } from './revision-header.ts';
 
+/** How a Txn is applied. */
+export interface TxnOptions {
+  /**
+   * Whether somebody here waits for the answer; true by default. Without, ranges are checked but not read, and
+   * their answers are empty. What is written, and whether the Txn fails, does not depend on it.
+   */
+  readonly awaited?: boolean;
+}
+
 /**
  * Applies a Txn that may write, in three steps: choose a branch at every level by the state before, check
  * what the chosen branches will do, do it. The outer header holds the revision (to be completed), nested
@@ -26,11 +36,16 @@ import { revisionHeader } from './revision-header.ts';
  *   transaction is then unchanged.
  * @throws InvariantError for an error after the first change, which must stop the member
  */
-export function executeTxn(txn: WriteTxn, request: TxnRequest, leases: LeaseLookup): TxnResponseParts {
+export function executeTxn(
+  txn: WriteTxn,
+  request: TxnRequest,
+  leases: LeaseLookup,
+  { awaited = true }: TxnOptions = {},
+): TxnResponseParts {
   const chosen = chooseBranches(txn, request);
   checkPuts(txn, chosen, leases);
   checkRanges(txn, chosen);
-  const responses = runChecked(txn, chosen);
+  const responses = runChecked(txn, chosen, awaited ? executeRange : skipRange);
   return {
     header: revisionHeader(txn.currentRevision),
     succeeded: chosen.succeeded,
@@ -147,21 +162,21 @@ function checkRevision(view: ReadView, { revision }: RangeRequest): void {
 }
 
 /** From here on nothing may fail: part of the transaction would be lost on this member alone. */
-function runChecked(txn: WriteTxn, chosen: ChosenTxn): ResponseOp[] {
+function runChecked(txn: WriteTxn, chosen: ChosenTxn, readRange: typeof executeRange): ResponseOp[] {
   try {
-    return runOps(txn, chosen);
+    return runOps(txn, chosen, readRange);
   } catch (cause) {
     throw new InvariantError('a checked transaction must not fail', { cause });
   }
 }
 
-function runOps(txn: WriteTxn, chosen: ChosenTxn): ResponseOp[] {
+function runOps(txn: WriteTxn, chosen: ChosenTxn, readRange: typeof executeRange): ResponseOp[] {
   const responses: ResponseOp[] = [];
   let nested = 0;
   for (const op of chosen.ops) {
     switch (op.kind) {
       case 'range':
-        responses.push({ kind: 'range', range: executeRange(txn, op.range) });
+        responses.push({ kind: 'range', range: readRange(txn, op.range) });
         break;
       case 'put':
         responses.push({ kind: 'put', put: putInTxn(txn, op.put) });
@@ -170,7 +185,7 @@ function runOps(txn: WriteTxn, chosen: ChosenTxn): ResponseOp[] {
         responses.push({ kind: 'deleteRange', deleteRange: executeDeleteRange(txn, op.deleteRange) });
         break;
       case 'txn':
-        responses.push({ kind: 'txn', txn: runNested(txn, chosen.nested[nested++]!) });
+        responses.push({ kind: 'txn', txn: runNested(txn, chosen.nested[nested++]!, readRange) });
         break;
       case 'none':
         // The shape checks refuse it; one that came through the log all the same does nothing, as in etcd.
@@ -181,6 +196,12 @@ function runOps(txn: WriteTxn, chosen: ChosenTxn): ResponseOp[] {
 }
 
 /** A nested TxnResponse has a header, but an empty one. */
-function runNested(txn: WriteTxn, chosen: ChosenTxn): TxnResponseParts {
-  return { header: revisionHeader(0), succeeded: chosen.succeeded, responses: runOps(txn, chosen) };
+function runNested(txn: WriteTxn, chosen: ChosenTxn, readRange: typeof executeRange): TxnResponseParts {
+  const responses = runOps(txn, chosen, readRange);
+  return { header: revisionHeader(0), succeeded: chosen.succeeded, responses };
+}
+
+/** The answer to a range that nobody reads. */
+function skipRange(view: ReadView): RangeResponseParts {
+  return { header: revisionHeader(view.currentRevision), kvs: [], more: false, count: 0 };
 }

@@ -19,9 +19,9 @@ const steps = fc.array(
 
 test('the store and the model answer every history with the same bytes', async () => {
   await fc.assert(
-    fc.asyncProperty(steps, async (history) => {
+    fc.asyncProperty(steps, fc.constantFrom(0, 200, 1 << 20), async (history, valueBudgetBytes) => {
       await using backend = new MemoryBackend();
-      const store = await MvccStore.open({ backend });
+      const store = await MvccStore.open({ backend, valueBudgetBytes });
       const model = new ModelStore();
       for (const step of history) {
         if (step.kind === 'store') await flush(store, backend);

@@ -185,6 +185,26 @@ describe('executeTxn', () => {
     expect(codeOf(() => executeReadOnlyTxn(store, at(3)))).toBeUndefined();
   });
 
+  test('nobody waiting spares the ranges, but neither their checks nor any write', () => {
+    const request = (revision: number): TxnRequest =>
+      txnRequest([
+        op.put('c', 'x'),
+        op.range('a', '\0', { revision }),
+        op.txn([op.range('a'), op.delete('a')]),
+      ]);
+    const [awaited, spared] = [filled(), filled()];
+    run(awaited, request(4));
+    const txn = spared.begin();
+    const answer = executeTxn(txn, request(4), leases, { awaited: false });
+    txn.end();
+    expect(answer.responses[1]).toMatchObject({ range: { kvs: [], count: 0 } });
+    expect(spared.newest).toEqual(awaited.newest);
+    expectCode(
+      () => executeTxn(spared.begin(), request(99), leases, { awaited: false }),
+      'MVCC_FUTURE_REVISION',
+    );
+  });
+
   test('an error behind the checks is an invariant failure', () => {
     const store = filled();
     const txn = store.begin();
