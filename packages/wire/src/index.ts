@@ -18,7 +18,7 @@ export * as healthpb from './generated/grpc/health/v1/health.ts';
 
 export type * from './hot/types.ts';
 export { WireError } from './hot/wire-error.ts';
-export { decodeKeyValue, encodeEvent, encodeKeyValue } from './hot/key-value.ts';
+export { decodeKeyValue, encodeEvent, encodeKeyValue, keyValueSize, writeKeyValue } from './hot/key-value.ts';
 export { decodeResponseHeader, encodeResponseHeader } from './hot/response-header.ts';
 export {
   decodeDeleteRangeRequest,

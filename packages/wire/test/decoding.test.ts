@@ -18,7 +18,7 @@ import {
   WireError,
   type RequestOp,
   type TxnRequest,
-} from '@quorate/wire';
+} from '../src/index.ts';
 import { describe, expect, test } from 'vitest';
 import { bytesField, join, tag, varint, varintField } from './support/wire-bytes.ts';
 

@@ -26,7 +26,7 @@ import {
   raftpb,
   rpcpb,
   WireError,
-} from '@quorate/wire';
+} from '../src/index.ts';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {

@@ -1,4 +1,4 @@
-import { electionpb, healthpb, httpRules, lockpb, rpcpb } from '@quorate/wire';
+import { electionpb, healthpb, httpRules, lockpb, rpcpb } from '../src/index.ts';
 import { expect, test } from 'vitest';
 import { loadWireFacts } from './support/wire-facts.ts';
 

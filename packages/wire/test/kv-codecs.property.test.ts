@@ -14,7 +14,7 @@ import {
   encodeTxnRequest,
   mvccpb,
   rpcpb,
-} from '@quorate/wire';
+} from '../src/index.ts';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {

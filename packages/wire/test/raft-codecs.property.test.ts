@@ -34,7 +34,7 @@ import {
   type Snapshot,
   type WalRecord,
   type WalSnapshot,
-} from '@quorate/wire';
+} from '../src/index.ts';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {

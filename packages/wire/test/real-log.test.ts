@@ -17,7 +17,7 @@ import {
   encodeWalSnapshot,
   raftpb,
   raftRequestField,
-} from '@quorate/wire';
+} from '../src/index.ts';
 import { describe, expect, test } from 'vitest';
 import {
   realBareRequest,

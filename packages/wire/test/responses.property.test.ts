@@ -11,7 +11,7 @@ import {
   type KeyValue,
   type ResponseHeader,
   type ResponseOp,
-} from '@quorate/wire';
+} from '../src/index.ts';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { count, keyValue, responseHeader, signedId } from './support/arbitraries.ts';

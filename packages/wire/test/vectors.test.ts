@@ -7,7 +7,7 @@ import {
   encodeWalRecord,
   encodeWalSnapshot,
   etcdserverpb,
-} from '@quorate/wire';
+} from '../src/index.ts';
 import { describe, expect, test } from 'vitest';
 
 // Bytes that a real etcd writes, worked out from its format rather than by our code.

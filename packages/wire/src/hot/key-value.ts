@@ -28,21 +28,30 @@ const eventPrevKvTag = 0x1a;
 
 /** The bytes of an mvccpb.KeyValue: made once, at apply, and from then on only spliced. */
 export function encodeKeyValue(kv: KeyValue): Uint8Array {
-  const size =
+  const target = allocate(keyValueSize(kv));
+  return sealed(target, writeKeyValue(kv, target, 0));
+}
+
+/** How many bytes `writeKeyValue` writes. */
+export function keyValueSize(kv: KeyValue): number {
+  return (
     bytesFieldSize(kv.key) +
     countFieldSize(kv.createRevision) +
     countFieldSize(kv.modRevision) +
     countFieldSize(kv.version) +
     bytesFieldSize(kv.value) +
-    idFieldSize(kv.lease);
-  const target = allocate(size);
-  let offset = writeBytesField(keyTag, kv.key, target, 0);
+    idFieldSize(kv.lease)
+  );
+}
+
+/** Writes a KeyValue into `target`, which has room for `keyValueSize` bytes; returns the offset behind it. */
+export function writeKeyValue(kv: KeyValue, target: Uint8Array, start: number): number {
+  let offset = writeBytesField(keyTag, kv.key, target, start);
   offset = writeCountField(createRevisionTag, kv.createRevision, target, offset);
   offset = writeCountField(modRevisionTag, kv.modRevision, target, offset);
   offset = writeCountField(versionTag, kv.version, target, offset);
   offset = writeBytesField(valueTag, kv.value, target, offset);
-  offset = writeIdField(leaseTag, kv.lease, target, offset);
-  return sealed(target, offset);
+  return writeIdField(leaseTag, kv.lease, target, offset);
 }
 
 /** Opens an mvccpb.KeyValue; key and value are views. @throws WireError */

@@ -10,11 +10,8 @@ import { bigVarintSize, varintSize, writeBigVarint, writeVarint } from './varint
  * "Field" in a name means the proto3 rule: a zero or empty value is left out.
  */
 
-/** Above this many bytes `allocate` leaves memory as it comes: zeroing it would cost more than the call. */
-const zeroedSizeMax = 2048;
-
-/** Up to this many bytes a loop copies faster than the native `set`. */
-const loopCopyMax = 24;
+/** Up to this many bytes V8 keeps an array on its own heap, which is 10x cheaper than memory from outside. */
+const onHeapSizeMax = 64;
 
 /**
  * An array of its own, with nothing of anybody else's behind or before it. The caller must overwrite all of
@@ -22,7 +19,8 @@ const loopCopyMax = 24;
  */
 export function allocate(size: number): Uint8Array {
   if (size === 0) return emptyBytes;
-  if (size <= zeroedSizeMax) return new Uint8Array(size);
+  if (size <= onHeapSizeMax) return new Uint8Array(size);
+  // Not zeroed: twice as fast from 600 bytes on, and three times from 16 KiB.
   const memory = Buffer.allocUnsafeSlow(size);
   return new Uint8Array(memory.buffer, 0, size);
 }
@@ -35,13 +33,8 @@ export function sealed(target: Uint8Array, offset: number): Uint8Array {
 
 /** Copies all of `source`; returns the offset behind it. */
 export function writeRaw(source: Uint8Array, target: Uint8Array, offset: number): number {
-  const size = source.length;
-  if (size <= loopCopyMax) {
-    for (let i = 0; i < size; i++) target[offset + i] = source[i]!;
-  } else {
-    target.set(source, offset);
-  }
-  return offset + size;
+  target.set(source, offset);
+  return offset + source.length;
 }
 
 export function countFieldSize(value: number): number {

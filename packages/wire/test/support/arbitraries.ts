@@ -15,8 +15,8 @@ import type {
   TxnRequest,
   WalRecord,
   WalSnapshot,
-} from '@quorate/wire';
-import { raftRequestField } from '@quorate/wire';
+} from '../../src/index.ts';
+import { raftRequestField } from '../../src/index.ts';
 import fc from 'fast-check';
 
 /** Counts, with a weight on the borders where an encoding gets a byte longer or arithmetic changes. */

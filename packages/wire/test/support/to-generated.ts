@@ -7,8 +7,8 @@ import type {
   RequestOp,
   ResponseHeader,
   TxnRequest,
-} from '@quorate/wire';
-import { mvccpb, rpcpb } from '@quorate/wire';
+} from '../../src/index.ts';
+import { mvccpb, rpcpb } from '../../src/index.ts';
 
 /** Our hot messages in the shape of the generated code, which then encodes them independently. */
 
