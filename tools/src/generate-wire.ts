@@ -35,7 +35,8 @@ function generate(outDir: string): void {
     `--ts_proto_opt=${tsProtoOptions.join(',')}`,
     ...files,
   ]);
-  run('prettier', ['--log-level=warn', '--ignore-path=/dev/null', '--write', outDir]);
+  // The fresh copy of a check lies below node_modules, which prettier passes over unless told.
+  run('prettier', ['--log-level=warn', '--ignore-path=/dev/null', '--with-node-modules', '--write', outDir]);
 }
 
 function run(tool: string, args: readonly string[]): void {
