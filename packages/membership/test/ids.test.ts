@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { clusterId, memberId } from '@quorate/membership';
+import { clusterId, memberId } from '../src/index.ts';
 import { idToHex } from '@quorate/std';
 
 const token = 'etcd-cluster';

@@ -8,7 +8,7 @@ import {
   MemberBadUrlsError,
   parseInitialCluster,
   parseMemberUrls,
-} from '@quorate/membership';
+} from '../src/index.ts';
 import { idToHex } from '@quorate/std';
 
 describe('--initial-cluster', () => {

@@ -9,7 +9,7 @@ import {
   encodePromotion,
   MemberJsonError,
   type Member,
-} from '@quorate/membership';
+} from '../src/index.ts';
 import { concatBytes, fromHex, fromUtf8, toHex, toUtf8 } from '@quorate/std';
 
 const id = fc.bigInt({ min: 0n, max: 2n ** 64n - 1n });

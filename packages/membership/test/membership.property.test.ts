@@ -8,7 +8,7 @@ import {
   removeMemberChange,
   updateMemberChange,
   type MemberChange,
-} from '@quorate/membership';
+} from '../src/index.ts';
 import { ChangeList } from '@quorate/std';
 import { MemoryBackend } from '@quorate/std/testing';
 

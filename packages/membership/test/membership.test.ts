@@ -7,7 +7,7 @@ import {
   updateMemberChange,
   type MemberChange,
   type MembershipEvent,
-} from '@quorate/membership';
+} from '../src/index.ts';
 import { ChangeList, fromUtf8, toUtf8 } from '@quorate/std';
 import { MemoryBackend } from '@quorate/std/testing';
 

@@ -6,13 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
-import {
-  addMemberChange,
-  encodeMember,
-  encodeV2Store,
-  initialMembers,
-  Membership,
-} from '@quorate/membership';
+import { addMemberChange, encodeMember, encodeV2Store, initialMembers, Membership } from '../src/index.ts';
 import { ChangeList, crc32c, idToHex } from '@quorate/std';
 import { decodeSnapshot, encodeSnapshot, snappb } from '@quorate/wire';
 

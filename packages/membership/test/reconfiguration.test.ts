@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { checkAddition, checkPromotion, checkRemoval, quorum, type Member } from '@quorate/membership';
+import { checkAddition, checkPromotion, checkRemoval, quorum, type Member } from '../src/index.ts';
 
 /** Members from a word: `s` is a started voter, `v` one that never was, `l` a learner. IDs count from 1. */
 function cluster(word: string): Member[] {

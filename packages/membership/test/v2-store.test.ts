@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { addMemberChange, encodeV2Store, Membership, removeMemberChange } from '@quorate/membership';
+import { addMemberChange, encodeV2Store, Membership, removeMemberChange } from '../src/index.ts';
 import { ChangeList, toUtf8 } from '@quorate/std';
 
 const ignored = new ChangeList();

@@ -9,7 +9,7 @@ export interface RocksTuning {
   /** Unpacked blocks kept for reads: 8 MiB. Iterators do not fill it. */
   readonly blockCacheSize?: number | undefined;
   /**
-   * Memory for rows not yet in a table file: 32 MiB. A table is written when half of it is full; a burst may
+   * Memory for rows not yet in a table file: 64 MiB. A table is written when half of it is full; a burst may
    * take one and a half times the budget before writes are held back. It also is the size of level 1.
    */
   readonly writeBufferSize?: number | undefined;
@@ -49,7 +49,7 @@ export function engineOptions(options: RocksOpenOptions): EngineOpenOptions {
     createIfMissing: options.createIfMissing !== false,
     errorIfExists: options.errorIfExists === true,
     compaction: 'level',
-    memtableMemoryBudget: options.writeBufferSize ?? 32 * mib,
+    memtableMemoryBudget: options.writeBufferSize ?? 64 * mib,
     cacheSize: options.blockCacheSize ?? 8 * mib,
     blockSize: options.blockSize ?? 16 * 1024,
     // With levels the engine leaves levels 0 and 1 plain and packs the colder ones with zstd.

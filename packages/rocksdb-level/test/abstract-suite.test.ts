@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
-import { rocksAvailable } from '@quorate/rocksdb-level';
+import { rocksAvailable } from '../src/index.ts';
 
 /** What tape counted, and what we did. */
 interface Tally {

@@ -6,7 +6,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { RocksLevel, type RocksLevelOptions } from '@quorate/rocksdb-level';
+import { RocksLevel, type RocksLevelOptions } from '../src/index.ts';
 
 /** The little of tape, and of the suite, that is used here; neither declares types. */
 type Tape = object & { onFinish(action: () => void): void };

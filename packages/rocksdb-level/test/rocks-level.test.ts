@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
-import { RocksLevel, rocksAvailable, type RocksLevelOptions } from '@quorate/rocksdb-level';
+import { RocksLevel, rocksAvailable, type RocksLevelOptions } from '../src/index.ts';
 
 const directory = await mkdtemp(join(tmpdir(), 'rocks-level-'));
 let made = 0;
