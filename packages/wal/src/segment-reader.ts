@@ -131,7 +131,7 @@ export class SegmentReader {
       if (frameSize > rest) await this.#refuseOverlong(recordSize);
       if (at + frameSize > this.#chunk.length) return Math.max(chunkSize, frameSize);
       const problem = this.#takeRecord(records, at + lengthFieldSize, recordSize);
-      if (problem !== undefined) await this.#refuseRecord(problem, frameSize);
+      if (problem !== undefined) await this.#refuseRecord(problem, recordSize, frameSize);
       this.#offset += frameSize;
     }
   }
@@ -214,13 +214,19 @@ export class SegmentReader {
     return this.#refuseTail('the record is longer than the rest of the file');
   }
 
-  /** A record that is not good: torn if a sector of it was never written, damaged otherwise. */
-  async #refuseRecord(problem: string, frameSize: number): Promise<never> {
+  /**
+   * A record that is not good: torn if a sector of it was never written, damaged otherwise. Where its head does
+   * not agree with its length, the lost sector must be one that the head lies in: else it is the length that was
+   * hit, and a record of that length was never there.
+   */
+  async #refuseRecord(problem: string, recordSize: number, frameSize: number): Promise<never> {
     const start = this.#offset + lengthFieldSize;
-    const end = this.#offset + frameSize;
-    const sectorEnd = Math.min(this.#size, roundUpToSector(end));
-    const bytes = await this.#file.read(start, sectorEnd - start);
-    if (hasLostSector(bytes, start)) return this.#refuseTail(problem);
+    const end = Math.min(this.#size, roundUpToSector(this.#offset + frameSize));
+    const bytes = await this.#file.read(start, end - start);
+    const head = readRecordHead(bytes, 0, recordSize);
+    const agrees = head !== undefined && head.dataStart + head.dataSize === recordSize;
+    const lost = hasLostSector(bytes, start, agrees ? bytes.length : recordHeadSizeMax);
+    if (lost) return this.#refuseTail(problem);
     throw this.#corrupt(problem);
   }
 
@@ -237,10 +243,10 @@ export class SegmentReader {
 
 /**
  * Whether a sector's part of these bytes, which begin at `offset` of the file and end with a sector or the file,
- * is all zero: a sector that a crash kept from the disk.
+ * is all zero: a sector that a crash kept from the disk. Only parts that begin before `limit` count.
  */
-function hasLostSector(bytes: Uint8Array, offset: number): boolean {
-  for (let start = 0; start < bytes.length;) {
+function hasLostSector(bytes: Uint8Array, offset: number, limit: number): boolean {
+  for (let start = 0; start < Math.min(bytes.length, limit);) {
     const end = Math.min(bytes.length, roundUpToSector(offset + start + 1) - offset);
     if (isZero(bytes, start, end)) return true;
     start = end;

@@ -189,6 +189,9 @@ export class Wal implements AsyncDisposable {
     const needed = segmentsFrom(dir, segments, start.index);
     const { found, end, repaired } = await readOrRepair(options, needed, start);
     for (const name of preparedNames) if (names.includes(name)) await disk.remove(`${dir}/${name}`);
+    // A killed process may have renamed without living to sync, and the names we saw are only in memory.
+    await disk.syncDir(dir);
+    await disk.syncDir(parentOf(dir));
     const tailPath = `${dir}/${needed.at(-1)!.name}`;
     const extent = { position: end.offset, sizeBytes: Math.max(segmentSizeBytes, end.offset) };
     const wal = new Wal(options, {
@@ -289,8 +292,9 @@ export class Wal implements AsyncDisposable {
    * @throws WalFailedError, WalError WAL_CLOSED; DiskError when a file cannot be removed, which harms nothing
    */
   async releaseTo(index: number, options: { readonly keepSegments?: number } = {}): Promise<string[]> {
+    this.#checkOpen();
     return this.#turns.run(async () => {
-      this.#checkUsable();
+      if (this.#failure !== undefined) throw this.#failure;
       const firstNeeded = this.#segments.findLastIndex((segment) => segment.index <= index);
       const count = Math.min(firstNeeded, this.#segments.length - (options.keepSegments ?? 1));
       const released: string[] = [];
@@ -346,12 +350,14 @@ export class Wal implements AsyncDisposable {
     this.#bytesWritten += this.#writer.size;
     const { position } = this.#tail;
     if (position >= this.#segmentSizeBytes / 2) this.#next ??= this.#prepareNext();
-    // Its failure is met by whoever comes next; `close` waits for it.
-    if (position >= this.#segmentSizeBytes) this.#change(() => this.#cut()).catch(() => undefined);
+    // Its failure is met by whoever comes next. A log that is being closed is cut when it is used again.
+    if (position >= this.#segmentSizeBytes && this.#closing === undefined)
+      this.#change(() => this.#cut()).catch(() => undefined);
   }
 
   async #cut(): Promise<void> {
-    if (this.#tail.position < this.#segmentSizeBytes) return; // Two appends in a row asked for it.
+    // Two appends in a row may have asked for it.
+    if (this.#tail.position < this.#segmentSizeBytes) return;
     const next = (await this.#next) ?? (await this.#makeNext());
     this.#next = Promise.resolve(next);
     await this.#tail.seal();
@@ -393,9 +399,10 @@ export class Wal implements AsyncDisposable {
   }
 
   /** Runs a change of the log in its turn. Whatever goes wrong in it ends the log. */
-  #change(action: () => Promise<void>): Promise<void> {
+  async #change(action: () => Promise<void>): Promise<void> {
+    this.#checkOpen();
     return this.#turns.run(async () => {
-      this.#checkUsable();
+      if (this.#failure !== undefined) throw this.#failure;
       try {
         await action();
       } catch (error) {
@@ -405,8 +412,7 @@ export class Wal implements AsyncDisposable {
     });
   }
 
-  #checkUsable(): void {
-    if (this.#failure !== undefined) throw this.#failure;
+  #checkOpen(): void {
     if (this.#closing !== undefined) throw new WalError('WAL_CLOSED', `the log in ${this.#dir} is closed`);
   }
 

@@ -1,3 +1,4 @@
+import { sectorSize } from '../frame.ts';
 import { DiskError, type Disk, type DiskFile } from '../disk.ts';
 
 /** What can be asked of a disk or a file. */
@@ -35,8 +36,8 @@ export interface DiskFault {
   readonly forever?: boolean;
   /** What the system says: `EIO`, `ENOSPC`, … */
   readonly code: string;
-  /** For a write: bytes that still arrive, as when a disk becomes full. */
-  readonly writtenBytes?: number;
+  /** For a write: about half of it still arrives, in whole sectors, as when a disk becomes full. */
+  readonly halfWritten?: boolean;
 }
 
 /** A disk before another one that counts calls, shows them to a listener and makes chosen ones fail. */
@@ -113,7 +114,10 @@ export class FaultyDisk implements Disk {
   async #write(file: DiskFile, offset: number, bytes: Uint8Array): Promise<void> {
     const fault = this.#count('write', file.path);
     if (fault === undefined) return file.write(offset, bytes);
-    if (fault.writtenBytes !== undefined) await file.write(offset, bytes.subarray(0, fault.writtenBytes));
+    if (fault.halfWritten === true) {
+      const end = Math.floor((offset + bytes.length / 2) / sectorSize) * sectorSize;
+      await file.write(offset, bytes.subarray(0, Math.max(0, end - offset)));
+    }
     throw new DiskError(fault.code, 'write', file.path);
   }
 

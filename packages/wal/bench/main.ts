@@ -1,0 +1,3 @@
+import { benchSave } from './save.ts';
+
+await benchSave();
