@@ -217,7 +217,11 @@ class GrpcStreamCall extends GrpcCall implements StreamCall {
       return;
     }
     try {
-      for await (const message of this.#writable as ServerDuplexStream<Buffer, Buffer>) {
+      // Leaving the loop must not destroy the stream: the status of the call is still to be sent on it.
+      const messages = (this.#writable as ServerDuplexStream<Buffer, Buffer>).iterator({
+        destroyOnReturn: false,
+      });
+      for await (const message of messages) {
         // grpc-js types what it deserialized as any; our deserializer hands the buffer on.
         const bytes = message as Buffer;
         this.#observer.onReceived?.(this.#path, bytes.length);

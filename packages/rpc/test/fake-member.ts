@@ -1,0 +1,113 @@
+import { emptyBytes, fromUtf8 } from '@quorate/std';
+import { encodeKeyValue, rpcpb, type RangeRequest, type ResponseHeader } from '@quorate/wire';
+import type { Member, MemberWatch } from '../src/member.ts';
+
+/** An error as a member throws it: only the code counts. */
+export class CodedError extends Error {
+  readonly code: string;
+
+  constructor(code: string) {
+    super(`an error with the code ${code}`);
+    this.code = code;
+  }
+}
+
+/** A member with one key, whose next answer a test can turn into an error. */
+export class FakeMember implements Member {
+  readonly id = 7n;
+  isLearner = false;
+  hasLeader = true;
+  alarmTypes: string[] = [];
+  /** Thrown by the next operation. */
+  failure: unknown;
+  readonly ranges: RangeRequest[] = [];
+  readonly puts: Uint8Array[] = [];
+  watchResponses: Uint8Array[] = [];
+  watchClosed = 0;
+  wake: () => void = () => {};
+
+  readonly kv: Member['kv'] = {
+    range: async (request) => {
+      this.ranges.push(request);
+      this.#maybeFail();
+      return { header: this.header(), kvs: [greeting], more: false, count: 1 };
+    },
+    rangeStream: (request) => this.#rangeStream(request),
+    put: async (request) => {
+      this.puts.push(Uint8Array.from(request));
+      this.#maybeFail();
+      return { header: this.header(), prevKv: undefined };
+    },
+    deleteRange: async () => ({ header: this.header(), deleted: 1, prevKvs: [] }),
+    txn: async () => ({ header: this.header(), succeeded: true, responses: [] }),
+    compact: async () => this.header(),
+  };
+
+  readonly leases: Member['leases'] = {
+    grant: async ({ ID, TTL }) => ({ header: generated, ID, TTL, error: '' }),
+    revoke: async () => ({ header: generated }),
+    keepAlive: async (id) => (id === 1n ? 30 : 0),
+    timeToLive: async ({ ID }) => ({ header: generated, ID, TTL: 1n, grantedTTL: 2n, keys: [] }),
+    leases: () => ({ header: generated, leases: [{ ID: 1n }] }),
+  };
+
+  readonly maintenance: Member['maintenance'] = {
+    alarm: async () => ({ header: generated, alarms: [] }),
+    status: () => rpcpb.StatusResponse.fromPartial({ version: '3.6.14' }),
+    hash: async () => ({ header: generated, hash: 1 }),
+    hashKv: async () => rpcpb.HashKVResponse.fromPartial({ hash: 2 }),
+    defragment: async () => {},
+  };
+
+  header(revision = 5): ResponseHeader {
+    return { clusterId: 3n, memberId: this.id, revision, raftTerm: 2 };
+  }
+
+  watch({ onReadable }: { readonly onReadable: () => void }): MemberWatch {
+    this.wake = onReadable;
+    return {
+      accepting: true,
+      request: (request) => {
+        if (request.requestUnion?.$case !== 'createRequest') return;
+        this.watchResponses.push(
+          rpcpb.WatchResponse.encode(rpcpb.WatchResponse.fromPartial({ created: true })).finish(),
+        );
+        onReadable();
+      },
+      take: () => this.watchResponses.splice(0),
+      close: () => {
+        this.watchClosed++;
+      },
+    };
+  }
+
+  async memberList(): Promise<rpcpb.MemberListResponse> {
+    return { header: generated, members: [] };
+  }
+
+  async *#rangeStream(_request: RangeRequest) {
+    yield { header: undefined, kvs: [greeting], more: false, count: 0 };
+    this.#maybeFail();
+    yield { header: this.header(), kvs: [greeting], more: false, count: 2 };
+  }
+
+  #maybeFail(): void {
+    const { failure } = this;
+    this.failure = undefined;
+    if (failure !== undefined) throw failure as Error;
+  }
+}
+
+const generated = rpcpb.ResponseHeader.fromPartial({ memberId: 7n });
+
+/** The one key of a fake member. */
+export const greeting = encodeKeyValue({
+  key: fromUtf8('greeting'),
+  value: fromUtf8('hello'),
+  createRevision: 2,
+  modRevision: 2,
+  version: 1,
+  lease: 0n,
+});
+
+export const noBytes = emptyBytes;

@@ -1,0 +1,4 @@
+import { runReadmeExample } from '@quorate/std/testing';
+import { test } from 'vitest';
+
+test('the example of the README holds', () => runReadmeExample(new URL('../README.md', import.meta.url)));
