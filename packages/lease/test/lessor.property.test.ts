@@ -58,7 +58,7 @@ type Step =
   | { readonly kind: 'checkpoint'; readonly id: bigint; readonly remaining: number }
   | { readonly kind: 'promote' | 'demote' | 'expired' };
 
-test('a lessor does what a list of leases does', () => {
+test('a lessor does what a list of leases does', { timeout: 60_000 }, () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
       const lessor = new Lessor({ minTtlSeconds, electionTimeoutMs, revokeRetryMs });

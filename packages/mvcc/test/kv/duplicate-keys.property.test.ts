@@ -21,15 +21,19 @@ const { txn } = fc.letrec<{ txn: TxnRequest; op: RequestOp }>((tie) => ({
   }),
 }));
 
-test('keys changed twice are found exactly when a comparison of all pairs finds them', () => {
-  fc.assert(
-    fc.property(txn, (request) => {
-      const code = codeOf(() => checkDuplicateKeys(request));
-      expect(code === 'KV_DUPLICATE_KEY').toBe(hasConflict(request));
-    }),
-    { numRuns: 3000 },
-  );
-});
+test(
+  'keys changed twice are found exactly when a comparison of all pairs finds them',
+  { timeout: 60_000 },
+  () => {
+    fc.assert(
+      fc.property(txn, (request) => {
+        const code = codeOf(() => checkDuplicateKeys(request));
+        expect(code === 'KV_DUPLICATE_KEY').toBe(hasConflict(request));
+      }),
+      { numRuns: 3000 },
+    );
+  },
+);
 
 /** A change and the way to it: index in the list, then branch, index in that list, and so on. */
 interface Step {

@@ -60,6 +60,7 @@ describe('against etcd 3.5', () => {
 
   test.skipIf(binaries === undefined)(
     'a long random history is answered byte for byte as by a real etcd (needs QUORATE_ETCD_BIN)',
+    { timeout: 120_000 },
     async () => {
       await using etcd = await startRealEtcd(binaries!);
       for (let id = 1n; id <= 9n; id++) {

@@ -17,7 +17,7 @@ const steps = fc.array(
   { maxLength: 60 },
 );
 
-test('the store and the model answer every history with the same bytes', async () => {
+test('the store and the model answer every history with the same bytes', { timeout: 60_000 }, async () => {
   await fc.assert(
     fc.asyncProperty(steps, fc.constantFrom(0, 200, 1 << 20), async (history, valueBudgetBytes) => {
       await using backend = new MemoryBackend();

