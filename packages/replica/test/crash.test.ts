@@ -159,9 +159,9 @@ test.each([
       const memory = new MemoryDisk();
       const disk = new FaultyDisk(memory);
       const backend = new MemoryBackend();
-      let fatal: unknown;
+      let fatal: string | undefined;
       let acknowledgedRevision = 0;
-      const observer = { onFatal: (error: unknown) => (fatal = error) };
+      const observer = { onFatal: (error: unknown) => (fatal = String(error)) };
       disk.fail({ operation, call, code, forever: true, halfWritten: true });
       try {
         const member = await openTestMember({ ...tuning, disk, backend, observer });
