@@ -33,6 +33,7 @@ export {
   encodeDeleteRangeResponse,
   encodePutResponse,
   encodeRangeResponse,
+  encodeRangeStreamResponse,
   encodeTxnResponse,
 } from './hot/responses.ts';
 export { encodeWatchResponse } from './hot/watch-response.ts';

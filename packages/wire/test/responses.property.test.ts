@@ -4,6 +4,7 @@ import {
   encodeKeyValue,
   encodePutResponse,
   encodeRangeResponse,
+  encodeRangeStreamResponse,
   encodeTxnResponse,
   encodeWatchResponse,
   mvccpb,
@@ -68,6 +69,16 @@ test('a RangeResponse spliced of encoded parts has the bytes of the generated co
     fc.property(rangeParts, (parts) => {
       const generated = rpcpb.RangeResponse.encode(generatedRangeResponse(parts)).finish();
       expect(encodeRangeResponse(splicedRange(parts))).toEqual(generated);
+    }),
+  );
+});
+
+test('a chunk of a range stream has the bytes of the generated code', () => {
+  fc.assert(
+    fc.property(rangeParts, (parts) => {
+      const rangeResponse = generatedRangeResponse(parts);
+      const generated = rpcpb.RangeStreamResponse.encode({ rangeResponse }).finish();
+      expect(encodeRangeStreamResponse(splicedRange(parts))).toEqual(generated);
     }),
   );
 });

@@ -31,6 +31,7 @@ const rangeEndTagSize = 2;
 /** Which union field a compare of each target reads: version, create, mod, value, lease. */
 const unionTags: readonly number[] = [versionTag, createRevisionTag, modRevisionTag, valueTag, leaseTag];
 
+/** How many bytes `writeCompare` writes. */
 export function compareSize(compare: Compare): number {
   const { rangeEnd } = compare;
   return (
@@ -42,6 +43,7 @@ export function compareSize(compare: Compare): number {
   );
 }
 
+/** Writes an etcdserverpb.Compare; returns the offset behind it. */
 export function writeCompare(compare: Compare, target: Uint8Array, start: number): number {
   let offset = writeCountField(resultTag, compare.result, target, start);
   offset = writeCountField(targetTag, compare.target, target, offset);
@@ -101,6 +103,7 @@ function writeUnion(compare: Compare, tag: number, target: Uint8Array, offset: n
   }
 }
 
+/** Reads the Compare that was entered. */
 export function readCompare(reader: WireReader): Compare {
   const compare: Compare = {
     result: 0,

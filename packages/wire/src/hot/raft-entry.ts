@@ -36,6 +36,7 @@ export function decodeEntry(bytes: Uint8Array, start?: number, endExclusive?: nu
   return readEntry(new WireReader(bytes, start, endExclusive));
 }
 
+/** Reads the Entry that was entered; its data is a view. */
 export function readEntry(reader: WireReader): Entry {
   const entry: Entry = { term: 0, index: 0, type: 0, data: emptyBytes };
   while (reader.hasMore) {

@@ -84,10 +84,12 @@ export function decodeConfState(bytes: Uint8Array, start?: number, endExclusive?
   return mergeConfState(new WireReader(bytes, start, endExclusive), newConfState());
 }
 
+/** A ConfState of nobody. */
 export function newConfState(): ConfState {
   return { voters: [], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
 }
 
+/** How many bytes `writeConfState` writes. */
 export function confStateSize(state: ConfState): number {
   return (
     idsSize(state.voters) +
@@ -98,6 +100,7 @@ export function confStateSize(state: ConfState): number {
   );
 }
 
+/** Writes a ConfState; returns the offset behind it. */
 export function writeConfState(state: ConfState, target: Uint8Array, start: number): number {
   let offset = writeIds(votersField, state.voters, target, start);
   offset = writeIds(learnersField, state.learners, target, offset);
@@ -106,6 +109,7 @@ export function writeConfState(state: ConfState, target: Uint8Array, start: numb
   return writeFlag(autoLeaveTag, state.autoLeave, target, offset);
 }
 
+/** Reads the ConfState that was entered into `state`. */
 export function mergeConfState(reader: WireReader, state: ConfState): ConfState {
   while (reader.hasMore) {
     const tag = reader.tag();
@@ -170,14 +174,17 @@ export function decodeSnapshot(bytes: Uint8Array, start?: number, endExclusive?:
   return mergeSnapshot(new WireReader(bytes, start, endExclusive), newSnapshot());
 }
 
+/** A snapshot of nothing. */
 export function newSnapshot(): Snapshot {
   return { data: emptyBytes, index: 0, term: 0, confState: newConfState() };
 }
 
+/** How many bytes `writeSnapshot` writes. */
 export function snapshotSize(snapshot: Snapshot): number {
   return bytesFieldSize(snapshot.data) + splicedSize(metadataSize(snapshot));
 }
 
+/** Writes a Snapshot; returns the offset behind it. */
 export function writeSnapshot(snapshot: Snapshot, target: Uint8Array, start: number): number {
   let offset = writeBytesField(dataTag, snapshot.data, target, start);
   offset = writeHead(metadataTag, metadataSize(snapshot), target, offset);
@@ -191,6 +198,7 @@ function metadataSize({ index, term, confState }: Snapshot): number {
   return splicedSize(confStateSize(confState)) + 2 + varintSize(index) + varintSize(term);
 }
 
+/** Reads the Snapshot that was entered into `snapshot`. */
 export function mergeSnapshot(reader: WireReader, snapshot: Snapshot): Snapshot {
   while (reader.hasMore) {
     const tag = reader.tag();

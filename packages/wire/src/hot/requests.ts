@@ -58,6 +58,7 @@ export function decodeRangeRequest(bytes: Uint8Array, start?: number, endExclusi
   return mergeRangeRequest(new WireReader(bytes, start, endExclusive), newRangeRequest());
 }
 
+/** A RangeRequest with no field set. */
 export function newRangeRequest(): RangeRequest {
   return {
     key: emptyBytes,
@@ -76,6 +77,7 @@ export function newRangeRequest(): RangeRequest {
   };
 }
 
+/** How many bytes `writeRangeRequest` writes. */
 export function rangeRequestSize(request: RangeRequest): number {
   return (
     bytesFieldSize(request.key) +
@@ -94,6 +96,7 @@ export function rangeRequestSize(request: RangeRequest): number {
   );
 }
 
+/** Writes a RangeRequest; returns the offset behind it. */
 export function writeRangeRequest(request: RangeRequest, target: Uint8Array, start: number): number {
   let offset = writeBytesField(rangeKeyTag, request.key, target, start);
   offset = writeBytesField(rangeEndTag, request.rangeEnd, target, offset);
@@ -110,6 +113,7 @@ export function writeRangeRequest(request: RangeRequest, target: Uint8Array, sta
   return writeCountField(rangeMaxCreateRevisionTag, request.maxCreateRevision, target, offset);
 }
 
+/** Reads the RangeRequest that was entered into `request`. */
 export function mergeRangeRequest(reader: WireReader, request: RangeRequest): RangeRequest {
   while (reader.hasMore) {
     const tag = reader.tag();
@@ -171,6 +175,7 @@ export function decodePutRequest(bytes: Uint8Array, start?: number, endExclusive
   return mergePutRequest(new WireReader(bytes, start, endExclusive), newPutRequest());
 }
 
+/** A PutRequest with no field set. */
 export function newPutRequest(): PutRequest {
   return {
     key: emptyBytes,
@@ -182,6 +187,7 @@ export function newPutRequest(): PutRequest {
   };
 }
 
+/** How many bytes `writePutRequest` writes. */
 export function putRequestSize(request: PutRequest): number {
   return (
     bytesFieldSize(request.key) +
@@ -193,6 +199,7 @@ export function putRequestSize(request: PutRequest): number {
   );
 }
 
+/** Writes a PutRequest; returns the offset behind it. */
 export function writePutRequest(request: PutRequest, target: Uint8Array, start: number): number {
   let offset = writeBytesField(putKeyTag, request.key, target, start);
   offset = writeBytesField(putValueTag, request.value, target, offset);
@@ -202,6 +209,7 @@ export function writePutRequest(request: PutRequest, target: Uint8Array, start: 
   return writeFlagField(putIgnoreLeaseTag, request.ignoreLease, target, offset);
 }
 
+/** Reads the PutRequest that was entered into `request`. */
 export function mergePutRequest(reader: WireReader, request: PutRequest): PutRequest {
   while (reader.hasMore) {
     const tag = reader.tag();
@@ -246,14 +254,17 @@ export function decodeDeleteRangeRequest(
   return mergeDeleteRangeRequest(new WireReader(bytes, start, endExclusive), newDeleteRangeRequest());
 }
 
+/** A DeleteRangeRequest with no field set. */
 export function newDeleteRangeRequest(): DeleteRangeRequest {
   return { key: emptyBytes, rangeEnd: emptyBytes, prevKv: false };
 }
 
+/** How many bytes `writeDeleteRangeRequest` writes. */
 export function deleteRangeRequestSize(request: DeleteRangeRequest): number {
   return bytesFieldSize(request.key) + bytesFieldSize(request.rangeEnd) + flagFieldSize(request.prevKv);
 }
 
+/** Writes a DeleteRangeRequest; returns the offset behind it. */
 export function writeDeleteRangeRequest(
   request: DeleteRangeRequest,
   target: Uint8Array,
@@ -264,6 +275,7 @@ export function writeDeleteRangeRequest(
   return writeFlagField(deletePrevKvTag, request.prevKv, target, offset);
 }
 
+/** Reads the DeleteRangeRequest that was entered into `request`. */
 export function mergeDeleteRangeRequest(reader: WireReader, request: DeleteRangeRequest): DeleteRangeRequest {
   while (reader.hasMore) {
     const tag = reader.tag();

@@ -25,6 +25,8 @@ const rangeKvsTag = 0x12;
 const rangeMoreTag = 0x18;
 const rangeCountTag = 0x20;
 
+const streamRangeTag = 0x0a;
+
 const putPrevKvTag = 0x12;
 
 const deleteDeletedTag = 0x10;
@@ -42,6 +44,13 @@ const opTxnTag = 0x22;
 export function encodeRangeResponse(parts: RangeResponseParts): Uint8Array {
   const target = allocate(rangeResponseSize(parts));
   return sealed(target, writeRangeResponse(parts, target, 0));
+}
+
+/** The bytes of an etcdserverpb.RangeStreamResponse: a RangeResponse that is a part of a whole. */
+export function encodeRangeStreamResponse(parts: RangeResponseParts): Uint8Array {
+  const size = rangeResponseSize(parts);
+  const target = allocate(splicedSize(size));
+  return sealed(target, writeRangeResponse(parts, target, writeHead(streamRangeTag, size, target, 0)));
 }
 
 function rangeResponseSize(parts: RangeResponseParts): number {

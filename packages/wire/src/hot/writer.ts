@@ -37,34 +37,42 @@ export function writeRaw(source: Uint8Array, target: Uint8Array, offset: number)
   return offset + source.length;
 }
 
+/** Size of a count, none if it is zero. */
 export function countFieldSize(value: number): number {
   return value === 0 ? 0 : 1 + varintSize(value);
 }
 
+/** Writes a count unless it is zero. */
 export function writeCountField(tag: number, value: number, target: Uint8Array, offset: number): number {
   return value === 0 ? offset : writeCount(tag, value, target, offset);
 }
 
+/** Size of an ID, none if it is zero. */
 export function idFieldSize(value: bigint): number {
   return value === 0n ? 0 : 1 + bigVarintSize(value);
 }
 
+/** Writes an ID unless it is zero. */
 export function writeIdField(tag: number, value: bigint, target: Uint8Array, offset: number): number {
   return value === 0n ? offset : writeId(tag, value, target, offset);
 }
 
+/** Size of a flag, none if it is false. */
 export function flagFieldSize(value: boolean): number {
   return value ? 2 : 0;
 }
 
+/** Writes a flag unless it is false. */
 export function writeFlagField(tag: number, value: boolean, target: Uint8Array, offset: number): number {
   return value ? writeFlag(tag, value, target, offset) : offset;
 }
 
+/** Size of a byte string, none if it is empty. */
 export function bytesFieldSize(value: Uint8Array): number {
   return value.length === 0 ? 0 : splicedSize(value.length);
 }
 
+/** Writes a byte string unless it is empty. */
 export function writeBytesField(tag: number, value: Uint8Array, target: Uint8Array, offset: number): number {
   return value.length === 0 ? offset : writeSpliced(tag, value, target, offset);
 }
