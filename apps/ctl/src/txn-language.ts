@@ -9,7 +9,6 @@ import { delFlags, getFlags, putFlags } from './commands.ts';
 import { ExitError } from './exit.ts';
 import { parseInt64 } from './go/parse-int.ts';
 import { goQuote, goUnquotePrefix } from './go/quote.ts';
-import type { Terminal } from './terminal.ts';
 import { words } from './words.ts';
 
 const { VERSION, CREATE, MOD, VALUE, LEASE } = rpcpb.Compare_CompareTarget;
@@ -57,7 +56,7 @@ export function parseCompare(line: ByteString): rpcpb.Compare {
 }
 
 /** An operation as users write it: a `get`, `put` or `del` with its flags. @throws ExitError */
-export async function parseOperation(line: ByteString, terminal: Terminal): Promise<rpcpb.RequestOp> {
+export async function parseOperation(line: ByteString): Promise<rpcpb.RequestOp> {
   const [command = '', ...argv] = words(line);
   if (argv.length === 0) throw new ExitError('invalidInput', `invalid txn compare request: ${line}`);
   switch (command) {
@@ -67,7 +66,7 @@ export async function parseOperation(line: ByteString, terminal: Terminal): Prom
     }
     case 'put': {
       const flags = parseOperationFlags(line, argv, putFlags);
-      return { request: { $case: 'requestPut', value: await putRequest(flags, terminal) } };
+      return { request: { $case: 'requestPut', value: await putRequest(flags, noInput) } };
     }
     case 'del': {
       const flags = parseOperationFlags(line, argv, delFlags);
@@ -77,6 +76,9 @@ export async function parseOperation(line: ByteString, terminal: Terminal): Prom
       throw new ExitError('invalidInput', `invalid txn request: ${line}`);
   }
 }
+
+/** stdin has the lines of the transaction; no value comes from there. */
+const noInput = () => Promise.resolve('');
 
 function parseOperationFlags(
   line: ByteString,

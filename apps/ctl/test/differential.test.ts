@@ -13,6 +13,10 @@ import { Transcript } from './differential/transcript.ts';
  */
 const givenEndpoints = (process.env['QUORATE_CTL_ENDPOINTS'] ?? '').split(',').filter((text) => text !== '');
 
+/** Members and clusters get their IDs from this address, so that those of both servers are the same. */
+const peerUrl = 'http://127.0.0.1:65535';
+const sameIds = ['--initial-advertise-peer-urls', peerUrl, '--initial-cluster', `n1=${peerUrl}`];
+
 describe.skipIf(etcdBinFolder === undefined)(
   'side by side with etcdctl (set QUORATE_ETCD_BIN to run)',
   () => {
@@ -27,7 +31,7 @@ describe.skipIf(etcdBinFolder === undefined)(
 
         beforeAll(async () => {
           const start = async () => {
-            const server = await startRealEtcd(binFolder);
+            const server = await startRealEtcd(binFolder, sameIds);
             servers.push(server);
             return server;
           };

@@ -1,4 +1,5 @@
 import { idToHex } from '@quorate/std';
+import type { rpcpb } from '@quorate/wire';
 
 /** The names of gRPC's status codes, each at its number. */
 const codeNames = [
@@ -45,14 +46,26 @@ export class EtcdError extends Error {
   }
 }
 
+/** The server ended a watch: it may not be, or cannot be what was asked for. */
+export class WatchCanceledError extends EtcdError {
+  override readonly name: string = 'WatchCanceledError';
+  /** The header of the response that said so. */
+  readonly header: rpcpb.ResponseHeader | undefined;
+
+  constructor(code: EtcdErrorCode, message: string, header: rpcpb.ResponseHeader | undefined) {
+    super(code, message);
+    this.header = header;
+  }
+}
+
 /** A watch asked for events that compaction has removed; those from `compactRevision` on are still there. */
-export class CompactedError extends EtcdError {
+export class CompactedError extends WatchCanceledError {
   override readonly name = 'CompactedError';
   /** The oldest revision that a watch can start from. */
   readonly compactRevision: bigint;
 
-  constructor(compactRevision: bigint) {
-    super('OUT_OF_RANGE', 'etcdserver: mvcc: required revision has been compacted');
+  constructor(compactRevision: bigint, header: rpcpb.ResponseHeader | undefined) {
+    super('OUT_OF_RANGE', 'etcdserver: mvcc: required revision has been compacted', header);
     this.compactRevision = compactRevision;
   }
 }
@@ -79,11 +92,18 @@ const goCodeNames = new Map<string, EtcdErrorCode>(
 );
 
 /**
- * The error behind a watch's cancel reason: `rpc error: code = PermissionDenied desc = …` is taken apart, any
- * other text is a CANCELLED one.
+ * The error in a response that ends a watch. A cancel reason of the form `rpc error: code = PermissionDenied
+ * desc = …` tells its code; one that is plain text is CANCELLED; none at all is a revision in the future.
  */
-export function errorOfCancelReason(reason: string): EtcdError {
-  const parts = /^rpc error: code = (\w+) desc = (.*)$/s.exec(reason);
+export function watchCanceledError(response: rpcpb.WatchResponse): WatchCanceledError {
+  const { compactRevision, cancelReason, header } = response;
+  if (compactRevision !== 0n) return new CompactedError(compactRevision, header);
+  if (cancelReason === '') {
+    const text = 'etcdserver: mvcc: required revision is a future revision';
+    return new WatchCanceledError('OUT_OF_RANGE', text, header);
+  }
+  const parts = /^rpc error: code = (\w+) desc = (.*)$/s.exec(cancelReason);
   const code = goCodeNames.get(parts?.[1]?.toLowerCase().replace('canceled', 'cancelled') ?? '');
-  return code === undefined ? new EtcdError('CANCELLED', reason) : new EtcdError(code, parts?.[2] ?? reason);
+  if (code === undefined) return new WatchCanceledError('CANCELLED', cancelReason, header);
+  return new WatchCanceledError(code, parts?.[2] ?? cancelReason, header);
 }

@@ -4,7 +4,13 @@ export type { CallOptions, ClientOptions } from './options.ts';
 export type { TlsOptions } from './endpoint.ts';
 export type { UnaryCallOptions } from './connections.ts';
 export type { UnaryMethod } from './method.ts';
-export { CompactedError, EtcdError, LeaseLostError, type EtcdErrorCode } from './errors.ts';
+export {
+  CompactedError,
+  EtcdError,
+  LeaseLostError,
+  WatchCanceledError,
+  type EtcdErrorCode,
+} from './errors.ts';
 export { prefixEnd, toKeyRange, type Bytes, type KeyRange, type KeySelector } from './keys.ts';
 export { compare, op, type CompareSign, type Txn } from './txn.ts';
 export { Watch, type WatchBatch, type WatchEvent, type WatchOptions } from './watch.ts';

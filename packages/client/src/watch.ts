@@ -1,6 +1,6 @@
 import { rpcpb, type mvccpb } from '@quorate/wire';
 import type { Connections } from './connections.ts';
-import { CompactedError, errorOfCancelReason, EtcdError } from './errors.ts';
+import { EtcdError, WatchCanceledError, watchCanceledError } from './errors.ts';
 import { toKeyRange, type KeyRange, type KeySelector } from './keys.ts';
 import { encodeMessage, methodPath } from './method.ts';
 import type { CallOptions } from './options.ts';
@@ -124,7 +124,7 @@ export class Watch implements AsyncIterable<WatchEvent> {
 
   #receive(response: rpcpb.WatchResponse): WatchBatch | undefined {
     const { header } = response;
-    if (response.canceled) throw cancelError(response);
+    if (response.canceled) throw watchCanceledError(response);
     if (header === undefined) throw new EtcdError('INTERNAL', 'a watch response came without a header');
     if (response.created) return this.#receiveCreated(header);
     for (const event of response.events) this.#fragments.push(toWatchEvent(event));
@@ -159,15 +159,10 @@ export class Watch implements AsyncIterable<WatchEvent> {
 
 /** Whether another stream may go on where this one broke: the member or the way to it failed, not the request. */
 function canResumeAfter(error: EtcdError): boolean {
+  if (error instanceof WatchCanceledError) return false;
   if (error.code === 'UNAVAILABLE' || error.code === 'INTERNAL') return true;
   // A stream is also CANCELLED by a server that stops; unsent, it was our own client that closed.
   return error.code === 'CANCELLED' && error.cause !== undefined;
-}
-
-function cancelError(response: rpcpb.WatchResponse): EtcdError {
-  if (response.compactRevision !== 0n) return new CompactedError(response.compactRevision);
-  if (response.cancelReason !== '') return errorOfCancelReason(response.cancelReason);
-  return new EtcdError('OUT_OF_RANGE', 'etcdserver: mvcc: required revision is a future revision');
 }
 
 function toWatchEvent({ type, kv, prevKv }: mvccpb.Event): WatchEvent {

@@ -110,12 +110,13 @@ export class Context implements AsyncDisposable {
   #setFromEnvironment(flag: FlagDefinition): void {
     const name = environmentName(flag);
     const value = this.terminal.env[name];
-    if (value === undefined || value === '') return;
+    if (value === undefined) return;
     if (this.flags.isSet(flag.name)) {
       const reason = 'is shadowed by corresponding command-line flag';
       const remedy = '(either unset environment variable or disable flag)';
       throw new ExitError('error', `conflicting environment variable ${name} ${reason} ${remedy}`);
     }
+    if (value === '') return;
     try {
       this.flags.set(flag, bytesOfText(value));
     } catch (error) {

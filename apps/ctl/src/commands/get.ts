@@ -13,7 +13,7 @@ export async function get(context: Context): Promise<void> {
   const request = rangeRequest(flags);
   context.configure();
   const countOnly = flags.bool('count-only');
-  if (countOnly && context.format !== 'fields' && context.format !== 'json') {
+  if (countOnly && context.format !== 'fields') {
     throw new ExitError('badArguments', '--count-only is only for `--write-out=fields`');
   }
   const valueOnly = flags.bool('print-value-only');

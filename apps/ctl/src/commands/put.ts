@@ -5,20 +5,19 @@ import type { Flags } from '../cli/flags.ts';
 import { ExitError } from '../exit.ts';
 import { parseInt64 } from '../go/parse-int.ts';
 import { putPrintout } from '../print/kv.ts';
-import type { Terminal } from '../terminal.ts';
 import { errorText } from '../error-text.ts';
 import { argumentBytes } from './key-range.ts';
 
 /** Writes a key. */
 export async function put(context: Context): Promise<void> {
-  const request = await putRequest(context.flags, context.terminal);
+  const request = await putRequest(context.flags, () => context.terminal.stdin.rest());
   const client = await context.client();
   const response = await client.kv.put(request, { timeoutMs: context.timeoutMs });
   context.print(putPrintout(response, { hex: context.hex }));
 }
 
-/** The request that the arguments and flags of a `put` mean; the value may come from stdin. */
-export async function putRequest(flags: Flags, terminal: Terminal): Promise<rpcpb.PutRequest> {
+/** The request that the arguments and flags of a `put` mean. A value that is not among them comes from `input`. */
+export async function putRequest(flags: Flags, input: () => Promise<ByteString>): Promise<rpcpb.PutRequest> {
   const [key, value] = flags.args;
   const ignoreValue = flags.bool('ignore-value');
   if (key === undefined) throw needsValue();
@@ -27,7 +26,7 @@ export async function putRequest(flags: Flags, terminal: Terminal): Promise<rpcp
   }
   return {
     key: argumentBytes(key),
-    value: argumentBytes(ignoreValue ? '' : (value ?? (await valueFromInput(terminal)))),
+    value: argumentBytes(ignoreValue ? '' : (value ?? (await valueFrom(input)))),
     lease: leaseOf(flags.string('lease')),
     prevKv: flags.bool('prev-kv'),
     ignoreValue,
@@ -35,8 +34,8 @@ export async function putRequest(flags: Flags, terminal: Terminal): Promise<rpcp
   };
 }
 
-async function valueFromInput(terminal: Terminal): Promise<ByteString> {
-  const value = await terminal.stdin.rest();
+async function valueFrom(input: () => Promise<ByteString>): Promise<ByteString> {
+  const value = await input();
   if (value === '') throw needsValue();
   return value;
 }

@@ -8,14 +8,13 @@ import { parseCompare, parseOperation } from '../txn-language.ts';
 /** Does a transaction that is read from stdin: comparisons, operations if they hold, operations if not. */
 export async function txn(context: Context): Promise<void> {
   if (context.args.length > 0) throw new ExitError('badArguments', 'txn command does not accept argument');
-  const { terminal } = context;
   const client = await context.client();
   const compare: rpcpb.Compare[] = [];
   prompt(context, 'compares:');
   for (const line of await readBlock(context)) compare.push(parseCompare(line));
   const operations = async () => {
     const parsed: rpcpb.RequestOp[] = [];
-    for (const line of await readBlock(context)) parsed.push(await parseOperation(line, terminal));
+    for (const line of await readBlock(context)) parsed.push(await parseOperation(line));
     return parsed;
   };
   prompt(context, 'success requests (get, put, del):');

@@ -1,4 +1,4 @@
-import { EtcdError, type Client, type Watch, type WatchBatch } from '@quorate/client';
+import { EtcdError, WatchCanceledError, type Client, type Watch, type WatchBatch } from '@quorate/client';
 import { toLatin1 } from '@quorate/std';
 import { bytesOfText, type ByteString } from '../byte-string.ts';
 import type { Context } from '../cli/context.ts';
@@ -7,7 +7,7 @@ import { watchFlags } from '../commands.ts';
 import { errorText } from '../error-text.ts';
 import { ExitError } from '../exit.ts';
 import { goQuote } from '../go/quote.ts';
-import { eventType, watchPrintout } from '../print/watch.ts';
+import { eventType, watchCanceledPrintout, watchPrintout } from '../print/watch.ts';
 import { parseWatchArguments, type WatchArguments, type WatchEnvironment } from '../watch-arguments.ts';
 import { words } from '../words.ts';
 
@@ -111,6 +111,7 @@ async function printWatch(context: Context, started: Watch, command: readonly By
   } catch (error) {
     if (!(error instanceof EtcdError)) throw error;
     context.terminal.err(`watch was canceled (${errorText(error)})\n`);
+    if (error instanceof WatchCanceledError) context.print(watchCanceledPrintout(error));
   }
 }
 

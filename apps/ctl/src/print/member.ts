@@ -31,8 +31,7 @@ export function memberAddPrintout(
 ): Printout {
   const { header, member } = response;
   const simple = () => {
-    const as = member?.isLearner === true ? ' as learner ' : ' ';
-    const said = `Member ${paddedHex(member?.ID ?? 0n)} added${as}to cluster ${paddedHex(header?.clusterId ?? 0n)}\n`;
+    const said = `Member ${paddedHex(member?.ID ?? 0n)} added to cluster ${paddedHex(header?.clusterId ?? 0n)}\n`;
     const cluster = response.members.flatMap(({ ID, name: known, peerURLs }) =>
       peerURLs.map((url) => `${ID === member?.ID ? name : bytesOfText(known)}=${bytesOfText(url)}`),
     );

@@ -1,4 +1,4 @@
-import type { WatchBatch, WatchEvent } from '@quorate/client';
+import { CompactedError, type WatchBatch, type WatchCanceledError, type WatchEvent } from '@quorate/client';
 import { rpcpb, type mvccpb } from '@quorate/wire';
 import type { ByteString } from '../byte-string.ts';
 import { omitEmpty, type JsonValue } from '../go/json.ts';
@@ -23,6 +23,31 @@ export function watchPrintout(batch: WatchBatch, options: SimpleOptions): Printo
     }),
     protobuf: () => {
       const response = { ...rpcpb.WatchResponse.create(), header, events: events.map(eventMessage) };
+      return rpcpb.WatchResponse.encode(response).finish();
+    },
+  };
+}
+
+/**
+ * Word of the server that it ended a watch. Of one that it refused from the start, etcdctl shows neither header
+ * nor list of events.
+ */
+export function watchCanceledPrintout(error: WatchCanceledError): Printout {
+  const compacted = error instanceof CompactedError;
+  const header = compacted ? error.header : rpcpb.ResponseHeader.create();
+  const compactRevision = compacted ? error.compactRevision : 0n;
+  return {
+    simple: () => '',
+    fields: () => headerFields(header),
+    json: () => ({
+      Header: headerJson(header),
+      Events: compacted ? [] : null,
+      CompactRevision: compactRevision,
+      Canceled: true,
+      Created: false,
+    }),
+    protobuf: () => {
+      const response = { ...rpcpb.WatchResponse.create(), header, compactRevision, canceled: true };
       return rpcpb.WatchResponse.encode(response).finish();
     },
   };

@@ -11,7 +11,8 @@ import { LineReader, type Terminal } from '../../src/terminal.ts';
 export interface Invocation {
   readonly argv: readonly ByteString[];
   readonly stdin?: ByteString;
-  readonly env?: Readonly<Record<string, string>>;
+  /** Beside the endpoint, which `undefined` takes away. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
   /**
    * For a command that does not end by itself: once stdout matches, its stdin is closed (`then: 'end input'`) or
    * it is killed, and its exit code counts or does not.
