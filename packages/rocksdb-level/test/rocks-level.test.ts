@@ -5,12 +5,15 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test, vi } from 'vitest';
 import { RocksLevel, rocksAvailable, type RocksLevelOptions } from '../src/index.ts';
 
 const directory = await mkdtemp(join(tmpdir(), 'rocks-level-'));
 let made = 0;
 const nextLocation = (): string => join(directory, String(made++));
+
+// Some tests start processes, and a busy machine takes its time.
+vi.setConfig({ testTimeout: 60_000 });
 
 afterAll(() => rm(directory, { recursive: true, force: true }));
 

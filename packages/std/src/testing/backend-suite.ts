@@ -31,7 +31,7 @@ export function backendSuite(name: string, open: () => Promise<Backend>): void {
 
     describe('get and write', () => pointTests(fresh));
     describe('scan', () => scanTests(fresh));
-    test('it behaves like a sorted map under any batches', () => modelTest(open));
+    test('it behaves like a sorted map under any batches', () => modelTest(open), 60_000);
   });
 }
 
