@@ -1,7 +1,7 @@
 import { SeededRandom } from '@quorate/std';
 import type { ResponseHeader } from '@quorate/wire';
-import { WatchHub, type WatchStream } from '@quorate/watch';
-import { MemoryEventSource } from '@quorate/watch/testing';
+import { WatchHub, type WatchStream } from '../src/index.ts';
+import { MemoryEventSource } from '../src/testing/index.ts';
 
 /** Repeats a measurement; prints the median and the spread, in microseconds an operation. */
 export function measure(

@@ -1,7 +1,7 @@
 import { SeededRandom, toLatin1 } from '@quorate/std';
 import { rpcpb, type ResponseHeader } from '@quorate/wire';
-import { WatchHub, type WatchHubOptions, type WatchStream, type WatchStreamOptions } from '@quorate/watch';
-import { MemoryEventSource, type TestOp } from '@quorate/watch/testing';
+import { WatchHub, type WatchHubOptions, type WatchStream, type WatchStreamOptions } from '../src/index.ts';
+import { MemoryEventSource, type TestOp } from '../src/testing/index.ts';
 
 export const clusterId = 0xcdf818194e3a8c32n;
 export const memberId = 0x8e9e05c52164694dn;

@@ -13,8 +13,6 @@ import { maxRequestBytes, stories, type Teller } from './stories.ts';
 /** The stories, told to a real etcd: what we say of it is checked, not remembered. */
 
 const binaries = process.env['QUORATE_ETCD_BIN'];
-if (binaries === undefined)
-  console.warn('QUORATE_ETCD_BIN is not set: the stories are not told to a real etcd');
 
 /** One server process for one story, so that every story starts at revision 1. */
 class RealEtcd {
@@ -80,7 +78,7 @@ class RealEtcd {
             op === 'put'
               ? {
                   $case: 'requestPut' as const,
-                  value: { key: bytes(key), value: bytes('value' in rest ? rest.value! : 'v') },
+                  value: { key: bytes(key), value: bytes('value' in rest ? rest.value : 'v') },
                 }
               : { $case: 'requestDeleteRange' as const, value: { key: bytes(key) } },
         }));
@@ -119,22 +117,25 @@ class RealEtcd {
   }
 }
 
-describe.skipIf(binaries === undefined)('a real etcd answers as we do', () => {
-  let etcd: RealEtcd;
-  beforeAll(() => void (etcd = new RealEtcd()));
-  afterAll(() => etcd.stop());
+describe.skipIf(binaries === undefined)(
+  'a real etcd (in the folder QUORATE_ETCD_BIN) answers as we do',
+  () => {
+    let etcd: RealEtcd;
+    beforeAll(() => void (etcd = new RealEtcd()));
+    afterAll(() => etcd.stop());
 
-  test.each(Object.entries(stories))('%s', async (_name, story) => {
-    await etcd.stop();
-    etcd = new RealEtcd();
-    await etcd.start();
-    const teller = etcd.teller();
-    await story(teller);
-    // Whatever was sent without being expected would come before this.
-    teller.create({ key: 'the end', id: 12345n });
-    await teller.expect(expect.stringContaining('#12345') as string);
-  });
-});
+    test.each(Object.entries(stories))('%s', async (_name, story) => {
+      await etcd.stop();
+      etcd = new RealEtcd();
+      await etcd.start();
+      const teller = etcd.teller();
+      await story(teller);
+      // Whatever was sent without being expected would come before this.
+      teller.create({ key: 'the end', id: 12345n });
+      await teller.expect(expect.stringContaining('#12345') as string);
+    });
+  },
+);
 
 async function freePorts(): Promise<readonly [number, number]> {
   const servers = [createServer(), createServer()];

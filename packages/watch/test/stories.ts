@@ -1,4 +1,4 @@
-import type { TestOp } from '@quorate/watch/testing';
+import type { TestOp } from '../src/testing/index.ts';
 import type { CreateOptions } from './harness.ts';
 
 /**

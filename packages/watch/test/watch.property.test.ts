@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { toLatin1 } from '@quorate/std';
 import type { rpcpb } from '@quorate/wire';
-import type { TestOp } from '@quorate/watch/testing';
+import type { TestOp } from '../src/testing/index.ts';
 import { World, type CreateOptions, type TestClient } from './harness.ts';
 
 /** What happened, told as simply as can be: a list of all events ever, each with what it should look like. */
@@ -302,20 +302,26 @@ class Run {
 }
 
 describe('against a list of all events', () => {
-  test('every watcher gets what is due to it, in order, once, revision by revision; progress keeps its word', () => {
-    fc.assert(
-      fc.property(
-        fc.constantFrom(0, 2_000, 20_000, 64 << 20),
-        fc.constantFrom(0, 4_000, 1 << 20),
-        fc.constantFrom(0, 5, 1024),
-        fc.array(command, { minLength: 5, maxLength: 120, size: 'max' }),
-        (maxLogBytes, maxHistoryCacheBytes, liveQueueMax, commands) => {
-          const run = new Run({ maxLogBytes, maxHistoryCacheBytes, liveQueueMax });
-          for (const command of commands) run.apply(command);
-          run.finish();
-        },
-      ),
-      { numRuns: Number(process.env['WATCH_PROPERTY_RUNS'] ?? 600) },
-    );
-  });
+  test(
+    'every watcher gets what is due to it, in order, once, revision by revision; progress keeps its word',
+    {
+      timeout: 600_000,
+    },
+    () => {
+      fc.assert(
+        fc.property(
+          fc.constantFrom(0, 2_000, 20_000, 64 << 20),
+          fc.constantFrom(0, 4_000, 1 << 20),
+          fc.constantFrom(0, 5, 1024),
+          fc.array(command, { minLength: 5, maxLength: 120, size: 'max' }),
+          (maxLogBytes, maxHistoryCacheBytes, liveQueueMax, commands) => {
+            const run = new Run({ maxLogBytes, maxHistoryCacheBytes, liveQueueMax });
+            for (const command of commands) run.apply(command);
+            run.finish();
+          },
+        ),
+        { numRuns: Number(process.env['WATCH_PROPERTY_RUNS'] ?? 300) },
+      );
+    },
+  );
 });
