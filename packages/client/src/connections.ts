@@ -65,13 +65,13 @@ export class Connections {
 
   async #unary(path: string, request: Uint8Array, options: UnaryCallOptions): Promise<Uint8Array> {
     this.#checkSize(request);
-    const deadline = this.clock.wallMs() + (options.timeoutMs ?? this.#requestTimeoutMs);
+    const deadline = this.clock.now() + (options.timeoutMs ?? this.#requestTimeoutMs);
     for (let attempt = 1; ; attempt++) {
       options.signal?.throwIfAborted();
       const endpoint = this.#pick(options);
       try {
         await this.#connect(endpoint, deadline, options.signal);
-        return await unaryCall(endpoint, path, request, callSetup(options, deadline), options.signal);
+        return await unaryCall(endpoint, path, request, this.#callSetup(options, deadline), options.signal);
       } catch (error) {
         if (!(error instanceof EtcdError) || !mayRepeat(error, attempt, options)) throw error;
         this.#rotateFrom(endpoint);
@@ -131,14 +131,14 @@ export class Connections {
     options.signal?.throwIfAborted();
     const endpoint = this.#pick(options);
     const timeout = options.timeoutMs ?? Infinity;
-    const deadline = this.clock.wallMs() + timeout;
+    const deadline = this.clock.now() + timeout;
     try {
       await this.#connect(endpoint, deadline, options.signal);
     } catch (error) {
       this.#rotateFrom(endpoint);
       throw error;
     }
-    return { endpoint, setup: callSetup(options, deadline) };
+    return { endpoint, setup: this.#callSetup(options, deadline) };
   }
 
   #pick(options: CallOptions): Endpoint {
@@ -159,8 +159,9 @@ export class Connections {
 
   async #connect(endpoint: Endpoint, deadline: number, signal: AbortSignal | undefined): Promise<void> {
     if (endpoint.isReady) return;
-    const dialDeadline = Math.min(deadline, this.clock.wallMs() + this.#dialTimeoutMs);
-    const readiness = await unlessAborted(endpoint.waitForConnection(dialDeadline), signal);
+    const dialTimeoutMs = Math.min(deadline - this.clock.now(), this.#dialTimeoutMs);
+    const waiting = endpoint.waitForConnection(this.clock.wallMs() + dialTimeoutMs);
+    const readiness = await unlessAborted(waiting, signal);
     if (readiness === 'ready') return;
     throw new EtcdError('UNAVAILABLE', `no connection to ${endpoint.address}: ${readiness}`, {
       unsent: true,
@@ -169,13 +170,20 @@ export class Connections {
 
   async #backOff(deadline: number, error: EtcdError, signal: AbortSignal | undefined): Promise<void> {
     const pauseMs = backoffMs * (0.9 + this.random.below(1000) / 5000);
-    const leftMs = deadline - this.clock.wallMs();
+    const leftMs = deadline - this.clock.now();
     if (leftMs > pauseMs) return await sleep(this.clock, pauseMs, signal);
     if (leftMs > 0) await sleep(this.clock, leftMs, signal);
     throw new EtcdError('DEADLINE_EXCEEDED', 'context deadline exceeded', {
       cause: error,
       unsent: error.unsent,
     });
+  }
+
+  /** gRPC wants to know the moment of a deadline by the wall clock; ours are by the one that does not jump. */
+  #callSetup(options: CallOptions, deadline: number): CallSetup {
+    const metadata = new grpc.Metadata();
+    if (options.requireLeader === true) metadata.set('hasleader', 'true');
+    return { metadata, options: { deadline: this.clock.wallMs() + (deadline - this.clock.now()) } };
   }
 
   #checkSize(request: Uint8Array): void {
@@ -194,12 +202,6 @@ function mayRepeat(error: EtcdError, attempt: number, options: UnaryCallOptions)
 interface CallSetup {
   readonly metadata: grpc.Metadata;
   readonly options: grpc.CallOptions;
-}
-
-function callSetup(options: CallOptions, deadline: number): CallSetup {
-  const metadata = new grpc.Metadata();
-  if (options.requireLeader === true) metadata.set('hasleader', 'true');
-  return { metadata, options: { deadline } };
 }
 
 function unaryCall(

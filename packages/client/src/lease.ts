@@ -94,9 +94,8 @@ export class Leases {
       const sentAtMs = clock.now();
       const outcome = await this.#renew(id, options, expiresAtMs - sentAtMs);
       if (outcome instanceof EtcdError) {
-        const leftMs = expiresAtMs - clock.now();
-        if (leftMs <= 0) throw new LeaseLostError(id, { cause: outcome });
-        await sleep(clock, Math.min(retryPauseMs, leftMs), options.signal);
+        await sleep(clock, Math.min(retryPauseMs, Math.max(0, expiresAtMs - clock.now())), options.signal);
+        if (clock.now() >= expiresAtMs) throw new LeaseLostError(id, { cause: outcome });
         continue;
       }
       const ttlMs = Number(outcome.TTL) * 1000;
