@@ -10,9 +10,9 @@ import { Fifo, type EventSubset, type LiveEntry } from './live-queue.ts';
 import type { WatchCounters } from './metrics.ts';
 import { ResponseWriter, type Announcement } from './response-writer.ts';
 import type { Segment } from './segment.ts';
-import { TurnOrder } from './turn-order.ts';
 import { Watcher, type WatcherOptions } from './watcher.ts';
 import type { WatcherIndex } from './watcher-index.ts';
+import { WatcherRegistry } from './watcher-registry.ts';
 
 /**
  * Answers to requests that may wait to be taken; at the bound the stream stops `accepting`. Cancels that the
@@ -71,11 +71,7 @@ interface Control {
 export class WatchStream {
   readonly #host: StreamHost;
   readonly #options: WatchStreamOptions;
-  readonly #watchers = new Map<bigint, Watcher>();
-  readonly #unsynced = new TurnOrder();
-  /** Synced watchers with a start revision that was above the current one when they were created. */
-  readonly #future = new Set<Watcher>();
-  readonly #notifying = new Set<Watcher>();
+  readonly #watchers: WatcherRegistry;
   readonly #controls = new Fifo<Control>();
   readonly #live = new Fifo<LiveEntry>();
   /** Watchers that a progress notice is due to: at most all. */
@@ -83,10 +79,6 @@ export class WatchStream {
   readonly #writer: ResponseWriter;
   readonly #progressIntervalMs: number;
   #nextProgressMs: number;
-  #nextAutoId = 0n;
-  /** How often a watcher has become unsynced; an accepted progress answer is void after one. */
-  #syncLosses = 0;
-  #dropped = 0;
   #cursorsFirst = true;
   #signaled = false;
   #closed = false;
@@ -95,6 +87,7 @@ export class WatchStream {
   constructor(host: StreamHost, options: WatchStreamOptions, progressIntervalMs: number) {
     this.#host = host;
     this.#options = options;
+    this.#watchers = new WatcherRegistry(host);
     this.#writer = new ResponseWriter(options.maxFragmentBytes);
     this.#progressIntervalMs = progressIntervalMs;
     this.#nextProgressMs = options.nowMs + progressIntervalMs;
@@ -107,7 +100,7 @@ export class WatchStream {
       this.#writer.hasRest ||
       this.#controls.size > 0 ||
       this.#live.size > 0 ||
-      this.#unsynced.size > 0 ||
+      this.#watchers.unsynced.size > 0 ||
       this.#notices.size > 0
     );
   }
@@ -119,7 +112,7 @@ export class WatchStream {
 
   /** How many watchers get events. */
   get watcherCount(): number {
-    return this.#watchers.size - this.#dropped;
+    return this.#watchers.liveCount;
   }
 
   /**
@@ -170,7 +163,7 @@ export class WatchStream {
     if (this.#closed || nowMs < this.#nextProgressMs) return;
     const missed = Math.floor((nowMs - this.#nextProgressMs) / this.#progressIntervalMs);
     this.#nextProgressMs += (missed + 1) * this.#progressIntervalMs;
-    for (const watcher of this.#notifying) {
+    for (const watcher of this.#watchers.notifying) {
       if (watcher.quiet && !watcher.noticeDue && this.#isUpToDate(watcher)) {
         watcher.noticeDue = true;
         this.#notices.push(watcher);
@@ -184,21 +177,21 @@ export class WatchStream {
   cancelWatcher(watchId: bigint, reason: string): void {
     const watcher = this.#watchers.get(watchId);
     if (watcher === undefined || watcher.state === 'dropped') return;
-    this.#end(watcher);
+    this.#watchers.end(watcher);
     this.#announce({ watchId, canceled: true, cancelReason: reason });
     this.signal();
   }
 
   /** Ends all watchers from the server's side. */
   cancelAll(reason: string): void {
-    for (const watchId of [...this.#watchers.keys()]) this.cancelWatcher(watchId, reason);
+    for (const { id } of this.#watchers.all()) this.cancelWatcher(id, reason);
   }
 
   /** Asks `authorize` again for every watcher, and ends those that it refuses now. */
   reauthorize(): void {
     const { authorize } = this.#options;
     if (authorize === undefined) return;
-    for (const watcher of [...this.#watchers.values()]) {
+    for (const watcher of this.#watchers.all()) {
       const refusal = authorize(watcher.options.range);
       if (refusal !== undefined) this.cancelWatcher(watcher.id, refusal);
     }
@@ -207,7 +200,7 @@ export class WatchStream {
   /** Lets go of all watchers and queues. */
   close(): void {
     if (this.#closed) return;
-    for (const watcher of [...this.#watchers.values()]) this.#end(watcher);
+    for (const watcher of this.#watchers.all()) this.#watchers.end(watcher);
     while (this.#live.size > 0) this.#shiftLive();
     this.#controls.clear();
     this.#notices.clear();
@@ -221,7 +214,7 @@ export class WatchStream {
     if (subset.revision < watcher.next || watcher.filtersAll(subset)) return;
     if (this.#live.size >= this.#liveQueueMax) {
       this.#host.counters.demotionsTotal++;
-      this.#unsync(watcher, subset.revision);
+      this.#watchers.unsync(watcher, subset.revision);
       return;
     }
     this.#live.push({ watcher, subset });
@@ -231,8 +224,8 @@ export class WatchStream {
 
   /** For the hub: the store was replaced; events from `revision` on may have been missed. */
   unsyncAll(revision: number): void {
-    for (const watcher of this.#watchers.values()) {
-      if (watcher.state === 'synced') this.#unsync(watcher, Math.max(watcher.next, revision));
+    for (const watcher of this.#watchers.all()) {
+      if (watcher.state === 'synced') this.#watchers.unsync(watcher, Math.max(watcher.next, revision));
     }
     this.signal();
   }
@@ -259,7 +252,7 @@ export class WatchStream {
       this.#announce({ watchId: invalidWatchId, created: true, canceled: true, cancelReason: refusal });
       return;
     }
-    this.#register(options, request.watchId === autoWatchId ? this.#autoId() : request.watchId);
+    this.#register(options, request.watchId === autoWatchId ? this.#watchers.freshId() : request.watchId);
   }
 
   #refusalOf(options: WatcherOptions, watchId: bigint): string | undefined {
@@ -268,109 +261,49 @@ export class WatchStream {
     const refusal = this.#options.authorize?.(range);
     if (refusal !== undefined) return refusal;
     if (range.start >= range.endExclusive) return cancelReasons.emptyRange;
-    if (watchId !== autoWatchId && this.#watchers.has(watchId)) return cancelReasons.duplicateId;
+    if (watchId !== autoWatchId && this.#watchers.get(watchId) !== undefined)
+      return cancelReasons.duplicateId;
     return undefined;
-  }
-
-  #autoId(): bigint {
-    while (this.#watchers.has(this.#nextAutoId)) this.#nextAutoId++;
-    return this.#nextAutoId++;
   }
 
   #register(options: WatcherOptions, watchId: bigint): void {
     const { startRevision } = options;
-    const { counters, index, source } = this.#host;
+    const { compactedRevision } = this.#host.source;
     const isLive = startRevision === 0 || startRevision > this.#revision;
     const next = isLive ? Math.max(startRevision, this.#revision + 1) : startRevision;
     const watcher = new Watcher(watchId, this, options, next);
-    this.#watchers.set(watchId, watcher);
-    counters.watchers++;
-    counters.unsyncedWatchers++;
     this.#announce({ watchId, created: true });
-    if (options.progressNotify) this.#notifying.add(watcher);
     if (isLive) {
-      watcher.state = 'synced';
-      counters.unsyncedWatchers--;
-      index.add(watcher);
-      if (startRevision > this.#revision) this.#future.add(watcher);
-    } else if (startRevision < source.compactedRevision) {
-      this.#drop(watcher);
-      this.#announce({ watchId, canceled: true, compactRevision: source.compactedRevision }, 0);
+      this.#watchers.addSynced(watcher, this.#revision);
+    } else if (startRevision >= compactedRevision) {
+      this.#watchers.addUnsynced(watcher);
     } else {
-      this.#syncLosses++;
-      this.#unsynced.add(watcher);
+      this.#watchers.addDropped(watcher);
+      this.#announce({ watchId, canceled: true, compactRevision: compactedRevision }, 0);
     }
   }
 
   #cancel(watchId: bigint): void {
     const watcher = this.#watchers.get(watchId);
     if (watcher === undefined) return;
-    this.#end(watcher);
+    this.#watchers.end(watcher);
     this.#announce({ watchId, canceled: true });
   }
 
   #progress(): void {
-    if (this.watcherCount === 0 || this.#unsynced.size > 0 || !this.#futureHasCome()) return;
-    const mark = { revision: this.#revision, syncLosses: this.#syncLosses };
+    if (
+      this.watcherCount === 0 ||
+      this.#watchers.unsynced.size > 0 ||
+      !this.#watchers.futureHasCome(this.#revision)
+    )
+      return;
+    const mark = { revision: this.#revision, syncLosses: this.#watchers.syncLosses };
     if (this.#live.size === 0 && !this.#writer.hasRest) this.#announce({ watchId: invalidWatchId });
     else if (this.#live.size < this.#liveQueueMax) this.#live.push({ watcher: undefined, mark });
   }
 
-  /** Whether no watcher waits for a start revision that is still to come. */
-  #futureHasCome(): boolean {
-    for (const watcher of this.#future) {
-      if (watcher.options.startRevision > this.#revision) return false;
-      this.#future.delete(watcher);
-    }
-    return true;
-  }
-
   #announce(announcement: Announcement, revision = this.#revision): void {
     this.#controls.push({ revision, announcement });
-  }
-
-  /** Takes a watcher out for good; what is queued for it is passed over later. */
-  #end(watcher: Watcher): void {
-    if (watcher.state === 'dropped') this.#dropped--;
-    else this.#release(watcher);
-    watcher.state = 'closed';
-    this.#watchers.delete(watcher.id);
-  }
-
-  /** Its history is gone. Its ID stays taken until the client cancels it, which it does as a rule. */
-  #drop(watcher: Watcher): void {
-    this.#release(watcher);
-    watcher.state = 'dropped';
-    this.#dropped++;
-    this.#host.counters.compactedTotal++;
-  }
-
-  #release(watcher: Watcher): void {
-    const { counters, index } = this.#host;
-    if (watcher.state === 'synced') index.remove(watcher);
-    else counters.unsyncedWatchers--;
-    counters.watchers--;
-    this.#unsynced.remove(watcher);
-    this.#future.delete(watcher);
-    this.#notifying.delete(watcher);
-  }
-
-  /** Makes a synced watcher a cursor at `next`, or moves the cursor of an unsynced one back to it. */
-  #unsync(watcher: Watcher, next: number): void {
-    this.#syncLosses++;
-    watcher.next = next;
-    if (watcher.state === 'unsynced') return;
-    watcher.state = 'unsynced';
-    this.#host.counters.unsyncedWatchers++;
-    this.#host.index.remove(watcher);
-    this.#unsynced.add(watcher);
-  }
-
-  #sync(watcher: Watcher): void {
-    watcher.state = 'synced';
-    this.#host.counters.unsyncedWatchers--;
-    this.#unsynced.remove(watcher);
-    this.#host.index.add(watcher);
   }
 
   #takeControls(): void {
@@ -385,7 +318,7 @@ export class WatchStream {
   /** Live events and those of cursors share the room, and take turns at being first, so that neither starves. */
   #takeEvents(): void {
     this.#cursorsFirst = !this.#cursorsFirst;
-    if (!this.#cursorsFirst) this.#takeLive(this.#unsynced.size > 0 ? this.#writer.room / 2 : 0);
+    if (!this.#cursorsFirst) this.#takeLive(this.#watchers.unsynced.size > 0 ? this.#writer.room / 2 : 0);
     this.#catchUp();
     this.#takeLive(0);
   }
@@ -396,7 +329,7 @@ export class WatchStream {
       const entry = this.#shiftLive();
       if (entry === undefined) return;
       if (entry.watcher !== undefined) this.#deliver(entry.watcher, entry.subset);
-      else if (entry.mark.syncLosses === this.#syncLosses) {
+      else if (entry.mark.syncLosses === this.#watchers.syncLosses) {
         this.#writer.announce(this.#options.headerOf(entry.mark.revision), { watchId: invalidWatchId });
         this.#host.counters.responsesTotal++;
       }
@@ -418,7 +351,7 @@ export class WatchStream {
     if (watcher.state === 'unsynced' && subset.revision >= watcher.next) return;
     if (subset.segment.evicted) {
       this.#host.counters.demotionsTotal++;
-      this.#unsync(watcher, subset.revision);
+      this.#watchers.unsync(watcher, subset.revision);
       return;
     }
     this.#sendEvents(watcher, eventsOf(subset, watcher), subset.revision);
@@ -440,15 +373,15 @@ export class WatchStream {
   #catchUp(): void {
     let reads = readsPerTakeMax;
     for (let steps = 0; steps < stepsPerTakeMax && this.#writer.room > 0; steps++) {
-      const watcher = this.#unsynced.first;
+      const watcher = this.#watchers.unsynced.first;
       if (watcher === undefined) return;
       if (watcher.queued > 0) {
         // What the live queue holds for it is older than where its cursor stands.
-        this.#toTheBack(watcher);
+        this.#watchers.toTheBack(watcher);
         continue;
       }
       if (watcher.next > this.#revision) {
-        this.#sync(watcher);
+        this.#watchers.sync(watcher);
         continue;
       }
       let segment = this.#segmentInMemory(watcher.next);
@@ -470,7 +403,7 @@ export class WatchStream {
   #dropIfCompacted(watcher: Watcher): boolean {
     const { compactedRevision } = this.#host.source;
     if (watcher.next >= compactedRevision) return false;
-    this.#drop(watcher);
+    this.#watchers.drop(watcher);
     this.#writer.announce(this.#options.headerOf(0), {
       watchId: watcher.id,
       canceled: true,
@@ -485,13 +418,8 @@ export class WatchStream {
     invariant(next > watcher.next, 'a cursor moves forward');
     watcher.next = next;
     if (events.length > 0) this.#sendEvents(watcher, events, this.#revision);
-    if (next > this.#revision) this.#sync(watcher);
-    else this.#toTheBack(watcher);
-  }
-
-  #toTheBack(watcher: Watcher): void {
-    this.#unsynced.remove(watcher);
-    this.#unsynced.add(watcher);
+    if (next > this.#revision) this.#watchers.sync(watcher);
+    else this.#watchers.toTheBack(watcher);
   }
 
   #takeNotices(): void {
