@@ -1,0 +1,29 @@
+/** Codes of the errors that the store throws. */
+export type MvccErrorCode = 'MVCC_COMPACTED' | 'MVCC_FUTURE_REVISION' | 'MVCC_DAMAGED_ROW';
+
+/** The revision asked for is below the compacted one, or, for a compaction, not above it. */
+export class CompactedError extends Error {
+  override readonly name = 'CompactedError';
+  readonly code = 'MVCC_COMPACTED' satisfies MvccErrorCode;
+  constructor(revision: number, compacted: number) {
+    super(`revision ${revision} is compacted; the compaction is at ${compacted}`);
+  }
+}
+
+/** The revision asked for has not been written yet. */
+export class FutureRevisionError extends Error {
+  override readonly name = 'FutureRevisionError';
+  readonly code = 'MVCC_FUTURE_REVISION' satisfies MvccErrorCode;
+  constructor(revision: number, current: number) {
+    super(`revision ${revision} is in the future; the newest is ${current}`);
+  }
+}
+
+/** A row of the backend is missing or does not hold what was written to it. Not to be recovered from here. */
+export class DamagedRowError extends Error {
+  override readonly name = 'DamagedRowError';
+  readonly code = 'MVCC_DAMAGED_ROW' satisfies MvccErrorCode;
+  constructor(row: string, reason: string) {
+    super(`row ${row} of bucket key is damaged: ${reason}`);
+  }
+}

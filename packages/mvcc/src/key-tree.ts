@@ -1,0 +1,316 @@
+import { invariant } from '@quorate/std';
+import type { Key } from './types.ts';
+
+/**
+ * The ordered index of all keys: a B+tree that counts. Each key has a `head`, the number of its newest version,
+ * negative when that is a tombstone; a key with a positive head is live. Inner nodes know how many live keys
+ * are below each child, so that a rank, and with it the count of a range, takes O(log n).
+ *
+ *      Inner    separators[i] is above all keys of children[i], and at most the first of children[i + 1]
+ *      Leaf     keys ascending, heads beside them; leaves are chained in key order
+ */
+export class Leaf {
+  keys: Key[];
+  heads: number[];
+  previous: Leaf | undefined = undefined;
+  next: Leaf | undefined = undefined;
+  live = 0;
+
+  constructor(keys: Key[], heads: number[]) {
+    this.keys = keys;
+    this.heads = heads;
+  }
+}
+
+class Inner {
+  separators: Key[];
+  children: TreeNode[];
+  counts: number[];
+
+  constructor(separators: Key[], children: TreeNode[], counts: number[]) {
+    this.separators = separators;
+    this.children = children;
+    this.counts = counts;
+  }
+}
+
+type TreeNode = Inner | Leaf;
+
+const leafMax = 64;
+const innerMax = 64;
+/** A node with fewer entries is joined with a neighbour, if both fit with room to spare. */
+const nodeMin = 16;
+const joinMax = 48;
+
+/** The index; `seek` moves its one cursor, and the changing methods work at the cursor. */
+export class KeyTree {
+  /** Where the last `seek` ended: the place of the key, or where it would be inserted. */
+  leaf: Leaf = new Leaf([], []);
+  position = 0;
+  found = false;
+
+  #root: TreeNode = this.leaf;
+  #keyCount = 0;
+  #liveCount = 0;
+  /** The inner nodes from the root to `leaf`, and in each the child that was taken. */
+  readonly #path: Inner[] = [];
+  readonly #steps: number[] = [];
+  #depth = 0;
+
+  /** Keys, with those whose newest version is a tombstone. */
+  get keyCount(): number {
+    return this.#keyCount;
+  }
+
+  /** Keys whose newest version is a put. */
+  get liveCount(): number {
+    return this.#liveCount;
+  }
+
+  /** Moves the cursor to `key`. */
+  seek(key: Key): void {
+    let node = this.#root;
+    let depth = 0;
+    while (node instanceof Inner) {
+      const step = childFor(node.separators, key);
+      this.#path[depth] = node;
+      this.#steps[depth++] = step;
+      node = node.children[step]!; // There is one child more than there are separators.
+    }
+    this.#depth = depth;
+    this.leaf = node;
+    this.position = lowerBound(node.keys, key);
+    this.found = node.keys[this.position] === key;
+  }
+
+  /** The head at the cursor, 0 when the key is absent. */
+  get head(): number {
+    return this.found ? this.leaf.heads[this.position]! : 0;
+  }
+
+  /** Sets the head of the key at the cursor, which `seek(key)` just put there. The cursor is void then. */
+  setHead(key: Key, head: number): void {
+    if (!this.found) {
+      this.#insert(key, head);
+      return;
+    }
+    const wasLive = this.leaf.heads[this.position]! > 0;
+    this.leaf.heads[this.position] = head;
+    if (wasLive !== head > 0) this.#addLive(head > 0 ? 1 : -1);
+  }
+
+  /** Removes a key that is there. */
+  remove(key: Key): void {
+    this.seek(key);
+    invariant(this.found, 'a key to be removed is there');
+    const { leaf, position } = this;
+    if (leaf.heads[position]! > 0) this.#addLive(-1);
+    leaf.keys.splice(position, 1);
+    leaf.heads.splice(position, 1);
+    this.#keyCount--;
+    if (leaf.keys.length < nodeMin) this.#shrink();
+  }
+
+  /** How many live keys lie before `key`. */
+  liveRank(key: Key): number {
+    let node = this.#root;
+    let rank = 0;
+    while (node instanceof Inner) {
+      const step = childFor(node.separators, key);
+      for (let i = 0; i < step; i++) rank += node.counts[i]!;
+      node = node.children[step]!;
+    }
+    const end = lowerBound(node.keys, key);
+    for (let i = 0; i < end; i++) if (node.heads[i]! > 0) rank++;
+    return rank;
+  }
+
+  /** @throws InvariantError when the tree is not what the drawing says. */
+  checkInvariants(): void {
+    const seen = { keys: 0, last: undefined as Leaf | undefined };
+    const live = this.#check(this.#root, undefined, undefined, seen);
+    invariant(seen.last?.next === undefined, 'the last leaf ends the chain');
+    invariant(live === this.#liveCount, 'the live keys are counted');
+    invariant(seen.keys === this.#keyCount, 'the keys are counted');
+  }
+
+  #insert(key: Key, head: number): void {
+    const { leaf, position } = this;
+    insertAt(leaf.keys, position, key);
+    insertAt(leaf.heads, position, head);
+    this.#keyCount++;
+    if (head > 0) this.#addLive(1);
+    if (leaf.keys.length > leafMax) this.#splitLeaf(leaf);
+  }
+
+  #addLive(delta: number): void {
+    this.#liveCount += delta;
+    this.leaf.live += delta;
+    for (let level = 0; level < this.#depth; level++) {
+      const counts = this.#path[level]!.counts;
+      const step = this.#steps[level]!;
+      counts[step] = counts[step]! + delta;
+    }
+  }
+
+  #splitLeaf(leaf: Leaf): void {
+    // Keys that come in ascending order leave full leaves behind.
+    const appending = leaf.next === undefined && this.position === leafMax;
+    const at = appending ? leafMax : leafMax >>> 1;
+    const right = new Leaf(leaf.keys.slice(at), leaf.heads.slice(at));
+    leaf.keys.length = leaf.heads.length = at;
+    for (const head of right.heads) if (head > 0) right.live++;
+    leaf.live -= right.live;
+    right.next = leaf.next;
+    right.previous = leaf;
+    if (right.next !== undefined) right.next.previous = right;
+    leaf.next = right;
+    this.#addChild(this.#depth - 1, leaf, right, right.keys[0]!, right.live);
+  }
+
+  /** Puts `right` behind `left` into the parent of `left`, which lies at `level` of the path. */
+  #addChild(level: number, left: TreeNode, right: TreeNode, separator: Key, rightLive: number): void {
+    if (level < 0) {
+      this.#root = new Inner([separator], [left, right], [this.#liveCount - rightLive, rightLive]);
+      return;
+    }
+    const parent = this.#path[level]!;
+    const step = this.#steps[level]!;
+    insertAt(parent.separators, step, separator);
+    insertAt(parent.children, step + 1, right);
+    insertAt(parent.counts, step + 1, rightLive);
+    parent.counts[step] = parent.counts[step]! - rightLive;
+    if (parent.children.length > innerMax) this.#splitInner(level, parent, step === innerMax - 1);
+  }
+
+  #splitInner(level: number, node: Inner, appending: boolean): void {
+    const at = appending ? innerMax - 1 : innerMax >>> 1;
+    const separator = node.separators[at - 1]!;
+    const right = new Inner(node.separators.slice(at), node.children.slice(at), node.counts.slice(at));
+    node.separators.length = at - 1;
+    node.children.length = node.counts.length = at;
+    let live = 0;
+    for (const count of right.counts) live += count;
+    this.#addChild(level - 1, node, right, separator, live);
+  }
+
+  /** The leaf at the cursor is small: joins it with a neighbour, and so on up the path. */
+  #shrink(): void {
+    let node: TreeNode = this.leaf;
+    for (let level = this.#depth - 1; level >= 0; level--) {
+      const parent = this.#path[level]!;
+      const step = this.#steps[level]!;
+      if (entriesOf(node) === 0) removeChild(parent, step, node);
+      else if (!joinChildren(parent, step) && !joinChildren(parent, step - 1)) return;
+      node = parent;
+      if (parent.children.length >= nodeMin) return;
+    }
+    while (this.#root instanceof Inner && this.#root.children.length <= 1) {
+      this.#root = this.#root.children[0] ?? new Leaf([], []);
+    }
+  }
+
+  #check(
+    node: TreeNode,
+    from: Key | undefined,
+    below: Key | undefined,
+    seen: { keys: number; last: Leaf | undefined },
+  ): number {
+    if (node instanceof Leaf) return checkLeaf(node, from, below, seen);
+    invariant(node.children.length === node.separators.length + 1, 'separators lie between children');
+    invariant(node.counts.length === node.children.length, 'each child has a count');
+    invariant(node.children.length <= innerMax, 'an inner node is not overfull');
+    let total = 0;
+    node.children.forEach((child, i) => {
+      const live = this.#check(child, node.separators[i - 1] ?? from, node.separators[i] ?? below, seen);
+      invariant(live === node.counts[i], 'a count is that of the live keys below the child');
+      total += live;
+    });
+    return total;
+  }
+}
+
+function checkLeaf(
+  leaf: Leaf,
+  from: Key | undefined,
+  below: Key | undefined,
+  seen: { keys: number; last: Leaf | undefined },
+): number {
+  invariant(leaf.previous === seen.last, 'a leaf knows the one before it');
+  invariant(seen.last === undefined || seen.last.next === leaf, 'a leaf knows the one behind it');
+  invariant(leaf.keys.length === leaf.heads.length && leaf.keys.length <= leafMax, 'a leaf is not overfull');
+  let live = 0;
+  leaf.keys.forEach((key, i) => {
+    const before = leaf.keys[i - 1];
+    invariant(before === undefined || before < key, 'keys ascend');
+    invariant((from === undefined || from <= key) && (below === undefined || key < below), 'separators hold');
+    if (leaf.heads[i]! > 0) live++;
+  });
+  invariant(live === leaf.live, 'the live keys of a leaf are counted');
+  seen.keys += leaf.keys.length;
+  seen.last = leaf;
+  return live;
+}
+
+/** The index of the first of `keys` that is not below `key`. */
+export function lowerBound(keys: readonly Key[], key: Key): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (keys[middle]! < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+function childFor(separators: readonly Key[], key: Key): number {
+  let low = 0;
+  let high = separators.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (separators[middle]! <= key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+/** `splice(index, 0, item)` without the array that `splice` returns. */
+function insertAt<T>(items: T[], index: number, item: T): void {
+  items.push(item);
+  for (let i = items.length - 1; i > index; i--) items[i] = items[i - 1]!;
+  items[index] = item;
+}
+
+function entriesOf(node: TreeNode): number {
+  return node instanceof Leaf ? node.keys.length : node.children.length;
+}
+
+function removeChild(parent: Inner, step: number, child: TreeNode): void {
+  if (child instanceof Leaf) {
+    if (child.previous !== undefined) child.previous.next = child.next;
+    if (child.next !== undefined) child.next.previous = child.previous;
+  }
+  parent.children.splice(step, 1);
+  parent.counts.splice(step, 1);
+  parent.separators.splice(Math.max(0, step - 1), 1);
+}
+
+/** Moves the content of child `step + 1` into child `step`, when both are there and it fits. */
+function joinChildren(parent: Inner, step: number): boolean {
+  const left = parent.children[step];
+  const right = parent.children[step + 1];
+  if (left === undefined || right === undefined || entriesOf(left) + entriesOf(right) > joinMax) return false;
+  if (left instanceof Leaf && right instanceof Leaf) {
+    left.keys.push(...right.keys);
+    left.heads.push(...right.heads);
+    left.live += right.live;
+  } else if (left instanceof Inner && right instanceof Inner) {
+    left.separators.push(parent.separators[step]!, ...right.separators);
+    left.children.push(...right.children);
+    left.counts.push(...right.counts);
+  }
+  parent.counts[step] = parent.counts[step]! + parent.counts[step + 1]!;
+  removeChild(parent, step + 1, right);
+  return true;
+}

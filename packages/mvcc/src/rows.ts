@@ -1,0 +1,111 @@
+import type { Backend, BucketChanges } from '@quorate/std';
+import { encodeRevisionKey } from './revision-key.ts';
+import { RowDirectory } from './row-directory.ts';
+import { checkRow, RowReader, type RowBuilder } from './row.ts';
+import { DamagedRowError } from './errors.ts';
+
+/** Rows read from the backend that are kept, since neighbours are often asked for next. */
+const cachedRowsMax = 16;
+
+/** How a row is known in maps: its main revision, or a text when it starts within one. */
+type RowName = number | string;
+
+function nameOf(main: number, sub: number): RowName {
+  return sub === 0 ? main : `${main}/${sub}`;
+}
+
+/** A row whose bytes the backend may not have yet. */
+interface UnflushedRow {
+  readonly bytes: Uint8Array;
+  /** The row is stored once this batch is. */
+  readonly token: number;
+}
+
+/**
+ * The rows of bucket `key`: those stored, and in memory those written to a batch that is not stored yet.
+ */
+export class Rows {
+  readonly directory = new RowDirectory();
+  readonly #backend: Backend;
+  readonly #unflushed = new Map<RowName, UnflushedRow>();
+  /** Least recently read first. */
+  readonly #cache = new Map<RowName, Uint8Array>();
+  readonly #found = new RowReader();
+
+  constructor(backend: Backend) {
+    this.#backend = backend;
+  }
+
+  /** How many rows wait for their batch to be stored. */
+  get unflushedCount(): number {
+    return this.#unflushed.size;
+  }
+
+  /** Writes a new last row to `changes`, and keeps it until batch `token` is stored. */
+  append(row: RowBuilder, token: number, changes: BucketChanges): void {
+    this.directory.append(row.rowMain, row.rowSub);
+    this.replace(row, token, changes);
+  }
+
+  /** Writes new content of an existing row. */
+  replace(row: RowBuilder, token: number, changes: BucketChanges): void {
+    const bytes = row.finish();
+    const name = nameOf(row.rowMain, row.rowSub);
+    this.#cache.delete(name);
+    this.#unflushed.set(name, { bytes, token });
+    // A copy, for the bytes given to `changes` belong to the receiver.
+    changes.put('key', encodeRevisionKey(row.rowMain, row.rowSub), bytes.slice());
+  }
+
+  /** Deletes a row. */
+  remove(place: number, changes: BucketChanges): void {
+    const main = this.directory.main(place);
+    const sub = this.directory.sub(place);
+    this.directory.remove(place);
+    this.#cache.delete(nameOf(main, sub));
+    this.#unflushed.delete(nameOf(main, sub));
+    changes.delete('key', encodeRevisionKey(main, sub));
+  }
+
+  /** Batches up to `token` are stored. */
+  markFlushed(token: number): void {
+    for (const [name, row] of this.#unflushed) if (row.token <= token) this.#unflushed.delete(name);
+  }
+
+  /** The bytes of the row at a place of the directory. @throws DamagedRowError */
+  load(place: number): Uint8Array {
+    const main = this.directory.main(place);
+    const sub = this.directory.sub(place);
+    const name = nameOf(main, sub);
+    const near = this.#unflushed.get(name)?.bytes ?? this.#cache.get(name);
+    return near ?? checkRow(main, sub, this.#backend.get('key', encodeRevisionKey(main, sub)));
+  }
+
+  /** A view of the KeyValue of a revision that is in a row. @throws DamagedRowError */
+  find(main: number, sub: number): Uint8Array {
+    const place = this.directory.placeOf(main, sub);
+    if (place >= 0) {
+      const bytes = this.load(place);
+      this.#remember(nameOf(this.directory.main(place), this.directory.sub(place)), bytes);
+      const reader = this.#found;
+      reader.open(this.directory.main(place), bytes);
+      while (reader.next()) {
+        if (reader.main === main && reader.sub === sub) {
+          return bytes.subarray(reader.offset, reader.offset + reader.size);
+        }
+      }
+    }
+    throw new DamagedRowError(`of revision ${main}/${sub}`, 'it does not hold the revision');
+  }
+
+  #remember(name: RowName, bytes: Uint8Array): void {
+    if (this.#unflushed.has(name)) return;
+    this.#cache.delete(name);
+    this.#cache.set(name, bytes);
+    if (this.#cache.size <= cachedRowsMax) return;
+    for (const oldest of this.#cache.keys()) {
+      this.#cache.delete(oldest);
+      return;
+    }
+  }
+}
