@@ -12,7 +12,8 @@ export type MemberOptions = Omit<
   'id' | 'random' | 'hardState' | 'snapshot' | 'entries' | 'applied' | 'confState' | 'takeSnapshot'
 >;
 
-const noMembers: ConfState = {
+/** The configuration of a node that was not told of any. */
+export const noMembers: ConfState = {
   voters: [],
   learners: [],
   votersOutgoing: [],

@@ -1,8 +1,9 @@
-import { fromUtf8 } from '@quorate/std';
+import { fromUtf8, uint64ToBytes } from '@quorate/std';
 import type { Entry, HardState, Message } from '@quorate/wire';
 import { encodeConfChange, encodeConfChangeV2 } from '../conf-change.ts';
 import type { ConfChangeSingle, ConfChangeTransition, ConfChangeType } from '../conf-change.ts';
 import { makeMessage, messageType } from '../messages.ts';
+import { noMembers } from './member.ts';
 import type { MemberOptions } from './member.ts';
 
 const signs: Record<string, ConfChangeType> = {
@@ -96,11 +97,13 @@ export function parseHardState(words: readonly string[]): HardState {
   return { term: Number(term), vote: BigInt(vote), commit: Number(commit) };
 }
 
-/** `2->1 MsgApp term=3 log=1/1 commit=1 index=1 hint=1 reject=yes entries=2/2:a context=x` */
+/** `2->1 MsgApp term=3 log=1/1 commit=1 index=1 hint=1 reject=yes entries=2/2:a context=x snapshot=2/9 voters=1,2` */
 export function parseMessage([link = '', name = '', ...words]: readonly string[]): Message {
   const type = Object.entries(messageType).find(([known]) => known === name)?.[1] ?? Number(name);
   const fields = fieldsOf(words);
   const [from = '0', to = '0'] = link.split('->');
+  const snapshotId = fields['snapshot'];
+  const voters = fields['voters']?.split(',').map(BigInt) ?? [];
   const log = fields['log'] === undefined ? { term: 0, index: 0 } : parseLogId(fields['log']);
   return makeMessage({
     ...{ type, from: BigInt(from), to: BigInt(to), term: Number(fields['term'] ?? 0) },
@@ -110,6 +113,10 @@ export function parseMessage([link = '', name = '', ...words]: readonly string[]
     rejectHint: Number(fields['hint'] ?? 0),
     entries: parseEntries(words),
     context: fromUtf8(fields['context'] ?? ''),
+    snapshot:
+      snapshotId === undefined
+        ? undefined
+        : { ...parseLogId(snapshotId), data: uint64ToBytes(0n), confState: { ...noMembers, voters } },
   });
 }
 

@@ -24,7 +24,7 @@ type Command = (words: readonly string[]) => void;
  *     propose 1 a b | conf 1 +4 -2 ~3 [implicit|explicit] [v1] | conf 1 leave
  *     read 1 context | transfer 1 to 3
  *     deliver 1->2 [MsgApp] | drop 1->2 [MsgApp] | repeat 1->2 | settle | settle quietly | settle telling
- *     cut 3 | mend
+ *     lead 1 (campaign and settle) | pass 5 (tick all and settle, five times) | cut 3 | mend
  *     by-hand 1 | by-itself 1 | ready 1 | save 1 | apply 1
  *     crash 1 | restart 1 | disk 1 term=2 vote=1 commit=1 entries=1/1,2/2 | compact 1 5
  *     unreachable 1 3 | snapshot-failed 1 3
@@ -68,6 +68,8 @@ export class Story {
 
   #start(words: readonly string[]): void {
     const { ids, voters, learners, options } = parseGroup(words);
+    this.#cut.clear();
+    this.#byHand.clear();
     this.#cluster = new Cluster(ids, { voters, learners }, options, (event) => this.#onEvent(event));
     for (const id of ids) this.#run(id);
     this.#lines = [`voters=${voters.join()}${learners.length > 0 ? ` learners=${learners.join()}` : ''}`];
@@ -117,6 +119,14 @@ export class Story {
         for (const message of this.#underWay(link, type)) this.#group.network.push({ ...message });
       },
       settle: ([manner]) => this.#settle(manner),
+      pass: ([count]) => this.#pass(Number(count)),
+      lead: ([id]) => {
+        this.#act(id, (node) => this.#group.act(node, (m) => m.node.campaign()));
+        this.#settle('quietly');
+        const outcome = `${id} is leader, term ${this.#group.member(BigInt(id ?? 0)).node.term}`;
+        if (!this.#lines.includes(outcome)) throw new Error(`${id} is not elected`);
+        this.#lines = [outcome];
+      },
       cut: (ids) => ids.forEach((id) => this.#cut.add(BigInt(id))),
       mend: () => this.#cut.clear(),
       send: (words) => {
@@ -177,12 +187,24 @@ export class Story {
       if (message === undefined) break;
       const before = this.#lines.length;
       this.#deliver(message);
-      // Quietly: only what became of it all, not the messages that brought it about.
+      // Only what became of it all, not the messages that brought it about.
       if (manner !== 'telling') this.#lines.splice(before, 1);
     }
     this.#tellsSending = true;
     const lines = this.#lines.splice(said).map((line) => (manner === 'telling' ? line : line.trimStart()));
-    this.#lines.push(...(manner === 'quietly' ? lines.filter((line) => !/ applies /.test(line)) : lines));
+    const boring = / applies |nobody is there/;
+    this.#lines.push(...(manner === 'quietly' ? lines.filter((line) => !boring.test(line)) : lines));
+  }
+
+  /** Time passes everywhere, and messages arrive within a tick. */
+  #pass(ticks: number): void {
+    for (let i = 0; i < ticks; i++) {
+      this.#tellsSending = false;
+      for (const member of this.#group.members.values()) {
+        if (member.isUp) this.#act(String(member.id), (id) => this.#group.act(id, ({ node }) => node.tick()));
+      }
+      this.#settle('quietly');
+    }
   }
 
   #deliver(message: Message): void {
