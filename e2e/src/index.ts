@@ -7,3 +7,4 @@ export {
   type MemberOptions,
   type MemberProcess,
 } from './member-process.ts';
+export { runCrashRounds, type CrashRoundsOptions, type CrashRoundsResult } from './crash-rounds.ts';

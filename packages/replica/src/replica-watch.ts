@@ -14,6 +14,11 @@ export class ReplicaWatch {
     return this.#stream.accepting;
   }
 
+  /** Whether `take` has work; it goes in slices, so one may have nothing to hand out. */
+  get hasPending(): boolean {
+    return this.#stream.hasPending;
+  }
+
   /** Creates or cancels a watcher, or asks for progress. */
   request(request: rpcpb.WatchRequest): void {
     this.#stream.request(request);

@@ -1,13 +1,11 @@
-import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import { concatBytes } from '@quorate/std';
 import {
   decodeRangeRequest,
   encodeDeleteRangeResponse,
   encodePutResponse,
   encodeRangeResponse,
+  encodeRangeStreamResponse,
   encodeTxnResponse,
   rpcpb,
-  type RangeResponseParts,
   type ResponseHeader,
 } from '@quorate/wire';
 import { generatedHeader } from './header.ts';
@@ -38,13 +36,6 @@ async function rangeStream(kv: MemberKv, call: StreamCall): Promise<void> {
       if (!call.send(encodeRangeStreamResponse(chunk))) await call.drained();
     }
   }
-}
-
-/** RangeStreamResponse{range_response = 1}: the range response behind its tag and its length. */
-function encodeRangeStreamResponse(chunk: RangeResponseParts): Uint8Array {
-  const response = encodeRangeResponse(chunk);
-  const head = new BinaryWriter().tag(1, WireType.LengthDelimited).uint32(response.length).finish();
-  return concatBytes([head, response]);
 }
 
 function encodeCompactionResponse(header: ResponseHeader): Uint8Array {

@@ -60,6 +60,8 @@ export interface MemberMaintenance {
 export interface MemberWatch {
   /** While false no `request` may be made; a `take` makes it true again. */
   readonly accepting: boolean;
+  /** Whether `take` has work, even if the last one had nothing to hand out. */
+  readonly hasPending: boolean;
   request(request: rpcpb.WatchRequest): void;
   /** Encoded responses, up to about that many bytes; empty when there is nothing to say. */
   take(maxBytes: number): readonly Uint8Array[];

@@ -1,7 +1,7 @@
 import { rpcpb } from '@quorate/wire';
 import { RpcError, status } from './errors.ts';
 import { decodeRequest } from './generated-method.ts';
-import type { Member } from './member.ts';
+import type { Member, MemberWatch } from './member.ts';
 import type { Method, StreamCall } from './transport.ts';
 
 /** Bytes taken from a watch stream at a time: enough to fill a socket, little enough to stay fair. */
@@ -23,7 +23,7 @@ async function watch(member: Member, call: StreamCall): Promise<void> {
   const pump = new Pump(call);
   const stream = member.watch({ onReadable: () => pump.wake() });
   try {
-    const writing = pump.run((maxBytes) => stream.take(maxBytes));
+    const writing = pump.run(stream);
     const reading = (async () => {
       for await (const bytes of call.requests) {
         // A client that asks faster than it reads is not read from meanwhile.
@@ -72,15 +72,16 @@ class Pump {
     return new Promise((resolve) => this.#onTaken.push(resolve));
   }
 
-  async run(take: (maxBytes: number) => readonly Uint8Array[]): Promise<void> {
+  async run(stream: MemberWatch): Promise<void> {
     while (!this.#stopped && !this.#call.signal.aborted) {
       this.#awake = false;
-      const responses = take(takeBytes);
+      const responses = stream.take(takeBytes);
       for (const onTaken of this.#onTaken.splice(0)) onTaken();
       let hasRoom = true;
       for (const response of responses) hasRoom = this.#call.send(response);
       if (!hasRoom) await this.#call.drained();
-      else if (responses.length === 0 && !this.#awake) await this.#sleep();
+      else if (stream.hasPending) await nextTurn();
+      else if (!this.#awake) await this.#sleep();
     }
   }
 
@@ -90,4 +91,9 @@ class Pump {
     });
     this.#wake = undefined;
   }
+}
+
+/** Lets others have their turn: reading history goes in slices. */
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -67,6 +67,7 @@ export class FakeMember implements Member {
     this.wake = onReadable;
     return {
       accepting: true,
+      hasPending: false,
       request: (request) => {
         if (request.requestUnion?.$case !== 'createRequest') return;
         this.watchResponses.push(

@@ -1,0 +1,89 @@
+import {
+  Client,
+  credentials,
+  type ClientDuplexStream,
+  type ClientReadableStream,
+  type ServiceError,
+} from '@grpc/grpc-js';
+
+/** The outcome of a call as it was on the wire. `bytes` is empty when `code` is not 0. */
+export interface Reply {
+  readonly code: number;
+  readonly message: string;
+  readonly bytes: Uint8Array;
+}
+
+/** A bidirectional stream of encoded messages. */
+export type RawStream = ClientDuplexStream<Uint8Array, Buffer>;
+
+/** A gRPC client that knows no messages, so that what it sends may be anything, and what comes back is seen raw. */
+export class GrpcCaller implements Disposable {
+  readonly #client: Client;
+
+  constructor(endpoint: string) {
+    this.#client = new Client(endpoint, credentials.createInsecure(), {
+      'grpc.max_receive_message_length': -1,
+      'grpc.max_send_message_length': -1,
+      // Callers to the same endpoint must not share a connection: tests look at connections one by one.
+      'grpc.use_local_subchannel_pool': 1,
+    });
+  }
+
+  /** A unary call; a status other than OK is a reply as well. */
+  unary(path: string, request: Uint8Array, { deadlineMs = 60_000 } = {}): Promise<Reply> {
+    return new Promise((resolve) => {
+      const deadline = Date.now() + deadlineMs;
+      this.#client.makeUnaryRequest(path, toBuffer, keep, request, { deadline }, (error, response) => {
+        resolve(error === null ? ok(response ?? Buffer.alloc(0)) : refused(error));
+      });
+    });
+  }
+
+  /** A call with one request and a stream of answers. */
+  async serverStream(path: string, request: Uint8Array): Promise<{ reply: Reply; messages: Buffer[] }> {
+    const call: ClientReadableStream<Buffer> = this.#client.makeServerStreamRequest(
+      path,
+      toBuffer,
+      keep,
+      request,
+    );
+    const messages: Buffer[] = [];
+    call.on('data', (message: Buffer) => messages.push(message));
+    return { reply: await endOf(call), messages };
+  }
+
+  /** Opens a bidirectional stream. */
+  stream(path: string): RawStream {
+    return this.#client.makeBidiStreamRequest(path, toBuffer, keep);
+  }
+
+  [Symbol.dispose](): void {
+    this.#client.close();
+  }
+}
+
+/** The status that a stream ends with. Somebody must read the stream. */
+export function endOf(call: RawStream | ClientReadableStream<Buffer>): Promise<Reply> {
+  return new Promise((resolve) => {
+    // The emitters of both kinds of calls have these events; TypeScript can't call a union of their overloads.
+    const emitter = call as NodeJS.EventEmitter;
+    emitter.on('error', (error: ServiceError) => resolve(refused(error)));
+    emitter.on('end', () => resolve(ok(Buffer.alloc(0))));
+  });
+}
+
+function ok(bytes: Uint8Array): Reply {
+  return { code: 0, message: '', bytes };
+}
+
+function refused(error: ServiceError): Reply {
+  return { code: error.code, message: error.details, bytes: Buffer.alloc(0) };
+}
+
+function toBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}
+
+function keep(bytes: Buffer): Buffer {
+  return bytes;
+}
