@@ -127,7 +127,8 @@ export class Membership {
   }
 
   /**
-   * Whether a change may be made. The order of the checks is etcd's, since it decides which error a client sees.
+   * Whether a change may be made. The order of the checks decides which error a client sees; it is etcd's, with
+   * one exception.
    *
    * @throws MemberRemovedError, MemberExistsError, PeerUrlExistsError, TooManyLearnersError,
    * MemberNotFoundError or MemberNotLearnerError
@@ -146,7 +147,7 @@ export class Membership {
         break;
       case 'updateNode':
         if (known === undefined) throw new MemberNotFoundError();
-        this.#validatePeerUrls(change.nodeId, decodeMember(change.context).peerUrls);
+        this.#validatePeerUrls(decodeMember(change.context).peerUrls, { exceptOf: known });
         break;
     }
   }
@@ -158,15 +159,17 @@ export class Membership {
       if (!known.isLearner) throw new MemberNotLearnerError();
       return;
     }
+    // URLs before the ID, unlike etcd: the ID of a member that is added twice depends on the second in which
+    // that happens, and so would the answer. Both refuse, so the state is the same.
+    this.#validatePeerUrls(context.peerUrls);
     if (known !== undefined) throw new MemberExistsError();
-    this.#validatePeerUrls(change.nodeId, context.peerUrls);
     const isLearner = context.isLearner && change.type === 'addLearner';
     if (isLearner && this.learners().length >= learnerCountMax) throw new TooManyLearnersError();
   }
 
-  #validatePeerUrls(id: bigint, peerUrls: readonly string[]): void {
+  #validatePeerUrls(peerUrls: readonly string[], { exceptOf }: { exceptOf?: Member } = {}): void {
     for (const member of this.#members.values()) {
-      if (member.id === id) continue;
+      if (member === exceptOf) continue;
       if (member.peerUrls.some((url) => peerUrls.includes(url))) throw new PeerUrlExistsError();
     }
   }

@@ -114,6 +114,7 @@ describe('a change', () => {
 describe('a change is refused', () => {
   const cases: [name: string, code: string, change: MemberChange][] = [
     ['when it adds a member that is there', 'MEMBER_EXISTS', voter(1n, 'http://other:1')],
+    ['when it adds a member a second time, whose URLs are then known', 'PEER_URL_EXISTS', voter(1n)],
     ['when it adds a URL that a member has', 'PEER_URL_EXISTS', voter(7n, 'http://other:1', 'http://m1:1')],
     ['when it adds one learner too many', 'TOO_MANY_LEARNERS', learner(7n)],
     ['when it adds a member that was removed', 'MEMBER_REMOVED', voter(3n)],

@@ -1,6 +1,6 @@
 import { createRequire } from 'node:module';
 import { ClassicLevel } from 'classic-level';
-import { RocksLevel } from '@quorate/rocksdb-level';
+import { RocksLevel } from '../src/index.ts';
 
 /** A row to store. */
 export interface Row {
@@ -22,6 +22,8 @@ const bytes = { keyEncoding: 'view', valueEncoding: 'view' } as const;
 /** How to open each engine at a location; `rocksdb-native` only when `ROCKSDB_NATIVE` names its folder. */
 export const engines: Readonly<Record<string, (location: string) => Promise<Engine>>> = {
   'rocksdb-level': async (location) => level(new RocksLevel<Uint8Array, Uint8Array>(location, bytes)),
+  'rocksdb, zstd': async (location) =>
+    level(new RocksLevel<Uint8Array, Uint8Array>(location, { ...bytes, compression: 'zstd' })),
   'classic-level': async (location) => level(new ClassicLevel<Uint8Array, Uint8Array>(location, bytes)),
   ...(process.env['ROCKSDB_NATIVE'] !== undefined && { 'rocksdb-native': openNative }),
 };

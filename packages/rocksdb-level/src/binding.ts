@@ -17,7 +17,7 @@ export interface EngineRows {
 export interface EngineOpenOptions {
   readonly createIfMissing: boolean;
   readonly errorIfExists: boolean;
-  readonly compaction: 'level';
+  readonly compaction: 'level' | undefined;
   readonly memtableMemoryBudget: number;
   readonly cacheSize: number;
   readonly blockSize: number;

@@ -9,8 +9,14 @@ export interface RocksTuning {
   /** Unpacked blocks kept for reads: 8 MiB. Iterators do not fill it. */
   readonly blockCacheSize?: number | undefined;
   /**
-   * Memory for rows not yet in a table file: 64 MiB. A table is written when half of it is full; a burst may
-   * take one and a half times the budget before writes are held back. It also is the size of level 1.
+   * `none` (default) leaves rows as they are: files of appended rows are moved down the levels, hardly ever
+   * rewritten. `zstd` packs the colder levels, which then are rewritten in the background, and bounds memory.
+   */
+  readonly compression?: 'none' | 'zstd' | undefined;
+  /**
+   * With `zstd`: memory for rows not yet in a table file, 64 MiB. A table is written when half of it is full; a
+   * burst may take one and a half times the budget before writes are held back. It also is the size of level 1.
+   * With `none` the engine takes two memtables of 64 MiB, the second one only while the first is being written.
    */
   readonly writeBufferSize?: number | undefined;
   /** Smallest unit that is read and compressed: 16 KiB. */
@@ -45,15 +51,16 @@ export interface RocksIteratorOptions extends RocksReadOptions {
 
 /** What the engine is told at `open`. */
 export function engineOptions(options: RocksOpenOptions): EngineOpenOptions {
+  const isPacked = options.compression === 'zstd';
   return {
     createIfMissing: options.createIfMissing !== false,
     errorIfExists: options.errorIfExists === true,
-    compaction: 'level',
+    // With it come the memory budget and the compression; without, the engine's defaults, which are levels too.
+    compaction: isPacked ? 'level' : undefined,
     memtableMemoryBudget: options.writeBufferSize ?? 64 * mib,
     cacheSize: options.blockCacheSize ?? 8 * mib,
     blockSize: options.blockSize ?? 16 * 1024,
-    // With levels the engine leaves levels 0 and 1 plain and packs the colder ones with zstd.
-    compression: true,
+    compression: isPacked,
     // The log is written once and read at most once; packing it would cost the writing thread.
     walCompression: false,
     parallelism: options.backgroundThreads ?? Math.max(1, availableParallelism() >> 1),

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -110,6 +110,7 @@ describe.skipIf(!rocksAvailable())('RocksLevel', () => {
     const location = nextLocation();
     const options = {
       blockCacheSize: 1024 * 1024,
+      compression: 'zstd' as const,
       writeBufferSize: 1024 * 1024,
       blockSize: 4096,
       backgroundThreads: 2,
@@ -117,6 +118,23 @@ describe.skipIf(!rocksAvailable())('RocksLevel', () => {
     await using db = await open(location, options);
     for (let i = 0; i < 64; i++) await db.put(`key ${i}`, String(i).repeat(32 * 1024));
     expect(await db.keys().all()).toHaveLength(64);
+  });
+
+  test.each([
+    [undefined, ''],
+    ['zstd', 'kNoCompression:kNoCompression:kZSTD:'],
+    ['none', ''],
+  ] as const)('packs the colder levels, or nothing: compression %s', async (compression, perLevel) => {
+    const location = nextLocation();
+    await (await open(location, { compression })).close();
+    const file = (await readdir(location)).find((name) => name.startsWith('OPTIONS-')) ?? '';
+    const options = await readFile(join(location, file), 'utf8');
+    expect(/compression_per_level=(\S+)/.exec(options)?.[1] ?? '').toContain(perLevel);
+    expect(/\n {2}compression=(\w+)/.exec(options)?.[1]).toBe(
+      compression === 'zstd' ? 'kZSTD' : 'kNoCompression',
+    );
+    expect(options).toContain('\n  wal_compression=kNoCompression');
+    expect(options).toContain('\n  wal_recovery_mode=kPointInTimeRecovery');
   });
 
   test('what the log alone had is there after opening again', async () => {
