@@ -1,6 +1,19 @@
 import { bytesOfText, type ByteString } from './byte-string.ts';
 
-/** What an error says, as bytes to print. */
+/**
+ * What an error says, as bytes to print. etcd's own errors are told by their text alone; others of gRPC by their
+ * code, too, as Go's client does.
+ */
 export function errorText(error: unknown): ByteString {
-  return bytesOfText(error instanceof Error ? error.message : String(error));
+  if (!(error instanceof Error)) return bytesOfText(String(error));
+  const code = grpcCode(error);
+  const known = code === undefined || /^(?:etcdserver: |mvcc: |context )/.test(error.message);
+  return bytesOfText(known ? error.message : `rpc error: code = ${code} desc = ${error.message}`);
+}
+
+/** The code of a client's error in Go's spelling. Told by its name, so that the client need not be loaded. */
+function grpcCode(error: Error): string | undefined {
+  if (error.name !== 'EtcdError' || !('code' in error) || typeof error.code !== 'string') return undefined;
+  const words = error.code === 'CANCELLED' ? ['CANCELED'] : error.code.split('_');
+  return words.map((word) => word.charAt(0) + word.slice(1).toLowerCase()).join('');
 }

@@ -46,9 +46,9 @@ export class LineReader {
   }
 
   async #fill(): Promise<boolean> {
-    const { done, value } = await this.#chunks.next();
-    if (done === true) return false;
-    this.#buffered += toLatin1(value);
+    const next = await this.#chunks.next();
+    if (next.done === true) return false;
+    this.#buffered += toLatin1(next.value);
     return true;
   }
 }

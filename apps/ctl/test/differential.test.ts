@@ -1,5 +1,5 @@
 import { etcdBinFolder, startRealEtcd, type StartedServer } from '@quorate/client/testing';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { scripts } from './differential/script.ts';
 import { etcdctl, quoratectl } from './differential/tools.ts';
 import { Transcript } from './differential/transcript.ts';
@@ -12,6 +12,9 @@ import { Transcript } from './differential/transcript.ts';
  * several, separated by commas, for the scripts in their order.
  */
 const givenEndpoints = (process.env['QUORATE_CTL_ENDPOINTS'] ?? '').split(',').filter((text) => text !== '');
+
+// Far more than any script takes; for machines that are busy.
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 60_000 });
 
 /** Members and clusters get their IDs from this address, so that those of both servers are the same. */
 const peerUrl = 'http://127.0.0.1:65535';

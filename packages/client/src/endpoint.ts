@@ -27,9 +27,9 @@ export class Endpoint {
 
   constructor(address: string, options: EndpointOptions) {
     this.address = address;
-    const { target, tls } = parseEndpoint(address);
-    const credentials =
-      tls || options.tls !== undefined ? sslCredentials(options.tls) : insecureCredentials();
+    const { target, security } = parseEndpoint(address);
+    const secure = security === 'tls' || (security === 'either' && options.tls !== undefined);
+    const credentials = secure ? sslCredentials(options.tls) : grpc.credentials.createInsecure();
     this.grpc = new grpc.Client(target, credentials, {
       'grpc.max_receive_message_length': -1,
       'grpc.max_send_message_length': -1,
@@ -70,20 +70,28 @@ export class Endpoint {
   }
 }
 
-/** A user's endpoint as a gRPC target: `http://`, `https://` and `unix://` are taken, as etcd's clients do. */
-export function parseEndpoint(address: string): { readonly target: string; readonly tls: boolean } {
-  const scheme = /^([a-z]+):\/\//.exec(address)?.[1];
-  if (scheme === 'http' || scheme === 'https') {
-    return { target: new URL(address).host, tls: scheme === 'https' };
-  }
-  if (scheme === 'unix' || scheme === 'unixs') {
-    return { target: `unix:${address.slice(scheme.length + 3)}`, tls: scheme === 'unixs' };
-  }
-  return { target: address, tls: false };
+/** A user's endpoint, understood. */
+export interface ParsedEndpoint {
+  /** As gRPC names it. */
+  readonly target: string;
+  /** What its scheme says of TLS; `either` leaves that to the client's options. */
+  readonly security: 'tls' | 'plain' | 'either';
 }
 
-function insecureCredentials(): grpc.ChannelCredentials {
-  return grpc.credentials.createInsecure();
+/** Understands an endpoint. The schemes are those of etcd's clients: http, https, unix, unixs or none. */
+export function parseEndpoint(address: string): ParsedEndpoint {
+  const [, scheme, rest = ''] = /^([a-z]+):\/\/(.*)$/.exec(address) ?? [];
+  switch (scheme) {
+    case 'http':
+    case 'https':
+      // Not by URL, which drops the port 80 or 443 that the scheme would have.
+      return { target: rest.replace(/\/.*$/, ''), security: scheme === 'https' ? 'tls' : 'plain' };
+    case 'unix':
+    case 'unixs':
+      return { target: `unix:${rest}`, security: scheme === 'unixs' ? 'tls' : 'plain' };
+    default:
+      return { target: address, security: 'either' };
+  }
 }
 
 function sslCredentials(tls: TlsOptions = {}): grpc.ChannelCredentials {

@@ -124,9 +124,9 @@ export function status(code: grpc.status, message: string): Error {
 
 async function nextOf<Request>(requests: AsyncIterator<unknown>): Promise<Request | undefined> {
   try {
-    const { done, value } = await requests.next();
+    const next = await requests.next();
     // The definition's deserializer makes requests of this type.
-    return done === true ? undefined : (value as Request);
+    return next.done === true ? undefined : (next.value as Request);
   } catch {
     return undefined;
   }

@@ -1,6 +1,9 @@
 import { runReadmeExample } from '@quorate/std/testing';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { etcdBinFolder, startRealEtcd } from '../src/testing/index.ts';
+
+// A server is started here, which takes a while on a busy machine.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 test.skipIf(etcdBinFolder === undefined)(
   'the example of the README holds (set QUORATE_ETCD_BIN to run)',

@@ -1,7 +1,10 @@
 import { toUtf8 } from '@quorate/std';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Client, compare, CompactedError, LeaseLostError, op } from '../src/index.ts';
 import { etcdBinFolder, startRealEtcd, type StartedServer } from '../src/testing/index.ts';
+
+// A server is started here, which takes a while on a busy machine.
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 describe.skipIf(etcdBinFolder === undefined)('against a real etcd (set QUORATE_ETCD_BIN to run)', () => {
   let server: StartedServer;

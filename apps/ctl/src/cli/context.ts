@@ -57,8 +57,8 @@ export class Context implements AsyncDisposable {
     this.configure();
     const asked = endpoints ?? this.endpoints;
     if (asked.length === 0) throw new ExitError('badConnection', 'etcdclient: no available endpoints');
-    const { Client } = await import('@quorate/client');
-    const client = new Client(this.#clientOptions(asked));
+    const { openClient } = await import('./open-client.ts');
+    const client = openClient(this.#clientOptions(asked));
     this.#clients.push(client);
     return client;
   }

@@ -85,8 +85,8 @@ async function runProcess(
   child.stdin.on('error', () => {});
   child.stdin.write(fromLatin1(stdin));
   if (until?.then !== 'end input') child.stdin.end();
-  const [code] = await once(child, 'close');
-  return { stdout, stderr, code: killed ? undefined : Number(code) };
+  await once(child, 'close');
+  return { stdout, stderr, code: killed ? undefined : (child.exitCode ?? undefined) };
 }
 
 /** A text as a byte string; for tests that write keys outside of ASCII. */
