@@ -9,6 +9,7 @@ import {
   type AbstractIteratorOptions,
   type AbstractPutOptions,
 } from 'abstract-level';
+import { BatchPool, noOptions, type EncodedOperation, type PooledBatch } from './batch-pool.ts';
 import {
   loadBinding,
   type EngineCallback,
@@ -16,7 +17,7 @@ import {
   type EngineObject,
   type EngineRange,
 } from './binding.ts';
-import { EngineBatch, noOptions, type EncodedOperation } from './engine-batch.ts';
+
 import { engineOptions, type RocksLevelOptions, type RocksOpenOptions } from './options.ts';
 import type { RocksIteratorOptions, RocksReadOptions, RocksWriteOptions } from './options.ts';
 import { RocksChainedBatch } from './rocks-chained-batch.ts';
@@ -43,7 +44,7 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<Uint8Array
   readonly location: string;
   readonly #binding = loadBinding();
   readonly #engine: EngineObject;
-  readonly #batch = new EngineBatch();
+  readonly #batches = new BatchPool();
   /** Reads on the thread pool; `close` waits for them, since the engine frees what they read from. */
   #readCount = 0;
   #whenReadsEnd: (() => void) | undefined;
@@ -184,17 +185,17 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<Uint8Array
 
   /** @internal */
   async _batch(operations: readonly EncodedOperation[], options: RocksWriteOptions): Promise<void> {
-    this.#batch.run(operations, (batch) => this.#write(batch));
+    this.#batches.run(operations, (batch) => this.#write(batch));
     if (options.sync === true) await syncLogs(this.location);
   }
 
   /** @internal */
   _chainedBatch(): RocksChainedBatch<K, V> {
-    const commit = async (batch: EngineObject, options: RocksWriteOptions): Promise<void> => {
+    const commit = async (batch: PooledBatch, options: RocksWriteOptions): Promise<void> => {
       this.#write(batch);
       if (options.sync === true) await syncLogs(this.location);
     };
-    return new RocksChainedBatch<K, V>(this, commit);
+    return new RocksChainedBatch<K, V>(this, this.#batches, commit);
   }
 
   /** @internal */
@@ -216,7 +217,7 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<Uint8Array
         const rows = await iterator._nextv(Math.min(left, clearSlice));
         if (rows.length === 0) return;
         left -= rows.length;
-        this.#batch.run(rows.map(deletion), (batch) => this.#write(batch));
+        this.#batches.run(rows.map(deletion), (batch) => this.#write(batch));
       }
     } finally {
       await iterator.close();
@@ -224,8 +225,8 @@ export class RocksLevel<K = string, V = string> extends AbstractLevel<Uint8Array
   }
 
   /** One atomic write. It returns when the row is in memory and its record is with the kernel. */
-  #write(batch: EngineObject): void {
-    this.#binding.batch_write(this.#engine, batch, { sync: false });
+  #write(batch: PooledBatch): void {
+    this.#binding.batch_write(this.#engine, batch.engine, noOptions);
   }
 
   #assertOpen(): void {
