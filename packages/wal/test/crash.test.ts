@@ -5,13 +5,21 @@ import { FaultyDisk, MemoryDisk } from '@quorate/wal/testing';
 import { codeOf, confState, describe, dir, entries, entry, metadata } from './helpers.ts';
 import { LogModel } from './log-model.ts';
 
-const segmentSizeBytes = 4096;
+/** Small, so that cuts come often; and large enough for zeros to be written ahead. */
+const segmentSizes = [4096, 12288];
 
 /**
  * A life of a log: big and small saves, unsynced ones, a replaced suffix, cuts, a snapshot, a release, a clean
  * restart. Small segments, so that each part comes often.
  */
-async function live(disk: Disk, model: LogModel, onCreated: () => void): Promise<void> {
+async function live(
+  disk: Disk,
+  {
+    model,
+    segmentSizeBytes,
+    onCreated,
+  }: { model: LogModel; segmentSizeBytes: number; onCreated: () => void },
+): Promise<void> {
   let wal = await Wal.create({ disk, dir, metadata, segmentSizeBytes });
   onCreated();
   const save = async (first: number, count: number, term: number, sync: boolean, commit: number) => {
@@ -52,7 +60,10 @@ interface PowerCut {
   readonly at: string;
 }
 
-async function cutPowerAtEveryCall(seedsPerCall: number): Promise<{ cuts: PowerCut[]; model: LogModel }> {
+async function cutPowerAtEveryCall(
+  segmentSizeBytes: number,
+  seedsPerCall: number,
+): Promise<{ cuts: PowerCut[]; model: LogModel }> {
   const memory = new MemoryDisk();
   const disk = new FaultyDisk(memory);
   const model = new LogModel();
@@ -74,66 +85,74 @@ async function cutPowerAtEveryCall(seedsPerCall: number): Promise<{ cuts: PowerC
       cut(memory.crash({ keep: 'random', random: new SeededRandom(number * 1000 + seed) }), `seed ${seed}`);
     }
   };
-  await live(disk, model, () => (created = true));
+  await live(disk, { model, segmentSizeBytes, onCreated: () => (created = true) });
   return { cuts, model };
 }
 
-test('after a power cut at any call, all that was acknowledged is there and nothing else was made up', async () => {
-  const { cuts, model } = await cutPowerAtEveryCall(12);
-  expect(cuts.length).toBeGreaterThan(1000);
-  const from = { index: 0, term: 0 };
-  let tornCount = 0;
-  for (const { disk, created, durableCount, recordCount, at } of cuts) {
-    if (!created && !(await Wal.exists(disk, dir))) {
-      expect(await codeOf(Wal.open({ disk, dir, segmentSizeBytes })), at).toBe('WAL_NOT_FOUND');
-      // What was half made does not stand in the way.
-      await using fresh = await Wal.create({ disk, dir, metadata, segmentSizeBytes });
-      await fresh.save({ entries: entries(1, 1), sync: true });
-      continue;
-    }
-    const opened = await Wal.open({ disk, dir, segmentSizeBytes });
-    if (opened.repaired !== undefined) tornCount++;
-    const found = { entries: describe(opened.entries), hardState: opened.hardState };
-    let matching: number | undefined;
-    for (let count = durableCount; count <= recordCount && matching === undefined; count++) {
-      const wanted = model.stateAfter(count, from);
-      if (JSON.stringify(wanted, bigints) === JSON.stringify(found, bigints)) matching = count;
-    }
-    expect(matching, `${at}: a prefix of what was saved, from ${durableCount} records on`).toBeDefined();
+test.for(segmentSizes)(
+  'after a power cut at any call, all that was acknowledged is there and nothing else (segments of %i)',
+  { timeout: 60_000 },
+  async (segmentSizeBytes) => {
+    const { cuts, model } = await cutPowerAtEveryCall(segmentSizeBytes, 10);
+    expect(cuts.length).toBeGreaterThan(700);
+    const from = { index: 0, term: 0 };
+    let tornCount = 0;
+    for (const { disk, created, durableCount, recordCount, at } of cuts) {
+      if (!created && !(await Wal.exists(disk, dir))) {
+        expect(await codeOf(Wal.open({ disk, dir, segmentSizeBytes })), at).toBe('WAL_NOT_FOUND');
+        // What was half made does not stand in the way.
+        await using fresh = await Wal.create({ disk, dir, metadata, segmentSizeBytes });
+        await fresh.save({ entries: entries(1, 1), sync: true });
+        continue;
+      }
+      const opened = await Wal.open({ disk, dir, segmentSizeBytes });
+      if (opened.repaired !== undefined) tornCount++;
+      const found = { entries: describe(opened.entries), hardState: opened.hardState };
+      let matching: number | undefined;
+      for (let count = durableCount; count <= recordCount && matching === undefined; count++) {
+        const wanted = model.stateAfter(count, from);
+        if (JSON.stringify(wanted, bigints) === JSON.stringify(found, bigints)) matching = count;
+      }
+      expect(matching, `${at}: a prefix of what was saved, from ${durableCount} records on`).toBeDefined();
 
-    // And life goes on.
-    const next = entries(opened.wal.lastIndex + 1, 3, 9);
-    await opened.wal.save({ entries: next, sync: true });
-    await opened.wal[Symbol.asyncDispose]();
-    const again = await Wal.open({ disk, dir, segmentSizeBytes });
-    expect(describe(again.entries), at).toEqual([...found.entries, ...describe(next)]);
-    await again.wal[Symbol.asyncDispose]();
-  }
-  expect(tornCount, 'power cuts that tore a record').toBeGreaterThan(0);
-});
-
-test('a power cut during repair or reopening leaves a log that opens with the same content', async () => {
-  const { cuts } = await cutPowerAtEveryCall(2);
-  let checked = 0;
-  for (const cut of cuts.filter((_, i) => i % 7 === 0)) {
-    if (!(await Wal.exists(cut.disk, dir))) continue;
-    const disk = new FaultyDisk(cut.disk);
-    const second: MemoryDisk[] = [];
-    disk.onCall = ({ number }) => {
-      second.push(cut.disk.crash({ keep: 'random', random: new SeededRandom(number) }));
-    };
-    const expected = await Wal.open({ disk, dir, segmentSizeBytes });
-    await expected.wal[Symbol.asyncDispose]();
-    for (const left of second) {
-      const opened = await Wal.open({ disk: left, dir, segmentSizeBytes });
-      expect(describe(opened.entries), cut.at).toEqual(describe(expected.entries));
-      expect(opened.hardState, cut.at).toEqual(expected.hardState);
+      // And life goes on.
+      const next = entries(opened.wal.lastIndex + 1, 3, 9);
+      await opened.wal.save({ entries: next, sync: true });
       await opened.wal[Symbol.asyncDispose]();
-      checked++;
+      const again = await Wal.open({ disk, dir, segmentSizeBytes });
+      expect(describe(again.entries), at).toEqual([...found.entries, ...describe(next)]);
+      await again.wal[Symbol.asyncDispose]();
     }
-  }
-  expect(checked).toBeGreaterThan(100);
-});
+    expect(tornCount, 'power cuts that tore a record').toBeGreaterThan(0);
+  },
+);
+
+test.for(segmentSizes)(
+  'a power cut during repair or reopening leaves a log that opens with the same content (segments of %i)',
+  { timeout: 60_000 },
+  async (segmentSizeBytes) => {
+    const { cuts } = await cutPowerAtEveryCall(segmentSizeBytes, 2);
+    let checked = 0;
+    for (const cut of cuts.filter((_, i) => i % 7 === 0)) {
+      if (!(await Wal.exists(cut.disk, dir))) continue;
+      const disk = new FaultyDisk(cut.disk);
+      const second: MemoryDisk[] = [];
+      disk.onCall = ({ number }) => {
+        second.push(cut.disk.crash({ keep: 'random', random: new SeededRandom(number) }));
+      };
+      const expected = await Wal.open({ disk, dir, segmentSizeBytes });
+      await expected.wal[Symbol.asyncDispose]();
+      for (const left of second) {
+        const opened = await Wal.open({ disk: left, dir, segmentSizeBytes });
+        expect(describe(opened.entries), cut.at).toEqual(describe(expected.entries));
+        expect(opened.hardState, cut.at).toEqual(expected.hardState);
+        await opened.wal[Symbol.asyncDispose]();
+        checked++;
+      }
+    }
+    expect(checked).toBeGreaterThan(100);
+  },
+);
 
 function bigints(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? `${value}n` : value;

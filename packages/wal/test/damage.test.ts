@@ -48,56 +48,66 @@ async function contentOf(disk: Disk) {
   return { entries: describe(found), hardState, repaired };
 }
 
-test('a file that ends at any byte of its last records loses just the record that was cut', async () => {
-  const { used, offsets } = await smallLog();
-  for (let size = offsets[2]!; size <= used.length; size++) {
-    const disk = await diskWith(used.subarray(0, size));
-    const whole = offsets.findLastIndex((offset) => offset <= size);
-    const opening = Wal.open({ disk, dir, segmentSizeBytes });
-    if (whole < 3) {
-      // The first mark is part of what a new log is made with; without it there is nothing to start from.
-      expect(await codeOf(opening), `${size} bytes`).toBe('WAL_SNAPSHOT_NOT_FOUND');
-      continue;
-    }
-    const { wal, repaired } = await opening;
-    await wal[Symbol.asyncDispose]();
-    expect(repaired?.offset, `${size} bytes`).toBe(size === offsets[whole] ? undefined : offsets[whole]);
-    expect((await recordsOf(disk)).length, `${size} bytes`).toBe(whole);
-    if (repaired === undefined) continue;
-    expect(repaired.removedBytes).toBe(size - repaired.offset);
-    expect(disk.bytesOf(`${firstSegment}.broken`)).toEqual(used.subarray(0, size));
-  }
-});
-
-test('a flipped bit anywhere in a log is refused, or lies in bytes that say nothing', async () => {
-  const { disk: original, used, offsets } = await smallLog();
-  const expected = await contentOf(original);
-  const padded = concatBytes([used, new Uint8Array(segmentSizeBytes - used.length)]);
-  let refused = 0;
-  for (let at = 0; at < used.length; at++) {
-    for (const change of [0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xff, used[at]!]) {
-      const damaged = copyBytes(padded);
-      damaged[at]! ^= change;
-      if (change === 0) continue;
-      const disk = await diskWith(damaged);
-      const what = `byte ${at} ^ ${change}`;
-      let found;
-      try {
-        found = await contentOf(disk);
-      } catch (error) {
-        refused++;
-        expect(error, what).toMatchObject({ name: expect.stringMatching(/^Wal(Corrupt)?Error$/) as unknown });
-        // Refused means untouched.
-        expect(disk.bytesOf(firstSegment), what).toEqual(damaged);
+test(
+  'a file that ends at any byte of its last records loses just the record that was cut',
+  { timeout: 60_000 },
+  async () => {
+    const { used, offsets } = await smallLog();
+    for (let size = offsets[2]!; size <= used.length; size++) {
+      const disk = await diskWith(used.subarray(0, size));
+      const whole = offsets.findLastIndex((offset) => offset <= size);
+      const opening = Wal.open({ disk, dir, segmentSizeBytes });
+      if (whole < 3) {
+        // The first mark is part of what a new log is made with; without it there is nothing to start from.
+        expect(await codeOf(opening), `${size} bytes`).toBe('WAL_SNAPSHOT_NOT_FOUND');
         continue;
       }
-      expect(found, what).toEqual(expected);
-      const frame = offsets.findLastIndex((offset) => offset <= at);
-      expect(offsets[frame + 1]! - at, `${what}: only padding may differ`).toBeLessThanOrEqual(7);
+      const { wal, repaired } = await opening;
+      await wal[Symbol.asyncDispose]();
+      expect(repaired?.offset, `${size} bytes`).toBe(size === offsets[whole] ? undefined : offsets[whole]);
+      expect((await recordsOf(disk)).length, `${size} bytes`).toBe(whole);
+      if (repaired === undefined) continue;
+      expect(repaired.removedBytes).toBe(size - repaired.offset);
+      expect(disk.bytesOf(`${firstSegment}.broken`)).toEqual(used.subarray(0, size));
     }
-  }
-  expect(refused).toBeGreaterThan(9 * used.length * 0.9);
-});
+  },
+);
+
+test(
+  'a flipped bit anywhere in a log is refused, or lies in bytes that say nothing',
+  { timeout: 60_000 },
+  async () => {
+    const { disk: original, used, offsets } = await smallLog();
+    const expected = await contentOf(original);
+    const padded = concatBytes([used, new Uint8Array(segmentSizeBytes - used.length)]);
+    let refused = 0;
+    for (let at = 0; at < used.length; at++) {
+      for (const change of [0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0xff, used[at]!]) {
+        const damaged = copyBytes(padded);
+        damaged[at]! ^= change;
+        if (change === 0) continue;
+        const disk = await diskWith(damaged);
+        const what = `byte ${at} ^ ${change}`;
+        let found;
+        try {
+          found = await contentOf(disk);
+        } catch (error) {
+          refused++;
+          expect(error, what).toMatchObject({
+            name: expect.stringMatching(/^Wal(Corrupt)?Error$/) as unknown,
+          });
+          // Refused means untouched.
+          expect(disk.bytesOf(firstSegment), what).toEqual(damaged);
+          continue;
+        }
+        expect(found, what).toEqual(expected);
+        const frame = offsets.findLastIndex((offset) => offset <= at);
+        expect(offsets[frame + 1]! - at, `${what}: only padding may differ`).toBeLessThanOrEqual(7);
+      }
+    }
+    expect(refused).toBeGreaterThan(9 * used.length * 0.9);
+  },
+);
 
 test('damage in the middle names the file, the byte and what to do', async () => {
   const { used, offsets } = await smallLog();
@@ -121,22 +131,26 @@ async function logWithLargeTail() {
   return { bytes: copyBytes(disk.bytesOf(firstSegment)), start, end };
 }
 
-test('whichever sectors of the last save a crash loses, the saves before it are found and nothing is refused', async () => {
-  const { bytes, start, end } = await logWithLargeTail();
-  const first = Math.floor(start / 512);
-  const last = Math.ceil(end / 512);
-  for (let mask = 0; mask < 2 ** (last - first); mask += 1) {
-    const torn = copyBytes(bytes);
-    for (let sector = first; sector < last; sector++) {
-      if ((mask & (1 << (sector - first))) === 0) continue;
-      torn.fill(0, Math.max(start, sector * 512), (sector + 1) * 512);
+test(
+  'whichever sectors of the last save a crash loses, the saves before it are found and nothing is refused',
+  { timeout: 60_000 },
+  async () => {
+    const { bytes, start, end } = await logWithLargeTail();
+    const first = Math.floor(start / 512);
+    const last = Math.ceil(end / 512);
+    for (let mask = 0; mask < 2 ** (last - first); mask += 1) {
+      const torn = copyBytes(bytes);
+      for (let sector = first; sector < last; sector++) {
+        if ((mask & (1 << (sector - first))) === 0) continue;
+        torn.fill(0, Math.max(start, sector * 512), (sector + 1) * 512);
+      }
+      const found = await contentOf(await diskWith(torn));
+      expect(found.entries.slice(0, 4), `mask ${mask}`).toEqual(describe(entries(1, 4)));
+      if (mask !== 0) expect(found.entries.length, `mask ${mask}`).toBeLessThan(35);
+      if (mask >= 1024) mask += 12; // The rest by samples.
     }
-    const found = await contentOf(await diskWith(torn));
-    expect(found.entries.slice(0, 4), `mask ${mask}`).toEqual(describe(entries(1, 4)));
-    if (mask !== 0) expect(found.entries.length, `mask ${mask}`).toBeLessThan(35);
-    if (mask >= 1024) mask += 12; // The rest by samples.
-  }
-});
+  },
+);
 
 test('a flipped bit is refused even in the record that a crash could have torn', async () => {
   const { bytes, start } = await logWithLargeTail();
@@ -225,39 +239,43 @@ test('an endless length neither allocates nor loops', async () => {
   expect(largest).toBeLessThanOrEqual(2 * used.length + 8);
 });
 
-test('bytes of any kind make a typed error or a part of the log, never something else', async () => {
-  const { disk: original, used } = await smallLog();
-  const padded = concatBytes([used, new Uint8Array(1024)]);
-  const all = await contentOf(original);
-  const states = [{ term: 0, vote: 0n, commit: 0 }, ...hardStates];
-  const damage = fc.oneof(
-    fc.record({ kind: fc.constant('set'), at: fc.nat(padded.length - 1), to: fc.nat(255) }),
-    fc.record({ kind: fc.constant('zero'), at: fc.nat(padded.length - 1), to: fc.nat(600) }),
-    fc.record({ kind: fc.constant('cut'), at: fc.nat(padded.length), to: fc.constant(0) }),
-    fc.record({ kind: fc.constant('repeat'), at: fc.nat(padded.length - 1), to: fc.nat(400) }),
-    fc.record({ kind: fc.constant('copy'), at: fc.nat(used.length - 1), to: fc.nat(used.length - 1) }),
-  );
-  await fc.assert(
-    fc.asyncProperty(fc.array(damage, { minLength: 1, maxLength: 4 }), async (changes) => {
-      let bytes = copyBytes(padded);
-      for (const { kind, at, to } of changes) {
-        if (kind === 'set' && at < bytes.length) bytes[at] = to;
-        if (kind === 'zero') bytes.fill(0, at, at + to);
-        if (kind === 'cut') bytes = bytes.subarray(0, at);
-        if (kind === 'repeat') bytes = concatBytes([bytes.subarray(0, at + to), bytes.subarray(at)]);
-        if (kind === 'copy') bytes.copyWithin(to, at, at + 64);
-      }
-      try {
-        const found = await contentOf(await diskWith(bytes));
-        expect(all.entries.slice(0, found.entries.length)).toEqual(found.entries);
-        expect(states).toContainEqual(found.hardState);
-      } catch (error) {
-        if (!(error instanceof Error && error.name.startsWith('Wal'))) throw error;
-      }
-    }),
-    { numRuns: 3000 },
-  );
-});
+test(
+  'bytes of any kind make a typed error or a part of the log, never something else',
+  { timeout: 60_000 },
+  async () => {
+    const { disk: original, used } = await smallLog();
+    const padded = concatBytes([used, new Uint8Array(1024)]);
+    const all = await contentOf(original);
+    const states = [{ term: 0, vote: 0n, commit: 0 }, ...hardStates];
+    const damage = fc.oneof(
+      fc.record({ kind: fc.constant('set'), at: fc.nat(padded.length - 1), to: fc.nat(255) }),
+      fc.record({ kind: fc.constant('zero'), at: fc.nat(padded.length - 1), to: fc.nat(600) }),
+      fc.record({ kind: fc.constant('cut'), at: fc.nat(padded.length), to: fc.constant(0) }),
+      fc.record({ kind: fc.constant('repeat'), at: fc.nat(padded.length - 1), to: fc.nat(400) }),
+      fc.record({ kind: fc.constant('copy'), at: fc.nat(used.length - 1), to: fc.nat(used.length - 1) }),
+    );
+    await fc.assert(
+      fc.asyncProperty(fc.array(damage, { minLength: 1, maxLength: 4 }), async (changes) => {
+        let bytes = copyBytes(padded);
+        for (const { kind, at, to } of changes) {
+          if (kind === 'set' && at < bytes.length) bytes[at] = to;
+          if (kind === 'zero') bytes.fill(0, at, at + to);
+          if (kind === 'cut') bytes = bytes.subarray(0, at);
+          if (kind === 'repeat') bytes = concatBytes([bytes.subarray(0, at + to), bytes.subarray(at)]);
+          if (kind === 'copy') bytes.copyWithin(to, at, at + 64);
+        }
+        try {
+          const found = await contentOf(await diskWith(bytes));
+          expect(all.entries.slice(0, found.entries.length)).toEqual(found.entries);
+          expect(states).toContainEqual(found.hardState);
+        } catch (error) {
+          if (!(error instanceof Error && error.name.startsWith('Wal'))) throw error;
+        }
+      }),
+      { numRuns: 3000 },
+    );
+  },
+);
 
 function boundMethods(disk: Disk): Disk {
   return {

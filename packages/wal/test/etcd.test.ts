@@ -94,7 +94,7 @@ if (etcdBin === undefined) {
 } else {
   const bin = etcdBin;
 
-  test("a real etcd and we read and continue each other's logs", async () => {
+  test("a real etcd and we read and continue each other's logs", { timeout: 60_000 }, async () => {
     const root = await mkdtemp(join(tmpdir(), 'quorate-wal-etcd-'));
     const disk = new NodeDisk();
     const data = join(root, 'data');

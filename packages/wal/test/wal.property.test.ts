@@ -153,14 +153,18 @@ class Subject {
   }
 }
 
-test('whatever is saved, cut, released, reopened and lost to power cuts, the log is what a list would be', async () => {
-  await fc.assert(
-    fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 30 }), async (steps) => {
-      const subject = await Subject.create();
-      for (const one of steps) await subject.run(one);
-      await subject.run({ kind: 'reopen' });
-      await subject.close();
-    }),
-    { numRuns: 400 },
-  );
-});
+test(
+  'whatever is saved, cut, released, reopened and lost to power cuts, the log is what a list would be',
+  { timeout: 60_000 },
+  async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 30 }), async (steps) => {
+        const subject = await Subject.create();
+        for (const one of steps) await subject.run(one);
+        await subject.run({ kind: 'reopen' });
+        await subject.close();
+      }),
+      { numRuns: 400 },
+    );
+  },
+);

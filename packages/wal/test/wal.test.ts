@@ -23,7 +23,7 @@ const etcdFirstBytes =
   '0e0000000000008208051094bbc7ed0e1a040800' +
   '10000000';
 
-test('a new log begins with the bytes that etcd writes', async () => {
+test('a new log begins with the bytes that etcd writes', { timeout: 60_000 }, async () => {
   const disk = new MemoryDisk();
   await using wal = await Wal.create({ disk, dir, metadata: etcdMetadata });
   const bytes = disk.bytesOf(firstSegment);
@@ -202,6 +202,21 @@ test('a snapshot from a leader takes the place of a log that does not match it',
   const again = await Wal.open({ disk, dir, from: mark });
   await using _wal = again.wal;
   expect(describe(again.entries)).toEqual(describe(entries(51, 2, 4)));
+});
+
+test('an entry before the start of a reader also takes away what it replaced behind the start', async () => {
+  const disk = new MemoryDisk();
+  const from = { index: 45, term: 2 };
+  {
+    await using wal = await Wal.create({ disk, dir, metadata });
+    await wal.save({ entries: entries(1, 60, 1), sync: true });
+    await wal.save({ entries: entries(40, 6, 2), sync: true });
+    await wal.saveSnapshot({ ...from, confState });
+  }
+  const opened = await Wal.open({ disk, dir, from });
+  await using wal = opened.wal;
+  expect(opened.entries, 'entries 46 to 60 of term 1 went with entry 40').toEqual([]);
+  expect(wal.lastIndex).toBe(45);
 });
 
 test('a snapshot ahead of the log moves the index that the next entry and the next segment get', async () => {
