@@ -69,6 +69,8 @@ async function writeUntilKilled(options: {
   const { member, client, keys, writers, killAfter, round } = options;
   let written = 0;
   let isKilled = false;
+  // Ends what waits for a connection that will not come back.
+  const gone = new AbortController();
   const write = async (writer: number): Promise<void> => {
     for (let n = 0; !isKilled; n++) {
       const key = `writer/${writer}/${n % keysPerWriter}`;
@@ -76,7 +78,7 @@ async function writeUntilKilled(options: {
       const state = keys.get(key) ?? { acknowledged: undefined, attempted: undefined };
       keys.set(key, { ...state, attempted: value });
       try {
-        await client.put(key, value);
+        await client.put(key, value, { signal: gone.signal });
       } catch (error) {
         if (isKilled) return;
         throw error;
@@ -85,6 +87,7 @@ async function writeUntilKilled(options: {
       if (++written === killAfter) {
         isKilled = true;
         await member.kill();
+        gone.abort();
       }
     }
   };

@@ -11,7 +11,7 @@ test(
     const dataDir = await mkdtemp(join(tmpdir(), 'quorate-kill-'));
     try {
       // Small limits, so that kills also hit segment cuts, snapshot marks and batches of the store.
-      const flags = ['--snapshot-count=500', '--backend-batch-interval=20ms', '--log-level=warn'];
+      const flags = ['--snapshot-count=500', '--backend-batch-interval=20ms'];
       const result = await runCrashRounds({ dataDir, rounds: 50, seed: 20261122, flags });
       expect(result.kills).toBe(50);
       expect(result.acknowledged).toBeGreaterThan(2_000);

@@ -20,7 +20,7 @@ const result = await runCrashRounds({
   dataDir,
   rounds,
   seed,
-  flags: ['--snapshot-count=500', '--backend-batch-interval=20ms', '--log-level=warn'],
+  flags: ['--snapshot-count=500', '--backend-batch-interval=20ms'],
   onRound: (round, acknowledged) => {
     if (round % 50 === 49) console.log(`round ${round + 1}: ${acknowledged} acknowledged writes, none lost`);
   },
