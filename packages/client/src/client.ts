@@ -108,6 +108,15 @@ export class Client implements AsyncDisposable {
     return this.#connections.unary(path, request, options);
   }
 
+  /**
+   * Finds out whether the credentials are good; without a call to this, the first other call does.
+   *
+   * @throws EtcdError INVALID_ARGUMENT when they are not
+   */
+  authenticate(): Promise<void> {
+    return this.#connections.authenticate();
+  }
+
   /** Ends all streams, waits for the calls under way and closes the connections. Harmless when done twice. */
   close(): Promise<void> {
     return this.#connections.close();

@@ -1,5 +1,6 @@
 import * as grpc from '@grpc/grpc-js';
 import { asBuffer, systemClock, systemRandom, type Clock, type Random } from '@quorate/std';
+import { isStaleToken, TokenSource } from './auth.ts';
 import { Endpoint, type EndpointOptions } from './endpoint.ts';
 import { EtcdError } from './errors.ts';
 import { abortReason, plainBytes, sameBuffer, toEtcdError } from './grpc-values.ts';
@@ -34,6 +35,8 @@ export class Connections {
   readonly #maxSendBytes: number;
   readonly #streams = new Set<ServerStream>();
   readonly #unaryCalls = new Set<Promise<unknown>>();
+  /** Undefined for a client without a name. */
+  readonly #tokens: TokenSource | undefined;
   #current = 0;
   #closed = false;
 
@@ -45,6 +48,9 @@ export class Connections {
     this.#dialTimeoutMs = options.dialTimeoutMs ?? 2_000;
     this.#requestTimeoutMs = options.requestTimeoutMs ?? 10_000;
     this.#maxSendBytes = options.maxSendBytes ?? maxSendBytesDefault;
+    this.#tokens =
+      options.auth &&
+      new TokenSource(options.auth, (path, request) => this.#unary(path, request, {}, undefined));
     this.#endpointOptions = {
       tls: options.tls,
       keepaliveTimeMs: options.keepaliveTimeMs ?? 10_000,
@@ -54,7 +60,7 @@ export class Connections {
 
   /** One request, one response. `path` is `/package.Service/Method`. @throws EtcdError, or the signal's reason */
   async unary(path: string, request: Uint8Array, options: UnaryCallOptions = {}): Promise<Uint8Array> {
-    const call = this.#unary(path, request, options);
+    const call = this.#authorized(path, request, options);
     this.#unaryCalls.add(call);
     try {
       return await call;
@@ -63,7 +69,36 @@ export class Connections {
     }
   }
 
-  async #unary(path: string, request: Uint8Array, options: UnaryCallOptions): Promise<Uint8Array> {
+  /** Gets the token that calls carry, so that wrong credentials are found out early. @throws EtcdError */
+  async authenticate(): Promise<void> {
+    await this.#tokens?.get();
+  }
+
+  /** Whether a call failed for its token and may succeed with another, which the next call will ask for. */
+  dropStaleToken(error: EtcdError): boolean {
+    if (this.#tokens === undefined || !isStaleToken(error)) return false;
+    this.#tokens.drop(this.#tokens.get());
+    return true;
+  }
+
+  /** A call that is refused for its token was not done, so even a write is sent again with a new one. */
+  async #authorized(path: string, request: Uint8Array, options: UnaryCallOptions): Promise<Uint8Array> {
+    const token = this.#tokens?.get();
+    try {
+      return await this.#unary(path, request, options, await token);
+    } catch (error) {
+      if (this.#tokens === undefined || !isStaleToken(error)) throw error;
+      this.#tokens.drop(token);
+      return await this.#unary(path, request, options, await this.#tokens.get());
+    }
+  }
+
+  async #unary(
+    path: string,
+    request: Uint8Array,
+    options: UnaryCallOptions,
+    token: string | undefined,
+  ): Promise<Uint8Array> {
     this.#checkSize(request);
     const deadline = this.clock.now() + (options.timeoutMs ?? this.#requestTimeoutMs);
     for (let attempt = 1; ; attempt++) {
@@ -71,7 +106,13 @@ export class Connections {
       const endpoint = this.#pick(options);
       try {
         await this.#connect(endpoint, deadline, options.signal);
-        return await unaryCall(endpoint, path, request, this.#callSetup(options, deadline), options.signal);
+        return await unaryCall(
+          endpoint,
+          path,
+          request,
+          this.#callSetup(options, deadline, token),
+          options.signal,
+        );
       } catch (error) {
         if (!(error instanceof EtcdError) || !mayRepeat(error, attempt, options)) throw error;
         this.#rotateFrom(endpoint);
@@ -132,17 +173,19 @@ export class Connections {
     const endpoint = this.#pick(options);
     const timeout = options.timeoutMs ?? Infinity;
     const deadline = this.clock.now() + timeout;
+    const token = await this.#tokens?.get();
     try {
       await this.#connect(endpoint, deadline, options.signal);
     } catch (error) {
       this.#rotateFrom(endpoint);
       throw error;
     }
-    return { endpoint, setup: this.#callSetup(options, deadline) };
+    if (this.#closed) throw clientClosed();
+    return { endpoint, setup: this.#callSetup(options, deadline, token) };
   }
 
   #pick(options: CallOptions): Endpoint {
-    if (this.#closed) throw new EtcdError('CANCELLED', 'the client is closed', { unsent: true });
+    if (this.#closed) throw clientClosed();
     const address = options.endpoint ?? this.endpoints[this.#current] ?? '';
     let endpoint = this.#opened.get(address);
     if (endpoint === undefined) {
@@ -180,9 +223,10 @@ export class Connections {
   }
 
   /** gRPC wants to know the moment of a deadline by the wall clock; ours are by the one that does not jump. */
-  #callSetup(options: CallOptions, deadline: number): CallSetup {
+  #callSetup(options: CallOptions, deadline: number, token: string | undefined): CallSetup {
     const metadata = new grpc.Metadata();
     if (options.requireLeader === true) metadata.set('hasleader', 'true');
+    if (token !== undefined) metadata.set('token', token);
     return { metadata, options: { deadline: this.clock.wallMs() + (deadline - this.clock.now()) } };
   }
 
@@ -191,6 +235,10 @@ export class Connections {
     const text = `trying to send message larger than max (${request.length} vs. ${this.#maxSendBytes})`;
     throw new EtcdError('RESOURCE_EXHAUSTED', text, { unsent: true });
   }
+}
+
+function clientClosed(): EtcdError {
+  return new EtcdError('CANCELLED', 'the client is closed', { unsent: true });
 }
 
 /** What was never sent may be sent until the deadline; what may have been sent, only if it changes nothing. */

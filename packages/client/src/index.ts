@@ -1,6 +1,7 @@
 /** A client for etcd and Quorate: typed calls, watches that resume, leases that are kept alive. */
 export { Client, type PutOptions, type ReadAllOptions, type ReadOptions } from './client.ts';
 export type { CallOptions, ClientOptions } from './options.ts';
+export type { Credentials } from './auth.ts';
 export type { TlsOptions } from './endpoint.ts';
 export type { UnaryCallOptions } from './connections.ts';
 export type { UnaryMethod } from './method.ts';

@@ -116,7 +116,9 @@ export class Leases {
     try {
       return await this.keepAliveOnce(id, { requireLeader: true, ...options, timeoutMs });
     } catch (error) {
-      if (!(error instanceof EtcdError) || !passing.has(error.code)) throw error;
+      if (!(error instanceof EtcdError)) throw error;
+      if (this.#connections.dropStaleToken(error)) return error;
+      if (!passing.has(error.code)) throw error;
       this.#connections.rotate();
       return error;
     }

@@ -1,4 +1,5 @@
 import type { Clock, Random } from '@quorate/std';
+import type { Credentials } from './auth.ts';
 import type { TlsOptions } from './endpoint.ts';
 
 /** How a client is made. */
@@ -15,6 +16,8 @@ export interface ClientOptions {
   readonly keepaliveTimeMs?: number;
   readonly keepaliveTimeoutMs?: number;
   readonly tls?: TlsOptions;
+  /** Who to be where authentication is on. */
+  readonly auth?: Credentials;
   /** For tests. */
   readonly clock?: Clock;
   /** For tests. */

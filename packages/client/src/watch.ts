@@ -87,12 +87,15 @@ export class Watch implements AsyncIterable<WatchEvent> {
         this.#fragments = [];
         stream.send(this.#createRequest());
         for await (const message of stream) {
-          failures = 0;
           const batch = this.#receive(rpcpb.WatchResponse.decode(message));
+          failures = 0;
           if (batch !== undefined) yield batch;
         }
       } catch (error) {
-        if (!(error instanceof EtcdError) || !canResumeAfter(error)) throw error;
+        if (!(error instanceof EtcdError)) throw error;
+        // A token that was just asked for and is refused, too, will not get better.
+        const canRenewToken = failures === 0 && this.#connections.dropStaleToken(error);
+        if (!canRenewToken && !canResumeAfter(error)) throw error;
       } finally {
         this.#stream = undefined;
       }
