@@ -3,7 +3,7 @@
  * median over runs of the time an entry takes.
  */
 import { SeededRandom } from '@quorate/std';
-import { RaftNode } from '@quorate/raft';
+import { RaftNode } from '../src/index.ts';
 
 const batch = Number(process.argv[2] ?? 100);
 const rounds = Number(process.argv[3] ?? 20_000);

@@ -63,8 +63,8 @@ export function membersOf(config: Configuration): bigint[] {
 /**
  * The configuration after a change. An empty change leaves a joint configuration and does nothing to another.
  *
- * @throws ConfChangeError when the change cannot be made: it comes in the middle of another one, alters more
- *   than one voter without a joint configuration, or leaves nobody to vote
+ * @throws ConfChangeError when the change cannot be made: it comes in the middle of another one, or leaves
+ *   nobody to vote
  */
 export function changeConfiguration(config: Configuration, change: ConfChangeV2): Configuration {
   if (changesNobody(change)) return config;
@@ -95,8 +95,8 @@ export function faultOf(config: Configuration): string | undefined {
 function changeSimply(config: Configuration, change: ConfChangeV2): Configuration {
   const next = withChanges(config, change.changes);
   // Two majorities of sets that differ by one member overlap; by two, they need not (§4.1).
-  const altered = config.voters.symmetricDifference(next.voters).size;
-  if (altered > 1) throw new ConfChangeError('a simple change alters one voter at most');
+  const alteredCount = config.voters.symmetricDifference(next.voters).size;
+  invariant(alteredCount <= 1, 'a simple change alters one voter at most');
   return next;
 }
 

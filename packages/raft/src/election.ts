@@ -2,7 +2,7 @@ import { invariant } from '@quorate/std';
 import type { Message } from '@quorate/wire';
 import { votersOf } from './configuration.ts';
 import type { RaftCore } from './core.ts';
-import { campaignTransferContext, isTransferCampaign, messageType } from './messages.ts';
+import { campaignTransferContext, messageType } from './messages.ts';
 import { appendFirstOfTerm } from './proposals.ts';
 
 /** Why a node campaigns: it heard of no leader, or the leader asked it to take over. */
@@ -117,9 +117,4 @@ function becomeLeader(core: RaftCore): void {
   // There may be a change among the entries that are not applied; finding out would cost a walk over them.
   core.pendingConfIndex = log.lastIndex;
   appendFirstOfTerm(core);
-}
-
-/** Whether a vote request overrules the lease of the leader: that leader asked for it itself (§4.2.3). */
-export function overrulesLease(message: Message): boolean {
-  return isTransferCampaign(message);
 }

@@ -10,13 +10,8 @@ export function handleAppend(core: RaftCore, message: Message): void {
   if (!log.matches(message.index, message.logTerm)) return refuse(core, message);
   const { entries } = message;
   const news = log.findNews(entries);
-  if (news >= 0) {
-    if (entries[news]!.index <= log.committed) {
-      core.ignoredMessageCount++; // No true leader takes back what is committed.
-      return;
-    }
-    log.overwrite(entries, news);
-  }
+  // What is new comes after what is committed: these entries follow one that is not before it.
+  if (news >= 0) log.overwrite(entries, news);
   const last = message.index + entries.length;
   // Beyond `last` this log may still hold entries that the leader does not (Raft thesis §3.5).
   log.commitTo(Math.min(message.commit, last));

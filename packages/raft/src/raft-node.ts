@@ -53,7 +53,10 @@ export class RaftNode {
     tick(this.#core);
   }
 
-  /** A message from another node; one that makes no sense is passed over. */
+  /**
+   * A message from another node; one that makes no sense is passed over. The bytes of its entries belong to the
+   * log from here on: whoever decoded them from a larger chunk copies them first.
+   */
   step(message: Message): void {
     step(this.#core, message);
   }

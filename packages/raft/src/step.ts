@@ -1,9 +1,9 @@
 import type { Message, Snapshot } from '@quorate/wire';
 import { isSensible } from './admission.ts';
 import type { RaftCore } from './core.ts';
-import { answerVoteRequest, campaignIfAllowed, handleVoteResponse, overrulesLease } from './election.ts';
+import { answerVoteRequest, campaignIfAllowed, handleVoteResponse } from './election.ts';
 import { handleAppend, handleHeartbeat, handleSnapshot } from './following.ts';
-import { messageType } from './messages.ts';
+import { isTransferCampaign, messageType } from './messages.ts';
 import { handleProposal } from './proposals.ts';
 import { askLeader, passToLeader, takeAnswer } from './reading.ts';
 import { handleAppendResponse, handleHeartbeatResponse } from './replication.ts';
@@ -31,8 +31,9 @@ function enterTerm(core: RaftCore, message: Message): boolean {
   switch (message.type) {
     case messageType.MsgVote:
     case messageType.MsgPreVote:
-      // While a leader is heard of nobody else is wanted: a removed node cannot disturb (Raft thesis §4.2.3).
-      if (core.isInLease && !overrulesLease(message)) return false;
+      // While a leader is heard of nobody else is wanted, so that a removed node cannot disturb; unless that
+      // leader itself asked for the campaign (Raft thesis §4.2.3).
+      if (core.isInLease && !isTransferCampaign(message)) return false;
       if (message.type === messageType.MsgVote) core.becomeFollower(message.term, noNode);
       return true; // A pre-vote asks what would be, and changes no term (§9.6).
     case messageType.MsgPreVoteResp:
