@@ -1,3 +1,5 @@
+import { benchOpen } from './open.ts';
 import { benchSave } from './save.ts';
 
 await benchSave();
+await benchOpen();

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { emptyBytes } from '@quorate/std';
 import type { Entry } from '@quorate/wire';
-import { NodeDisk, Wal, type Disk, type DiskFile } from '@quorate/wal';
+import { NodeDisk, Wal, type Disk, type DiskFile } from '../src/index.ts';
 
 const dataSize = 300;
 

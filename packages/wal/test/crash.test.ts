@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { SeededRandom } from '@quorate/std';
-import { Wal, type Disk } from '@quorate/wal';
-import { FaultyDisk, MemoryDisk } from '@quorate/wal/testing';
+import { Wal, type Disk } from '../src/index.ts';
+import { FaultyDisk, MemoryDisk } from '../src/testing/index.ts';
 import { codeOf, confState, describe, dir, entries, entry, metadata } from './helpers.ts';
 import { LogModel } from './log-model.ts';
 

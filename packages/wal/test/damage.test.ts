@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { concatBytes, copyBytes } from '@quorate/std';
-import { Wal, WalCorruptError, type Disk } from '@quorate/wal';
-import { MemoryDisk } from '@quorate/wal/testing';
+import { Wal, WalCorruptError, type Disk } from '../src/index.ts';
+import { MemoryDisk } from '../src/testing/index.ts';
 import {
   codeOf,
   confState,

@@ -3,8 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { fromUtf8, SeededRandom, toUtf8 } from '@quorate/std';
-import { DiskError, NodeDisk, Wal, type Disk } from '@quorate/wal';
-import { FaultyDisk, MemoryDisk } from '@quorate/wal/testing';
+import { DiskError, NodeDisk, Wal, type Disk } from '../src/index.ts';
+import { FaultyDisk, MemoryDisk } from '../src/testing/index.ts';
 import { codeOf, confState, describe as described, entries, metadata } from './helpers.ts';
 
 const disks: readonly { readonly name: string; readonly open: () => Promise<OpenedDisk> }[] = [

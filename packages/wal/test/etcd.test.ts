@@ -16,8 +16,8 @@ import {
   raftRequestField,
   type Entry,
 } from '@quorate/wire';
-import { NodeDisk, recordType, Wal, type Disk, type LogRecord } from '@quorate/wal';
-import { MemoryDisk } from '@quorate/wal/testing';
+import { NodeDisk, recordType, Wal, type Disk, type LogRecord } from '../src/index.ts';
+import { MemoryDisk } from '../src/testing/index.ts';
 import { EtcdProcess, etcdBin } from './etcd-process.ts';
 import { dir, firstSegment } from './helpers.ts';
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { DiskError, Wal, WalFailedError, type Disk } from '@quorate/wal';
-import { FaultyDisk, MemoryDisk, type DiskOperation } from '@quorate/wal/testing';
+import { DiskError, Wal, WalFailedError, type Disk } from '../src/index.ts';
+import { FaultyDisk, MemoryDisk, type DiskOperation } from '../src/testing/index.ts';
 import { codeOf, confState, describe, dir, entries, metadata } from './helpers.ts';
 import { LogModel } from './log-model.ts';
 

@@ -9,7 +9,7 @@ import {
   type Entry,
   type EntryType,
 } from '@quorate/wire';
-import { parseSegmentName, recordType, segmentName } from '@quorate/wal';
+import { parseSegmentName, recordType, segmentName } from '../src/index.ts';
 import { FrameWriter } from '../src/frame-writer.ts';
 import { lengthFieldSize, readLengthField, readRecordHead, writeLengthField } from '../src/frame.ts';
 import { consecutiveTail, segmentsOf } from '../src/segment-name.ts';

@@ -1,6 +1,6 @@
 import { fromUtf8, toHex } from '@quorate/std';
 import type { ConfState, Entry, HardState } from '@quorate/wire';
-import { Wal, type Disk, type LogRecord } from '@quorate/wal';
+import { Wal, type Disk, type LogRecord } from '../src/index.ts';
 
 export const dir = '/data/member/wal';
 export const metadata = fromUtf8('member 1 of cluster 2');

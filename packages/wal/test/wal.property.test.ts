@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { SeededRandom } from '@quorate/std';
 import type { WalSnapshot } from '@quorate/wire';
-import { Wal } from '@quorate/wal';
-import { MemoryDisk } from '@quorate/wal/testing';
+import { Wal } from '../src/index.ts';
+import { MemoryDisk } from '../src/testing/index.ts';
 import { confState, describe, dir, entry, metadata } from './helpers.ts';
 import { LogModel } from './log-model.ts';
 

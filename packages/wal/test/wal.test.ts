@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { fromHex, toHex } from '@quorate/std';
-import { recordType, Wal } from '@quorate/wal';
-import { FaultyDisk, MemoryDisk } from '@quorate/wal/testing';
+import { recordType, Wal } from '../src/index.ts';
+import { FaultyDisk, MemoryDisk } from '../src/testing/index.ts';
 import { FrameWriter } from '../src/frame-writer.ts';
 import {
   codeOf,

@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { emptyBytes } from '@quorate/std';
-import type { DiskFile } from '@quorate/wal';
+import type { DiskFile } from '../src/index.ts';
 import { SegmentFile } from '../src/segment-file.ts';
-import { FaultyDisk, MemoryDisk } from '@quorate/wal/testing';
+import { FaultyDisk, MemoryDisk } from '../src/testing/index.ts';
 import { ZeroFill } from '../src/zero-fill.ts';
 
 const mebibyte = 1024 * 1024;
