@@ -1,7 +1,7 @@
 import { Lessor, minTtlSeconds } from '@quorate/lease';
-import { decodeConfState, encodeConfState, Membership } from '@quorate/membership';
+import { decodeConfState, encodeConfState, Membership, MembershipError } from '@quorate/membership';
 import { MvccStore } from '@quorate/mvcc';
-import { decodeConfChange, RaftNode } from '@quorate/raft';
+import { decodeConfChange, noConfChange, RaftNode } from '@quorate/raft';
 import { fromUtf8, invariant, uint64ToBytes, type Backend, type Timer } from '@quorate/std';
 import { WatchHub } from '@quorate/watch';
 import {
@@ -367,9 +367,10 @@ export class Replica implements AsyncDisposable {
     const [single] = change.changes;
     invariant(single !== undefined && change.changes.length === 1, 'etcd changes one member at a time');
     const memberChange = { ...single, context: change.context };
-    this.state.membership.validate(memberChange);
-    this.state.membership.apply(memberChange, this.#writer.changes);
-    this.#confState = this.#node.applyConfChange(change);
+    const refusal = refusalOf(() => this.state.membership.validate(memberChange));
+    if (refusal === undefined) this.state.membership.apply(memberChange, this.#writer.changes);
+    // A refused change still passes through raft, as one that changes nobody.
+    this.#confState = this.#node.applyConfChange(refusal === undefined ? change : noConfChange);
     this.#writer.changes.put('meta', metaKeys.confState, encodeConfState(this.#confState));
   }
 
@@ -564,6 +565,17 @@ async function openLessor(options: FullOptions): Promise<Lessor> {
     for (const row of rows) lessor.restore(row);
   }
   return lessor;
+}
+
+/** Why the rules of membership refuse a change; undefined when they let it through. */
+function refusalOf(validate: () => void): MembershipError | undefined {
+  try {
+    validate();
+    return undefined;
+  } catch (error) {
+    if (error instanceof MembershipError) return error;
+    throw error;
+  }
 }
 
 function readConfState(backend: Backend): ConfState | undefined {

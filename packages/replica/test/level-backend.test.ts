@@ -23,9 +23,9 @@ const openClassic = (location = nextLocation()): Promise<LevelBackend> =>
 const openRocks = (location = nextLocation()): Promise<LevelBackend> =>
   LevelBackend.open(new RocksLevel<Uint8Array, Uint8Array>(location, bytes));
 
-backendSuite('LevelBackend over MemoryLevel', openMemory);
-backendSuite('LevelBackend over ClassicLevel', openClassic);
-if (rocksAvailable()) backendSuite('LevelBackend over RocksLevel', openRocks);
+await backendSuite('LevelBackend over MemoryLevel', openMemory);
+await backendSuite('LevelBackend over ClassicLevel', openClassic);
+if (rocksAvailable()) await backendSuite('LevelBackend over RocksLevel', openRocks);
 else test.skip('LevelBackend over RocksLevel: this platform has no prebuilt RocksDB');
 
 for (const [name, open] of [

@@ -1,3 +1,3 @@
 import { backendSuite, MemoryBackend } from '@quorate/std/testing';
 
-backendSuite('MemoryBackend', async () => new MemoryBackend());
+await backendSuite('MemoryBackend', async () => new MemoryBackend());

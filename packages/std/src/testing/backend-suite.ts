@@ -16,11 +16,8 @@ const allBuckets: readonly Bucket[] = [
   'meta',
 ];
 
-/**
- * What every `Backend` promises. `open` makes an empty one; the suite disposes of it. Call it at the top level
- * of a vitest file.
- */
-export function backendSuite(name: string, open: () => Promise<Backend>): void {
+/** See `backendSuite` in the door. */
+export function defineBackendSuite(name: string, open: () => Promise<Backend>): void {
   describe(`${name} is a backend`, () => {
     let backend: Backend | undefined;
     const fresh = async (): Promise<Backend> => (backend = await open());
