@@ -1,4 +1,4 @@
-import { fromUtf8, toLatin1 } from '@quorate/std';
+import { fromLatin1, fromUtf8, toLatin1, toUtf8 } from '@quorate/std';
 
 /**
  * A string with one char code a byte: what Go calls a string. Arguments, keys and values may hold bytes that
@@ -10,6 +10,11 @@ export type ByteString = string;
 /** The UTF-8 bytes of a text. Text of ASCII only is its own byte string. */
 export function bytesOfText(text: string): ByteString {
   return toLatin1(fromUtf8(text));
+}
+
+/** The text of UTF-8 bytes; broken sequences become U+FFFD. */
+export function textOf(bytes: ByteString): string {
+  return toUtf8(fromLatin1(bytes));
 }
 
 /** Without spaces, tabs and line breaks around it. */

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fromLatin1, toLatin1 } from '@quorate/std';
-import { bytesOfText, type ByteString } from './byte-string.ts';
+import { bytesOfText, textOf, type ByteString } from './byte-string.ts';
 
 /** What the program sees of the world beside the cluster. Tests give one of their own. */
 export interface Terminal {
@@ -11,6 +11,8 @@ export interface Terminal {
   readonly stdin: LineReader;
   out(text: ByteString): void;
   err(text: ByteString): void;
+  /** Asks for a line that is not shown while it is typed. */
+  askSecret(prompt: ByteString): Promise<ByteString>;
   /** Runs a program with our stdout and stderr; resolves to its exit status, rejects when there is none such. */
   exec(command: readonly ByteString[], env: Readonly<Record<string, ByteString>>): Promise<number>;
 }
@@ -55,14 +57,32 @@ export class LineReader {
 
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
+  const stdin = new LineReader(standardInput());
   return {
     argv: processArguments(),
     env: process.env,
-    stdin: new LineReader(standardInput()),
+    stdin,
+    askSecret: (prompt) => askSecret(prompt, stdin),
     out: (text) => void process.stdout.write(fromLatin1(text)),
     err: (text) => void process.stderr.write(fromLatin1(text)),
     exec: execute,
   };
+}
+
+/** Where nobody types, the secret is the next line of stdin; where somebody does, what is typed is not shown. */
+async function askSecret(prompt: ByteString, stdin: LineReader): Promise<ByteString> {
+  process.stderr.write(fromLatin1(prompt));
+  if (!process.stdin.isTTY) return (await stdin.line()) ?? '';
+  const { createInterface } = await import('node:readline/promises');
+  const { Writable } = await import('node:stream');
+  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
+  const typed = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+  try {
+    return bytesOfText(await typed.question(''));
+  } finally {
+    typed.close();
+    process.stderr.write('\n');
+  }
 }
 
 /** stdin is opened when first read, so that a command that does not read it does not wait for its end. */
@@ -87,9 +107,8 @@ function processArguments(): ByteString[] {
 }
 
 function execute(command: readonly ByteString[], env: Readonly<Record<string, ByteString>>): Promise<number> {
-  const toText = (bytes: ByteString) => Buffer.from(bytes, 'latin1').toString();
-  const [name = '', ...args] = command.map(toText);
-  const added = Object.fromEntries(Object.entries(env).map(([key, value]) => [key, toText(value)]));
+  const [name = '', ...args] = command.map(textOf);
+  const added = Object.fromEntries(Object.entries(env).map(([key, value]) => [key, textOf(value)]));
   return new Promise((resolve, reject) => {
     const child = spawn(name, args, {
       stdio: ['ignore', 'inherit', 'inherit'],

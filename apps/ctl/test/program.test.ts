@@ -1,12 +1,12 @@
 import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
-import { etcdBinFolder, freePort, startRealEtcd } from '@quorate/client/testing';
-import { expect, test, vi } from 'vitest';
-import { quoratectl, quoratectlProcess } from './differential/tools.ts';
+import { etcdBinFolder, freePort, startRealEtcd, type StartedServer } from '@quorate/client/testing';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { etcdctl, quoratectl, quoratectlProcess } from './differential/tools.ts';
 
 // Processes are started here, which takes a while on a busy machine.
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const program = fileURLToPath(new URL('../bin/quoratectl.js', import.meta.url));
 
@@ -86,3 +86,48 @@ test.skipIf(etcdBinFolder === undefined)(
     expect(child.exitCode).toBe(0);
   },
 );
+
+describe.skipIf(etcdBinFolder === undefined)('with authentication (set QUORATE_ETCD_BIN to run)', () => {
+  let server: StartedServer;
+  const etcdctlTool = etcdctl(etcdBinFolder ?? '');
+  const both = async (...argv: string[]) => {
+    const invocation = { argv: [...argv, `--endpoints=${server.endpoint}`], stdin: 'secret\n' };
+    const [expected, actual] = [await etcdctlTool(invocation), await quoratectl(invocation)];
+    expect([actual.stdout, actual.code]).toEqual([expected.stdout, expected.code]);
+    return actual;
+  };
+
+  beforeAll(async () => {
+    server = await startRealEtcd(etcdBinFolder ?? '');
+    for (const argv of [
+      ['user', 'add', 'root:secret'],
+      ['auth', 'enable'],
+    ]) {
+      const { code } = await etcdctlTool({ argv: [...argv, `--endpoints=${server.endpoint}`] });
+      expect(code).toBe(0);
+    }
+  });
+
+  afterAll(async () => {
+    await server[Symbol.asyncDispose]();
+  });
+
+  test('name and password are taken from --user, or from --user and --password', async () => {
+    expect((await both('put', 'a', '1', '--user=root:secret')).code).toBe(0);
+    expect((await both('get', 'a', '--user=root', '--password=secret')).stdout).toBe('a\n1\n');
+  });
+
+  test('a password that is not given is asked for', async () => {
+    const asked = await quoratectl({
+      argv: ['get', 'a', '--user=root', `--endpoints=${server.endpoint}`],
+      stdin: 'secret\n',
+    });
+    expect(asked.stdout).toBe('a\n1\n');
+  });
+
+  test('a wrong password or none is refused', async () => {
+    const refused = await both('get', 'a', '--user=root:guess');
+    expect(refused.stderr).toBe('Error: etcdserver: authentication failed, invalid user ID or password\n');
+    expect((await both('get', 'a')).stderr).toBe('Error: etcdserver: user name is empty\n');
+  });
+});

@@ -1,11 +1,14 @@
+import { resolveSrv } from 'node:dns/promises';
 import { readFileSync } from 'node:fs';
 import { fromLatin1, toLatin1 } from '@quorate/std';
-import type { Client, ClientOptions } from '@quorate/client';
-import { bytesOfText, type ByteString } from '../byte-string.ts';
+import type { Client, ClientOptions, Credentials } from '@quorate/client';
+import { bytesOfText, textOf, type ByteString } from '../byte-string.ts';
+import { errorText } from '../error-text.ts';
 import { ExitError } from '../exit.ts';
 import { goJson } from '../go/json.ts';
 import { isFormat, unsupported, type Format, type Printout } from '../print/printout.ts';
 import type { Terminal } from '../terminal.ts';
+import { discoverEndpoints } from './discovery.ts';
 import { FlagError, type FlagDefinition, type Flags } from './flags.ts';
 import { environmentName } from './global-flags.ts';
 
@@ -17,6 +20,7 @@ export class Context implements AsyncDisposable {
   readonly #clients: Client[] = [];
   #configured = false;
   #format: Format = 'simple';
+  #credentials: Credentials | undefined;
 
   constructor(terminal: Terminal, flags: Flags, inheritedFlags: readonly FlagDefinition[]) {
     this.terminal = terminal;
@@ -39,9 +43,18 @@ export class Context implements AsyncDisposable {
     return this.flags.bool('hex');
   }
 
-  /** The endpoints given. */
-  get endpoints(): readonly ByteString[] {
-    return this.flags.list('endpoints');
+  /** The endpoints given, or with `--discovery-srv` those that DNS knows. */
+  async endpoints(): Promise<readonly ByteString[]> {
+    this.configure();
+    const domain = textOf(this.flags.string('discovery-srv'));
+    if (domain === '') return this.flags.list('endpoints');
+    const serviceName = textOf(this.flags.string('discovery-srv-name'));
+    const insecure = this.flags.bool('insecure-discovery');
+    try {
+      return await discoverEndpoints({ domain, serviceName, insecure }, resolveSrv);
+    } catch (error) {
+      throw new ExitError('error', errorText(error), { cause: error });
+    }
   }
 
   /** How long a command may take. */
@@ -55,12 +68,38 @@ export class Context implements AsyncDisposable {
    */
   async client(endpoints?: readonly ByteString[]): Promise<Client> {
     this.configure();
-    const asked = endpoints ?? this.endpoints;
+    const asked = endpoints ?? (await this.endpoints());
     if (asked.length === 0) throw new ExitError('badConnection', 'etcdclient: no available endpoints');
     const { openClient } = await import('./open-client.ts');
-    const client = openClient(this.#clientOptions(asked));
+    const auth = await this.#askCredentials();
+    const client = openClient({ ...this.#clientOptions(asked), ...(auth === undefined ? {} : { auth }) });
     this.#clients.push(client);
+    if (auth !== undefined) await this.#authenticate(client);
     return client;
+  }
+
+  async #authenticate(client: Client): Promise<void> {
+    try {
+      await client.authenticate();
+    } catch (error) {
+      throw new ExitError('badConnection', errorText(error), { cause: error });
+    }
+  }
+
+  /** Who `--user` and `--password` say we are; a password that neither tells is asked for, once. */
+  async #askCredentials(): Promise<Credentials | undefined> {
+    if (this.#credentials !== undefined) return this.#credentials;
+    const user = textOf(this.flags.string('user'));
+    if (user === '') return undefined;
+    const password = textOf(this.flags.string('password'));
+    const colon = user.indexOf(':');
+    if (password !== '') this.#credentials = { name: user, password };
+    else if (colon >= 0) this.#credentials = { name: user.slice(0, colon), password: user.slice(colon + 1) };
+    else {
+      const typed = await this.terminal.askSecret('Password: ');
+      this.#credentials = { name: user, password: textOf(typed) };
+    }
+    return this.#credentials;
   }
 
   /** Takes flags that are not set from the environment, and checks the format. Doing it twice is harmless. */
@@ -126,10 +165,9 @@ export class Context implements AsyncDisposable {
   }
 
   #clientOptions(endpoints: readonly ByteString[]): ClientOptions {
-    const toText = (bytes: ByteString) => Buffer.from(bytes, 'latin1').toString();
     const tls = this.#tlsOptions();
     return {
-      endpoints: endpoints.map((endpoint) => toText(endpoint.trim())),
+      endpoints: endpoints.map((endpoint) => textOf(endpoint.trim())),
       dialTimeoutMs: this.flags.durationMs('dial-timeout'),
       requestTimeoutMs: this.timeoutMs,
       // gRPC servers refuse clients that ping more often than this.

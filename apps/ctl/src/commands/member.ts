@@ -1,4 +1,4 @@
-import type { ByteString } from '../byte-string.ts';
+import { textOf, type ByteString } from '../byte-string.ts';
 import type { Context } from '../cli/context.ts';
 import { ExitError } from '../exit.ts';
 import { memberAddPrintout, memberChangePrintout, memberListPrintout } from '../print/member.ts';
@@ -86,8 +86,4 @@ function checkUrls(urls: readonly ByteString[]): void {
     }
     if ((parts?.[3] ?? '') !== '') throw new ExitError('error', `URL must not contain a path: ${url}`);
   }
-}
-
-function textOf(bytes: ByteString): string {
-  return Buffer.from(bytes, 'latin1').toString();
 }

@@ -12,10 +12,10 @@ export async function moveLeader(context: Context): Promise<void> {
     throw new ExitError('badArguments', 'move-leader command needs 1 argument');
   }
   const targetID = parseTarget(text);
-  context.configure();
-  const leader = await findLeader(context);
+  const endpoints = await context.endpoints();
+  const leader = await findLeader(context, endpoints);
   if (leader === undefined) {
-    const given = `[${context.endpoints.join(' ')}]`;
+    const given = `[${endpoints.join(' ')}]`;
     throw new ExitError('badArguments', `no leader endpoint given at ${given}`);
   }
   const client = await context.client([leader.endpoint]);
@@ -26,8 +26,9 @@ export async function moveLeader(context: Context): Promise<void> {
 
 async function findLeader(
   context: Context,
+  endpoints: readonly ByteString[],
 ): Promise<{ readonly endpoint: ByteString; readonly memberId: bigint } | undefined> {
-  for (const endpoint of context.endpoints) {
+  for (const endpoint of endpoints) {
     const { leader, header } = await statusOf(context, endpoint);
     if (header?.memberId === leader) return { endpoint, memberId: leader };
   }

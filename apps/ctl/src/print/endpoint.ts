@@ -1,5 +1,5 @@
 import type { rpcpb } from '@quorate/wire';
-import { bytesOfText, type ByteString } from '../byte-string.ts';
+import { bytesOfText, textOf, type ByteString } from '../byte-string.ts';
 import { omitEmpty } from '../go/json.ts';
 import { goQuote } from '../go/quote.ts';
 import { headerFields, headerJson } from './kv.ts';
@@ -159,8 +159,4 @@ function statusJson(status: rpcpb.StatusResponse) {
       downgradeInfo &&
       omitEmpty({ enabled: downgradeInfo.enabled, targetVersion: downgradeInfo.targetVersion }),
   });
-}
-
-function textOf(bytes: ByteString): string {
-  return Buffer.from(bytes, 'latin1').toString();
 }

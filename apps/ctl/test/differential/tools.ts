@@ -47,10 +47,12 @@ export const quoratectl: Tool = async (invocation) => {
   if (invocation.until !== undefined) return await quoratectlProcess(invocation);
   let stdout = '';
   let stderr = '';
+  const stdin = new LineReader(oneChunk(invocation.stdin ?? ''));
   const terminal: Terminal = {
     argv: invocation.argv,
     env: { ...invocation.env },
-    stdin: new LineReader(oneChunk(invocation.stdin ?? '')),
+    stdin,
+    askSecret: async () => (await stdin.line()) ?? '',
     out: (text) => void (stdout += text),
     err: (text) => void (stderr += text),
     exec: () => Promise.reject(new Error('run commands with `until`, in a process')),
