@@ -14,6 +14,14 @@ export type { LogRecord } from './segment-reader.ts';
 export type { Repair } from './repair.ts';
 export { recordType } from './frame.ts';
 export { parseSegmentName, segmentName, type SegmentName } from './segment-name.ts';
+export {
+  decodeSnapFile,
+  encodeSnapFile,
+  loadNewestSnapFile,
+  saveSnapFile,
+  SnapFileError,
+  snapFileName,
+} from './snap-file.ts';
 export { WalCorruptError, WalError, WalFailedError, WalTornError, type WalErrorCode } from './errors.ts';
 export { DiskError, type Disk, type DiskFile } from './disk.ts';
 export { NodeDisk } from './node-disk.ts';

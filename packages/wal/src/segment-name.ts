@@ -64,6 +64,7 @@ export function segmentsFrom(dir: string, segments: readonly SegmentName[], inde
   return needed;
 }
 
-function hex16(value: number): string {
+/** A number as etcd puts it into the names of files. */
+export function hex16(value: number): string {
   return value.toString(16).padStart(16, '0');
 }

@@ -16,7 +16,16 @@ import {
   raftRequestField,
   type Entry,
 } from '@quorate/wire';
-import { NodeDisk, recordType, Wal, type Disk, type LogRecord } from '../src/index.ts';
+import {
+  encodeSnapFile,
+  loadNewestSnapFile,
+  NodeDisk,
+  recordType,
+  snapFileName,
+  Wal,
+  type Disk,
+  type LogRecord,
+} from '../src/index.ts';
 import { MemoryDisk } from '../src/testing/index.ts';
 import { EtcdProcess, etcdBin } from './etcd-process.ts';
 import { dir, firstSegment } from './helpers.ts';
@@ -103,6 +112,14 @@ if (etcdBin === undefined) {
       await live(bin, data);
       await keepVector(disk, walDir);
       await expectEtcdLog(disk, walDir);
+
+      // Its snapshot files are ours, too.
+      const snapDir = join(data, 'member/snap');
+      const snap = await loadNewestSnapFile(disk, snapDir, await Wal.validSnapshots(disk, walDir));
+      expect(snap?.index).toBeGreaterThan(30);
+      expect(JSON.parse(toUtf8(snap!.data))).toHaveProperty('Root');
+      const snapBytes = await readFile(join(snapDir, snapFileName(snap!)));
+      expect(Buffer.compare(encodeSnapFile(snap!), snapBytes)).toBe(0);
 
       // Our own entry at the end of etcd's log, committed: etcd must apply it when it starts.
       await appendPut(disk, walDir, 'by-quorate', 'appended');
