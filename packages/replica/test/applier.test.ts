@@ -1,0 +1,66 @@
+import { encodeRaftEnvelope, raftRequestField, encodePutRequest, decodeRaftEnvelope } from '@quorate/wire';
+import { fromUtf8 } from '@quorate/std';
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Applier } from '../src/applier.ts';
+import { openTestMember } from '../src/testing/index.ts';
+
+async function newApplier() {
+  const member = await openTestMember();
+  const { state } = member.replica;
+  const applier = new Applier({
+    state,
+    changes: () => ({ put: () => {}, delete: () => {} }),
+    now: () => 0,
+    onOverQuota: () => {},
+    onCompaction: () => {},
+    onAlarm: () => {},
+  });
+  return { applier, state };
+}
+
+const envelope = (requestField: number, request: Uint8Array) =>
+  decodeRaftEnvelope(
+    encodeRaftEnvelope({ idHigh: 1, idLow: 1, username: '', authRevision: 0, requestField, request }),
+  );
+
+test('an entry of a kind that this version does not know stops the member', async () => {
+  const { applier } = await newApplier();
+  for (const kind of [raftRequestField.authEnable, raftRequestField.authUserAdd, 5000]) {
+    expect(() => applier.apply(envelope(kind, new Uint8Array(0)))).toThrow(/cannot apply/);
+  }
+});
+
+test('a refused request changes nothing', async () => {
+  const { applier, state } = await newApplier();
+  const put = (lease: bigint, ignoreValue: boolean) =>
+    envelope(
+      raftRequestField.put,
+      encodePutRequest({
+        key: fromUtf8('a'),
+        value: new Uint8Array(0),
+        lease,
+        prevKv: false,
+        ignoreValue,
+        ignoreLease: false,
+      }),
+    );
+  expect(applier.apply(put(99n, false))).toMatchObject({ ok: false, error: { code: 'KV_LEASE_NOT_FOUND' } });
+  expect(applier.apply(put(0n, true))).toMatchObject({ ok: false, error: { code: 'KV_KEY_NOT_FOUND' } });
+  expect(state.store.currentRevision).toBe(1);
+  expect(applier.apply(put(0n, false))).toMatchObject({ ok: true });
+  expect(state.store.currentRevision).toBe(2);
+});
+
+test('bytes that are no request are an outcome, the same for every member, and never a crash', async () => {
+  const { applier, state } = await newApplier();
+  const { put, deleteRange, txn } = raftRequestField;
+  fc.assert(
+    fc.property(fc.constantFrom(put, deleteRange, txn), fc.uint8Array({ maxLength: 40 }), (kind, request) => {
+      const before = state.store.currentRevision;
+      const outcome = applier.apply(envelope(kind, request));
+      if (!outcome.ok) expect(state.store.currentRevision).toBe(before);
+    }),
+  );
+  state.store.checkInvariants();
+});
