@@ -1,5 +1,5 @@
 import { invariant } from '@quorate/std';
-import { KeyTree, lowerBound } from './key-tree.ts';
+import { KeyTree } from './key-tree.ts';
 import { storedSize } from './key-value-bytes.ts';
 import { revisionKeySize, tombstoneKeySize } from './revision-key.ts';
 import type { RevisionSet } from './revision-set.ts';
@@ -35,7 +35,7 @@ export class KeyIndex {
   walk(from: Key | undefined, count: number, visit: (head: number, key: Key) => void): Key | undefined {
     this.tree.seek(from ?? '');
     let leaf = this.tree.leaf;
-    let position = from === undefined ? 0 : lowerBound(leaf.keys, from);
+    let position = this.tree.position;
     for (let left = count; left > 0; position++) {
       if (position >= leaf.keys.length) {
         if (leaf.next === undefined) return undefined;

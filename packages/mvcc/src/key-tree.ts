@@ -1,4 +1,5 @@
 import { invariant } from '@quorate/std';
+import { insertInto, SortedKeys } from './sorted-keys.ts';
 import type { Key } from './types.ts';
 
 /**
@@ -6,31 +7,38 @@ import type { Key } from './types.ts';
  * negative when that is a tombstone; a key with a positive head is live. Inner nodes know how many live keys
  * are below each child, so that a rank, and with it the count of a range, takes O(log n).
  *
- *      Inner    separators[i] is above all keys of children[i], and at most the first of children[i + 1]
+ *      Inner    keys[i], a separator, is above all keys of children[i], and at most the first of children[i + 1]
  *      Leaf     keys ascending, heads beside them; leaves are chained in key order
  */
-export class Leaf {
-  keys: Key[];
+export class Leaf extends SortedKeys {
   heads: number[];
   previous: Leaf | undefined = undefined;
   next: Leaf | undefined = undefined;
   live = 0;
 
   constructor(keys: Key[], heads: number[]) {
-    this.keys = keys;
+    super(keys);
     this.heads = heads;
   }
 }
 
-class Inner {
-  separators: Key[];
+/** Its keys are the separators. */
+class Inner extends SortedKeys {
   children: TreeNode[];
   counts: number[];
 
   constructor(separators: Key[], children: TreeNode[], counts: number[]) {
-    this.separators = separators;
+    super(separators);
     this.children = children;
     this.counts = counts;
+  }
+
+  /**
+   * How many bytes `key` and all keys below child `step` share, when `known` bytes are shared with this node:
+   * between two separators lies only what shares what they share.
+   */
+  knownBelow(step: number, known: number): number {
+    return step > 0 && step < this.keys.length ? this.shared : known;
   }
 }
 
@@ -71,15 +79,17 @@ export class KeyTree {
   seek(key: Key): void {
     let node = this.#root;
     let depth = 0;
+    let known = 0;
     while (node instanceof Inner) {
-      const step = childFor(node.separators, key);
+      const step = node.upperBound(key, known);
+      known = node.knownBelow(step, known);
       this.#path[depth] = node;
       this.#steps[depth++] = step;
       node = node.children[step]!; // There is one child more than there are separators.
     }
     this.#depth = depth;
     this.leaf = node;
-    this.position = lowerBound(node.keys, key);
+    this.position = node.lowerBound(key, known);
     this.found = node.keys[this.position] === key;
   }
 
@@ -105,7 +115,7 @@ export class KeyTree {
     invariant(this.found, 'a key to be removed is there');
     const { leaf, position } = this;
     if (leaf.heads[position]! > 0) this.#addLive(-1);
-    leaf.keys.splice(position, 1);
+    leaf.removeAt(position);
     leaf.heads.splice(position, 1);
     this.#keyCount--;
     if (leaf.keys.length < nodeMin) this.#shrink();
@@ -115,12 +125,14 @@ export class KeyTree {
   liveRank(key: Key): number {
     let node = this.#root;
     let rank = 0;
+    let known = 0;
     while (node instanceof Inner) {
-      const step = childFor(node.separators, key);
+      const step = node.upperBound(key, known);
+      known = node.knownBelow(step, known);
       for (let i = 0; i < step; i++) rank += node.counts[i]!;
       node = node.children[step]!;
     }
-    const end = lowerBound(node.keys, key);
+    const end = node.lowerBound(key, known);
     for (let i = 0; i < end; i++) if (node.heads[i]! > 0) rank++;
     return rank;
   }
@@ -136,8 +148,8 @@ export class KeyTree {
 
   #insert(key: Key, head: number): void {
     const { leaf, position } = this;
-    insertAt(leaf.keys, position, key);
-    insertAt(leaf.heads, position, head);
+    leaf.insertAt(position, key);
+    insertInto(leaf.heads, position, head);
     this.#keyCount++;
     if (head > 0) this.#addLive(1);
     if (leaf.keys.length > leafMax) this.#splitLeaf(leaf);
@@ -157,8 +169,8 @@ export class KeyTree {
     // Keys that come in ascending order leave full leaves behind.
     const appending = leaf.next === undefined && this.position === leafMax;
     const at = appending ? leafMax : leafMax >>> 1;
-    const right = new Leaf(leaf.keys.slice(at), leaf.heads.slice(at));
-    leaf.keys.length = leaf.heads.length = at;
+    const right = new Leaf(leaf.cutKeys(at), leaf.heads.slice(at));
+    leaf.heads.length = at;
     for (const head of right.heads) if (head > 0) right.live++;
     leaf.live -= right.live;
     right.next = leaf.next;
@@ -176,18 +188,17 @@ export class KeyTree {
     }
     const parent = this.#path[level]!;
     const step = this.#steps[level]!;
-    insertAt(parent.separators, step, separator);
-    insertAt(parent.children, step + 1, right);
-    insertAt(parent.counts, step + 1, rightLive);
+    parent.insertAt(step, separator);
+    insertInto(parent.children, step + 1, right);
+    insertInto(parent.counts, step + 1, rightLive);
     parent.counts[step] = parent.counts[step]! - rightLive;
     if (parent.children.length > innerMax) this.#splitInner(level, parent, step === innerMax - 1);
   }
 
   #splitInner(level: number, node: Inner, appending: boolean): void {
     const at = appending ? innerMax - 1 : innerMax >>> 1;
-    const separator = node.separators[at - 1]!;
-    const right = new Inner(node.separators.slice(at), node.children.slice(at), node.counts.slice(at));
-    node.separators.length = at - 1;
+    const right = new Inner(node.cutKeys(at), node.children.slice(at), node.counts.slice(at));
+    const separator = node.cutKeys(at - 1)[0]!; // A node that splits has separators on both sides of it.
     node.children.length = node.counts.length = at;
     let live = 0;
     for (const count of right.counts) live += count;
@@ -217,12 +228,13 @@ export class KeyTree {
     seen: { keys: number; last: Leaf | undefined },
   ): number {
     if (node instanceof Leaf) return checkLeaf(node, from, below, seen);
-    invariant(node.children.length === node.separators.length + 1, 'separators lie between children');
+    invariant(node.children.length === node.keys.length + 1, 'separators lie between children');
+    node.checkKeys();
     invariant(node.counts.length === node.children.length, 'each child has a count');
     invariant(node.children.length <= innerMax, 'an inner node is not overfull');
     let total = 0;
     node.children.forEach((child, i) => {
-      const live = this.#check(child, node.separators[i - 1] ?? from, node.separators[i] ?? below, seen);
+      const live = this.#check(child, node.keys[i - 1] ?? from, node.keys[i] ?? below, seen);
       invariant(live === node.counts[i], 'a count is that of the live keys below the child');
       total += live;
     });
@@ -239,10 +251,9 @@ function checkLeaf(
   invariant(leaf.previous === seen.last, 'a leaf knows the one before it');
   invariant(seen.last === undefined || seen.last.next === leaf, 'a leaf knows the one behind it');
   invariant(leaf.keys.length === leaf.heads.length && leaf.keys.length <= leafMax, 'a leaf is not overfull');
+  leaf.checkKeys();
   let live = 0;
   leaf.keys.forEach((key, i) => {
-    const before = leaf.keys[i - 1];
-    invariant(before === undefined || before < key, 'keys ascend');
     invariant((from === undefined || from <= key) && (below === undefined || key < below), 'separators hold');
     if (leaf.heads[i]! > 0) live++;
   });
@@ -250,36 +261,6 @@ function checkLeaf(
   seen.keys += leaf.keys.length;
   seen.last = leaf;
   return live;
-}
-
-/** The index of the first of `keys` that is not below `key`. */
-export function lowerBound(keys: readonly Key[], key: Key): number {
-  let low = 0;
-  let high = keys.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (keys[middle]! < key) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-function childFor(separators: readonly Key[], key: Key): number {
-  let low = 0;
-  let high = separators.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if (separators[middle]! <= key) low = middle + 1;
-    else high = middle;
-  }
-  return low;
-}
-
-/** `splice(index, 0, item)` without the array that `splice` returns. */
-function insertAt<T>(items: T[], index: number, item: T): void {
-  items.push(item);
-  for (let i = items.length - 1; i > index; i--) items[i] = items[i - 1]!;
-  items[index] = item;
 }
 
 function entriesOf(node: TreeNode): number {
@@ -293,7 +274,7 @@ function removeChild(parent: Inner, step: number, child: TreeNode): void {
   }
   parent.children.splice(step, 1);
   parent.counts.splice(step, 1);
-  parent.separators.splice(Math.max(0, step - 1), 1);
+  if (parent.keys.length > 0) parent.removeAt(Math.max(0, step - 1));
 }
 
 /** Moves the content of child `step + 1` into child `step`, when both are there and it fits. */
@@ -302,11 +283,11 @@ function joinChildren(parent: Inner, step: number): boolean {
   const right = parent.children[step + 1];
   if (left === undefined || right === undefined || entriesOf(left) + entriesOf(right) > joinMax) return false;
   if (left instanceof Leaf && right instanceof Leaf) {
-    left.keys.push(...right.keys);
+    left.appendKeys(right.keys);
     left.heads.push(...right.heads);
     left.live += right.live;
   } else if (left instanceof Inner && right instanceof Inner) {
-    left.separators.push(parent.separators[step]!, ...right.separators);
+    left.appendKeys([parent.keys[step]!, ...right.keys]);
     left.children.push(...right.children);
     left.counts.push(...right.counts);
   }

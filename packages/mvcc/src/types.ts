@@ -53,7 +53,7 @@ export interface Change {
   readonly key: Key;
   /** Encoded KeyValue; for a delete one with only key and mod revision set. */
   readonly kv: Uint8Array;
-  /** The encoded KeyValue before, undefined when the key was absent. */
+  /** The encoded KeyValue at the revision before, undefined when the key was absent there. */
   readonly prev: Uint8Array | undefined;
 }
 

@@ -1,0 +1,94 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { KeyTree } from '../src/key-tree.ts';
+import { unboundedEnd } from '../src/types.ts';
+
+/** Keys with long common prefixes, ends within them, zero bytes and bytes that are not ASCII. */
+const key = fc.oneof(
+  fc.nat(400).map((n) => `/registry/pods/default/pod-${n}`),
+  fc.nat(400).map((n) => `/registry/pods/default/pod-${String(n).padStart(12, '0')}`),
+  fc.nat(80).map((n) => '/registry/pods/default/'.slice(0, n)),
+  fc.array(fc.constantFrom('\0', 'a', '\u007f', '\u0080', '\u00ff'), { maxLength: 8 }).map((c) => c.join('')),
+);
+const command = fc.record({
+  kind: fc.constantFrom('set', 'set', 'set', 'kill', 'remove', 'look'),
+  key,
+});
+
+/** What the tree should hold. */
+class Model {
+  readonly heads = new Map<string, number>();
+
+  rank(bound: string): number {
+    return [...this.heads].filter(([held, head]) => held < bound && head > 0).length;
+  }
+
+  sorted(): [string, number][] {
+    return [...this.heads].sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+}
+
+function entries(tree: KeyTree): [string, number][] {
+  const found: [string, number][] = [];
+  tree.seek('');
+  for (let leaf: typeof tree.leaf | undefined = tree.leaf; leaf !== undefined; leaf = leaf.next) {
+    leaf.keys.forEach((held, i) => found.push([held, leaf?.heads[i] ?? 0]));
+  }
+  return found;
+}
+
+function run(tree: KeyTree, model: Model, { kind, key }: { kind: string; key: string }, id: number): void {
+  if (kind === 'set' || (kind === 'kill' && model.heads.has(key))) {
+    const head = kind === 'set' ? id : -id;
+    tree.seek(key);
+    tree.setHead(key, head);
+    model.heads.set(key, head);
+  } else if (kind === 'remove' && model.heads.has(key)) {
+    tree.remove(key);
+    model.heads.delete(key);
+  }
+  tree.seek(key);
+  expect(tree.head).toBe(model.heads.get(key) ?? 0);
+}
+
+test('the tree holds what a sorted array holds, and counts what is live', () => {
+  fc.assert(
+    fc.property(fc.array(command, { minLength: 50, maxLength: 600 }), (commands) => {
+      const tree = new KeyTree();
+      const model = new Model();
+      commands.forEach((each, i) => {
+        run(tree, model, each, i + 1);
+        if (each.kind === 'look') expect(tree.liveRank(each.key)).toBe(model.rank(each.key));
+        if (i % 50 === 0) tree.checkInvariants();
+      });
+      tree.checkInvariants();
+      expect(entries(tree)).toEqual(model.sorted());
+      expect(tree.liveRank(unboundedEnd)).toBe(tree.liveCount);
+      expect(tree.keyCount).toBe(model.heads.size);
+    }),
+    { numRuns: 150 },
+  );
+});
+
+test.each([
+  ['ascending', (i: number) => i],
+  ['descending', (i: number) => 20_000 - i],
+  ['mixed', (i: number) => Math.imul(i, 0x9e37_79b1) >>> 0],
+])('many keys in %s order go in, and out again, in any order', (_name, order) => {
+  const tree = new KeyTree();
+  const count = 20_000;
+  const keys = Array.from({ length: count }, (_, i) => `/k/${String(order(i)).padStart(10, '0')}`);
+  keys.forEach((each, i) => {
+    tree.seek(each);
+    tree.setHead(each, i + 1);
+  });
+  tree.checkInvariants();
+  const sorted = keys.toSorted();
+  for (let i = 0; i < count; i += 997) expect(tree.liveRank(sorted[i] ?? '')).toBe(i);
+  for (let i = 0; i < count; i++) {
+    tree.remove(keys[(i * 7919) % count] ?? '');
+    if (i % 2500 === 0) tree.checkInvariants();
+  }
+  tree.checkInvariants();
+  expect([tree.keyCount, tree.liveCount]).toEqual([0, 0]);
+});
