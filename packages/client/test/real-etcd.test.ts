@@ -117,6 +117,14 @@ describe.skipIf(etcdBinFolder === undefined)('against a real etcd (set QUORATE_E
     expect((await client.maintenance.hashKv({})).hash).not.toBe(0);
   });
 
+  test('a server with TLS is spoken to by its https endpoint, and its certificate is checked', async () => {
+    await using secure = await startRealEtcd(etcdBinFolder ?? '', { tls: true });
+    await using trusting = new Client({ endpoints: [secure.endpoint], tls: { insecureSkipVerify: true } });
+    await trusting.put('tls', 'yes');
+    await using careful = new Client({ endpoints: [secure.endpoint], requestTimeoutMs: 100 });
+    await expect(careful.put('tls', 'no')).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED', unsent: true });
+  });
+
   test('a large value comes and goes whole', async () => {
     const value = new Uint8Array(1_000_000).map((_, i) => i % 251);
     await client.put('large', value);

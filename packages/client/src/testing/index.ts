@@ -1,2 +1,9 @@
 /** For tests of whatever speaks to a server: a real etcd to speak to. */
-export { etcdBinFolder, freePort, startRealEtcd, type StartedServer } from './real-etcd.ts';
+export {
+  etcdBinFolder,
+  freePort,
+  startRealEtcd,
+  startServer,
+  type StartedServer,
+  type StartOptions,
+} from './real-etcd.ts';

@@ -11,34 +11,51 @@ export const etcdBinFolder: string | undefined = process.env['QUORATE_ETCD_BIN']
 
 /** A server that a test started. */
 export interface StartedServer extends AsyncDisposable {
-  /** Its client endpoint, `host:port`. */
+  /** Its client endpoint: `host:port`, or with TLS `https://host:port`. */
   readonly endpoint: string;
   /** The URL that other members would reach it at. */
   readonly peerUrl: string;
 }
 
+/** How a server is started. */
+export interface StartOptions {
+  /** Arguments behind the ones every server gets; of two that say the same, servers take the last. */
+  readonly extraArguments?: readonly string[];
+  /** Have the server sign itself a certificate, and its endpoint begin with `https://`. */
+  readonly tls?: boolean;
+}
+
 /** Starts one real etcd on ports of its own, with its data in a folder that goes away with it. */
-export async function startRealEtcd(
-  binFolder: string,
-  extraArguments: readonly string[] = [],
+export function startRealEtcd(binFolder: string, options?: StartOptions): Promise<StartedServer> {
+  return startServer([join(binFolder, 'etcd')], options);
+}
+
+/** Starts a server that takes etcd's flags: `command` is a program and its first arguments. */
+export async function startServer(
+  command: readonly [string, ...string[]],
+  { extraArguments = [], tls = false }: StartOptions = {},
 ): Promise<StartedServer> {
   const dataFolder = await mkdtemp(join(tmpdir(), 'quorate-real-etcd-'));
   const [clientPort, peerPort] = [await freePort(), await freePort()];
-  const endpoint = `127.0.0.1:${clientPort}`;
+  const endpoint = `${tls ? 'https://' : ''}127.0.0.1:${clientPort}`;
+  const clientUrl = tls ? endpoint : `http://${endpoint}`;
   const peerUrl = `http://127.0.0.1:${peerPort}`;
-  const etcd = spawn(
-    join(binFolder, 'etcd'),
+  const [program, ...firstArguments] = command;
+  const server = spawn(
+    program,
     [
+      ...firstArguments,
       ...['--name', 'n1', '--data-dir', dataFolder],
-      ...['--listen-client-urls', `http://${endpoint}`, '--advertise-client-urls', `http://${endpoint}`],
+      ...['--listen-client-urls', clientUrl, '--advertise-client-urls', clientUrl],
       ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
       ...['--initial-cluster', `n1=${peerUrl}`, '--log-level', 'error'],
+      ...(tls ? ['--auto-tls'] : []),
       ...extraArguments,
     ],
     { stdio: 'ignore' },
   );
   const stop = async () => {
-    await stopProcess(etcd);
+    await stopProcess(server);
     await rm(dataFolder, { recursive: true, force: true });
   };
   try {
@@ -52,7 +69,11 @@ export async function startRealEtcd(
 
 /** Waits until the server has a leader and answers. A read that finds no connection is repeated by the client. */
 async function answersReads(endpoint: string): Promise<void> {
-  await using client = new Client({ endpoints: [endpoint], requestTimeoutMs: 30_000 });
+  await using client = new Client({
+    endpoints: [endpoint],
+    requestTimeoutMs: 30_000,
+    ...(endpoint.startsWith('https:') ? { tls: { insecureSkipVerify: true } } : {}),
+  });
   await client.get('a key that need not exist');
 }
 
