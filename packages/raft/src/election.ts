@@ -70,6 +70,7 @@ function startPreVote(core: RaftCore): void {
 }
 
 function startElection(core: RaftCore, cause: CampaignCause): void {
+  invariant(core.isPromotable, 'only a voter with its whole log campaigns');
   core.startRole('candidate', core.term + 1);
   core.vote = core.id;
   requestVotes(core, {

@@ -1,9 +1,12 @@
+import { invariant } from '@quorate/std';
 import type { Message, Snapshot } from '@quorate/wire';
 import type { RaftCore } from './core.ts';
 import { messageType } from './messages.ts';
 
 /** Entries from the leader of this term. */
 export function handleAppend(core: RaftCore, message: Message): void {
+  invariant(core.role === 'follower', 'only a follower takes entries');
+  invariant(message.term === core.term, 'only the leader of this term gives entries');
   const { log } = core;
   // An append from before what is committed is late: all of that is here already.
   if (message.index < log.committed) return acknowledge(core, message.from, log.committed);
@@ -28,6 +31,7 @@ export function handleHeartbeat(core: RaftCore, message: Message): void {
 /** The leader sends its state, since it has the entries no more. */
 export function handleSnapshot(core: RaftCore, message: Message & { readonly snapshot: Snapshot }): void {
   const { snapshot } = message;
+  invariant(core.role === 'follower', 'only a follower takes a snapshot');
   acknowledge(core, message.from, restore(core, snapshot) ? core.log.lastIndex : core.log.committed);
 }
 

@@ -93,11 +93,6 @@ export class RaftLog {
     return this.#applied;
   }
 
-  /** Last entry that was handed out to be applied. */
-  get applying(): number {
-    return this.#applying;
-  }
-
   /** Last entry that is on this node's disk. */
   get stable(): number {
     return this.#stable;

@@ -1,4 +1,4 @@
-import { emptyBytes } from '@quorate/std';
+import { emptyBytes, invariant } from '@quorate/std';
 import type { Entry, EntryType, Message } from '@quorate/wire';
 import { decodeConfChange, encodeConfChangeV2, leavesJoint } from './conf-change.ts';
 import { changeConfiguration, isJoint } from './configuration.ts';
@@ -87,6 +87,7 @@ function admitsConfChange(core: RaftCore, entry: Pick<Entry, 'type' | 'data'>): 
 }
 
 function appendEntry(core: RaftCore, type: EntryType, data: Uint8Array): void {
+  invariant(core.role === 'leader', 'only a leader adds to the log by itself');
   const index = core.log.append(core.term, type, data);
   if (type !== 0) core.pendingConfIndex = index;
   core.uncommittedSize += data.length;

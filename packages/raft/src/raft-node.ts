@@ -170,6 +170,10 @@ export class RaftNode {
     if (core.messages.length > 0) core.messages = [];
     if (core.messagesAfterPersist.length > 0) core.messagesAfterPersist = [];
     if (core.readStates.length > 0) core.readStates = [];
+    invariant(
+      this.#hardState.commit <= core.log.lastIndex,
+      'a commit index never reaches the disk before its entry',
+    );
     this.#underWay.push(ready);
     return ready;
   }

@@ -1,3 +1,4 @@
+import { invariant } from '@quorate/std';
 import { campaignIfAllowed } from './election.ts';
 import type { RaftCore } from './core.ts';
 import { abortTransfer } from './transfer.ts';
@@ -21,6 +22,7 @@ function tickLeader(core: RaftCore): void {
     }
     abortTransfer(core);
   }
+  invariant(core.leader === core.id, 'who sends heartbeats leads');
   if (core.heartbeatElapsed >= core.settings.heartbeatTicks) {
     core.heartbeatElapsed = 0;
     core.heartbeatDue = core.tracker.peers.length > 0;

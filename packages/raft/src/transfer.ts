@@ -1,3 +1,4 @@
+import { invariant } from '@quorate/std';
 import type { Message } from '@quorate/wire';
 import type { RaftCore } from './core.ts';
 import { messageType } from './messages.ts';
@@ -10,6 +11,7 @@ import { noNode } from './types.ts';
  * and then told to campaign. After an election timeout without success things go on as before.
  */
 export function startTransfer(core: RaftCore, to: bigint): void {
+  invariant(core.role === 'leader', 'only a leader hands over');
   const progress = core.tracker.get(to);
   if (progress === undefined || progress.learner || to === core.leadTransferee || to === core.id) return;
   core.electionElapsed = 0; // The transfer has one election timeout from now.

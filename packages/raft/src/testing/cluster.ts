@@ -1,3 +1,4 @@
+import { invariant } from '@quorate/std';
 import type { Entry, Message } from '@quorate/wire';
 import { encodeConfChange } from '../conf-change.ts';
 import type { ConfChangeSingle } from '../conf-change.ts';
@@ -90,7 +91,7 @@ export class Cluster {
       const moved = this.takeReady(id);
       if (!this.save(id) && !this.applyNext(id) && !moved) return;
     }
-    throw new Error(`node ${id} never comes to rest`);
+    invariant(false, 'a node that hears nothing comes to rest');
   }
 
   /** A member asks for a read index. */
@@ -116,7 +117,7 @@ export class Cluster {
 
   #takeOff(message: Message): void {
     const at = this.network.indexOf(message);
-    if (at < 0) throw new Error('the message is not under way');
+    invariant(at >= 0, 'only what is under way can arrive or be lost');
     this.network.splice(at, 1);
   }
 

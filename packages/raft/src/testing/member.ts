@@ -1,4 +1,4 @@
-import { SeededRandom } from '@quorate/std';
+import { SeededRandom, invariant } from '@quorate/std';
 import type { ConfState, Entry, Message, Snapshot } from '@quorate/wire';
 import { decodeConfChange } from '../conf-change.ts';
 import { RaftNode } from '../raft-node.ts';
@@ -70,6 +70,7 @@ export class Member {
     if (this.#node !== undefined) return;
     this.#starts++;
     const { applied, confState } = this.machine.crash();
+    invariant(applied >= this.disk.start.index, 'the log is let go only up to what is durable elsewhere');
     this.#node = new RaftNode({
       electionTicks: 10,
       heartbeatTicks: 1,
@@ -106,7 +107,7 @@ export class Member {
   /** The oldest write is on disk; returns what may leave now. */
   save(): readonly Message[] {
     const ready = this.#writes.shift();
-    if (ready === undefined) throw new Error('there is nothing to save');
+    invariant(ready !== undefined, 'there is something to save');
     this.disk.save(ready);
     if (ready.snapshot !== undefined) this.#install(ready.snapshot);
     this.node.advance(ready);

@@ -1,3 +1,4 @@
+import { invariant } from '@quorate/std';
 import type { ConfState, Entry, HardState } from '@quorate/wire';
 import type { Ready } from '../types.ts';
 
@@ -54,6 +55,7 @@ export class SimulatedDisk {
   /** Lets go of the log up to where `start` is. */
   compact(start: LogStart): void {
     if (start.index <= this.start.index) return;
+    invariant(start.index <= this.lastIndex, 'only what is on disk can be let go');
     this.entries.splice(0, start.index - this.start.index);
     this.start = start;
   }
@@ -66,7 +68,8 @@ export class SimulatedDisk {
   #append(entries: readonly Entry[]): void {
     const first = entries[0];
     if (first === undefined) return;
-    if (first.index > this.lastIndex + 1) throw new Error(`entry ${this.lastIndex + 1} was never saved`);
+    invariant(first.index <= this.lastIndex + 1, 'a log on disk has no gap');
+    invariant(first.index > this.start.index, 'what a snapshot covers is not saved again');
     this.entries.length = first.index - this.start.index - 1;
     this.entries.push(...entries);
   }

@@ -1,4 +1,4 @@
-import { crc32c, uint64FromBytes, uint64ToBytes } from '@quorate/std';
+import { crc32c, invariant, uint64FromBytes, uint64ToBytes } from '@quorate/std';
 import type { ConfState, Entry, Snapshot } from '@quorate/wire';
 
 /** What a member has applied: how far, and a checksum chained over all of it. */
@@ -27,8 +27,7 @@ export class ChainMachine {
 
   /** Applies the next entry; `confState` when it changed the configuration. */
   apply(entry: Entry, confState?: ConfState): void {
-    if (entry.index !== this.#state.applied + 1)
-      throw new Error(`entry ${entry.index} is applied out of order`);
+    invariant(entry.index === this.#state.applied + 1, 'entries are applied in order');
     this.#state = {
       applied: entry.index,
       term: entry.term,
