@@ -76,7 +76,7 @@ export class StoreTxn implements WriteTxn, ReadView {
     invariant(end === roomOffset + size, 'a KeyValue takes the bytes it was sized for');
     const version = this.#add(text, head, false, size);
     this.#moveLease(text, prev !== undefined, lease);
-    const prevOfRevision = this.#prevOfRevision(text, head, prev);
+    const prevOfRevision = this.#prevOfRevision(head, prev);
     this.#changes.push({ type: 0, key: text, kv: log.bytesOf(version), prev: prevOfRevision });
     return prev;
   }
@@ -107,15 +107,17 @@ export class StoreTxn implements WriteTxn, ReadView {
     writeTombstone(key, this.#main, log.slabs.roomBytes, log.slabs.roomOffset);
     const version = this.#add(key, head, true, size);
     this.#moveLease(key, true, 0n);
-    const prevOfRevision = this.#prevOfRevision(key, head, prev);
+    const prevOfRevision = this.#prevOfRevision(head, prev);
     this.#changes.push({ type: 1, key, kv: log.bytesOf(version), prev: prevOfRevision });
     return prev;
   }
 
   /** What a key held at the revision before this one, which is not `prev` where this transaction changed the key. */
-  #prevOfRevision(key: Key, head: number, prev: Uint8Array | undefined): Uint8Array | undefined {
-    if (head === 0 || this.#host.index.versions.main(Math.abs(head)) !== this.#main) return prev;
-    return this.#changes.find((change) => change.key === key)?.prev;
+  #prevOfRevision(head: number, prev: Uint8Array | undefined): Uint8Array | undefined {
+    const { index, log } = this.#host;
+    if (head === 0 || index.versions.main(Math.abs(head)) !== this.#main) return prev;
+    const before = index.at(head, this.#main - 1);
+    return before === 0 ? undefined : log.bytesOf(before);
   }
 
   /** Counters of the KeyValue that comes after `prev`; leaves the fields of `prev` in `#before`. */

@@ -1,5 +1,5 @@
 import { invariant } from '@quorate/std';
-import { encodeEvent, type EventType } from '@quorate/wire';
+import { decodeKeyValue, encodeEvent, type EventType } from '@quorate/wire';
 import type { EventSource, Key, KeyRange } from './event-source.ts';
 
 /** Rough cost of the objects around an event, so that a log of tiny events is bounded too. */
@@ -191,7 +191,9 @@ export class Segment {
     return low;
   }
 
+  /** A put that creates its key has none, even where its transaction deleted the key before. */
   #prevOf(event: StoredEvent): Uint8Array | undefined {
+    if (event.type === 0 && decodeKeyValue(event.kv).createRevision === event.revision) return undefined;
     if (event.prev === null) {
       event.prev = this.#source.at(event.key, event.revision - 1);
       if (event.prev !== undefined) this.#count(event.prev.length);

@@ -90,6 +90,23 @@ describe('permissions', () => {
   });
 });
 
+describe('the key-value before', () => {
+  test('is of the revision before, and a put that creates its key has none, live and from history', () => {
+    const world = new World();
+    world.put('k');
+    const live = world.open();
+    live.create({ prevKv: true });
+    live.read();
+    world.txn({ op: 'delete', key: 'k' }, { op: 'put', key: 'k' });
+    const expected = '#0 @3 -k@3(2) +k@3';
+    expect(live.lines()).toEqual([expected]);
+    world.hub.restore();
+    const late = world.open();
+    late.create({ prevKv: true, start: 3 });
+    expect(late.lines()).toEqual(['#0 @3 created', expected]);
+  });
+});
+
 describe('a restored snapshot', () => {
   test('makes watchers read what they missed from the new store', () => {
     const world = new World();
