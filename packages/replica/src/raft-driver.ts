@@ -1,4 +1,4 @@
-import type { RaftNode, Ready } from '@quorate/raft';
+import { noNode, type RaftNode, type Ready } from '@quorate/raft';
 import { invariant, type Clock } from '@quorate/std';
 import type { Wal } from '@quorate/wal';
 import type { Entry, HardState, Message, WalSnapshot } from '@quorate/wire';
@@ -96,7 +96,7 @@ export class RaftDriver {
   #flushProposals(): void {
     if (this.#proposals.length === 0) return;
     // Without a leader proposals wait here; their waiters time out in their own time.
-    if (this.#options.node.status.leader === 0n) return;
+    if (this.#options.node.leader === noNode) return;
     const proposals = this.#proposals;
     this.#proposals = [];
     // A dropped batch (leadership is moving) is answered by the time-out, as etcd does.

@@ -1,7 +1,7 @@
 import { Lessor, minTtlSeconds } from '@quorate/lease';
 import { decodeConfState, encodeConfState, Membership, MembershipError } from '@quorate/membership';
 import { MvccStore } from '@quorate/mvcc';
-import { decodeConfChange, noConfChange, RaftNode } from '@quorate/raft';
+import { decodeConfChange, noConfChange, noNode, RaftNode } from '@quorate/raft';
 import { fromUtf8, invariant, uint64ToBytes, type Backend, type Timer } from '@quorate/std';
 import { WatchHub } from '@quorate/watch';
 import {
@@ -219,11 +219,11 @@ export class Replica implements AsyncDisposable {
   }
 
   get hasLeader(): boolean {
-    return this.#node.status.leader !== 0n;
+    return this.#node.leader !== noNode;
   }
 
   get isLeader(): boolean {
-    return this.#node.status.role === 'leader';
+    return this.#node.isLeader;
   }
 
   get isLearner(): boolean {
@@ -251,7 +251,7 @@ export class Replica implements AsyncDisposable {
 
   /** Identity and term of now, with the given or the current revision. */
   header(revision: number = this.state.store.currentRevision): ResponseHeader {
-    return { clusterId: this.clusterId, memberId: this.id, revision, raftTerm: this.#node.status.term };
+    return { clusterId: this.clusterId, memberId: this.id, revision, raftTerm: this.#node.term };
   }
 
   /** Opens a watch stream; `onReadable` says that `take` may have something. */
@@ -376,7 +376,7 @@ export class Replica implements AsyncDisposable {
 
   /** A leader's first entry is applied: from here on this member knows all that was committed before. */
   #onFirstOfTerm(entry: Entry): void {
-    if (!this.isLeader || entry.term !== this.#node.status.term) return;
+    if (!this.isLeader || entry.term !== this.#node.term) return;
     this.state.lessor.promote(this.#options.clock.now());
     if (!this.#isPublished) {
       this.#isPublished = true;
@@ -403,7 +403,7 @@ export class Replica implements AsyncDisposable {
 
   #onSoftState({ leader }: { readonly leader: bigint }): void {
     if (!this.isLeader) this.state.lessor.demote();
-    this.#options.observer?.onLeaderChange?.({ leader, term: this.#node.status.term });
+    this.#options.observer?.onLeaderChange?.({ leader, term: this.#node.term });
   }
 
   /** Marks a snapshot in the log once the store durably holds everything below, and releases what lies there. */
