@@ -205,6 +205,8 @@ export class Applier {
     const type = alarmTypeOf(alarm);
     switch (action) {
       case rpcpb.AlarmRequest_AlarmAction.GET:
+        // Of a type that does not exist there are none, unlike of NONE, which asks for all.
+        if (type === undefined && alarm !== rpcpb.AlarmType.NONE) return [];
         return alarms.list(type).map(alarmMember);
       case rpcpb.AlarmRequest_AlarmAction.ACTIVATE: {
         if (type === undefined) return [];

@@ -3,7 +3,7 @@ import type { MvccStore } from '@quorate/mvcc';
 import type { RaftNode } from '@quorate/raft';
 import { clampCount, crc32c, fromUtf8, idToHex, toUtf8, type Backend, type Bucket } from '@quorate/std';
 import { raftRequestField, rpcpb } from '@quorate/wire';
-import type { Alarms } from './alarms.ts';
+import type { Alarm, Alarms } from './alarms.ts';
 import { metaKeys } from './backend-writer.ts';
 import { ReplicaError } from './errors.ts';
 import type { Proposer } from './proposer.ts';
@@ -124,11 +124,15 @@ export class MaintenanceApi {
 
   #errors(): string[] {
     const { node, alarms } = this.#options;
-    const texts = alarms
-      .list()
-      .map(({ memberId, type }) => `memberID:${BigInt.asUintN(64, memberId)} alarm:${type}`);
+    const texts = alarms.list().map(alarmText);
     return node.status.leader === 0n ? ['etcdserver: no leader', ...texts] : texts;
   }
+}
+
+/** An alarm as etcd 3.5 and 3.6 print the message: a blank after each field, and none that is zero. */
+function alarmText({ memberId, type }: Alarm): string {
+  const member = memberId === 0n ? '' : `memberID:${BigInt.asUintN(64, memberId)} `;
+  return `${member}alarm:${type} `;
 }
 
 /** etcd 3.5 panics over some of these; here they are refused before they reach the log. */

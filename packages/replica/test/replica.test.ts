@@ -158,6 +158,30 @@ test('alarms survive a restart', async () => {
   expect(await valueOf(second, 'a')).toBeUndefined();
 });
 
+test("alarms are told with the status, in etcd's text form to the letter", async () => {
+  const member = await openTestMember();
+  const activate = (memberID: bigint, alarm: rpcpb.AlarmType) =>
+    member.during(member.replica.maintenance.alarm({ action: 1, memberID, alarm }));
+  await activate(2n ** 64n - 1n, 1);
+  await activate(0n, 2);
+  expect(member.replica.maintenance.status().errors).toEqual([
+    'alarm:CORRUPT ',
+    'memberID:18446744073709551615 alarm:NOSPACE ',
+  ]);
+});
+
+test('of an alarm type that does not exist there are none to list, and none to disarm', async () => {
+  const member = await openTestMember();
+  const alarm = (request: { action: 0 | 1 | 2; alarm: number }) =>
+    // A client may send any number.
+    member.during(member.replica.maintenance.alarm({ memberID: 9n, ...request } as rpcpb.AlarmRequest));
+  await alarm({ action: 1, alarm: 2 });
+  expect((await alarm({ action: 0, alarm: 0 })).alarms).toEqual([{ memberID: 9n, alarm: 2 }]);
+  expect((await alarm({ action: 0, alarm: 1 })).alarms).toEqual([]);
+  expect((await alarm({ action: 0, alarm: 3 })).alarms).toEqual([]);
+  expect((await alarm({ action: 2, alarm: 3 })).alarms).toEqual([]);
+});
+
 test.each([[{ action: 9, memberID: 0n, alarm: 0 }], [{ action: 1, memberID: 0n, alarm: 7 }]])(
   'an alarm request that means nothing is refused before the log: %o',
   async (request) => {
