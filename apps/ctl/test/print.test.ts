@@ -1,10 +1,11 @@
+import { Buffer } from 'node:buffer';
 import { rpcpb } from '@quorate/wire';
 import { describe, expect, test } from 'vitest';
 import { goJson } from '../src/go/json.ts';
 import { statusPrintout } from '../src/print/endpoint.ts';
+import { memberAddPrintout } from '../src/print/member.ts';
 import { humanSize } from '../src/print/size.ts';
 import { table } from '../src/print/table.ts';
-import { Buffer } from 'node:buffer';
 
 test('a table has its header centred and its cells to the right', () => {
   const text = Buffer.from(
@@ -75,4 +76,23 @@ describe('the status of an endpoint', () => {
         '"dbSizeQuota":2147483648,"downgradeInfo":{"enabled":true,"targetVersion":"3.5.0"}}}]',
     );
   });
+});
+
+test('a new member is told how to start, with its own name though the cluster does not know that yet', () => {
+  const member = { ...rpcpb.Member.create(), ID: 10n, peerURLs: ['http://new:1', 'http://new:2'] };
+  const old = { ...rpcpb.Member.create(), ID: 5n, name: 'old', peerURLs: ['http://old:1'] };
+  const header = { clusterId: 0xabcn, memberId: 5n, revision: 0n, raftTerm: 2n };
+  const printout = memberAddPrintout(
+    { header, member, members: [old, member] },
+    { name: 'fresh', peerUrls: ['http://new:1', 'http://new:2'] },
+  );
+  expect(printout.simple()).toBe(
+    `Member                a added to cluster              abc
+
+ETCD_NAME="fresh"
+ETCD_INITIAL_CLUSTER="old=http://old:1,fresh=http://new:1,fresh=http://new:2"
+ETCD_INITIAL_ADVERTISE_PEER_URLS="http://new:1,http://new:2"
+ETCD_INITIAL_CLUSTER_STATE="existing"
+`,
+  );
 });

@@ -5,6 +5,13 @@ const formats = ['simple', 'json', 'fields', 'protobuf', 'table'] as const;
 const durations = /\d+(?:\.\d+)?(?:\xc2\xb5s|ms|s)/g;
 const secondsLeft = /remaining\(\d+s\)|"ttl":\d+|"TTL" : \d+/g;
 
+/** Members in the order of their IDs, and the ID of a new one depends on the second it was added in. */
+const byIdOrder = /ETCD_INITIAL_CLUSTER=.*|"members":\[.*\]/g;
+/** Before an ID that has fewer than 16 digits. */
+const padding = /^Member +/g;
+/** What depends on the version and the storage of a server. */
+const ofServer = /"version":.*(?="leader")|"(?:raft|dbSize|storage|downgrade)\w*":(?:\{[^}]*\}|[^,}]+),?/g;
+
 /** Splits a command line at its spaces; for words with spaces in them, write the list. */
 const line = (text: string): Step => ({ argv: text.split(' ') });
 /** The same command in each format. */
@@ -240,19 +247,21 @@ export const scripts: Readonly<Record<string, readonly Step[]>> = {
     ...inAllFormats('endpoint health', { mask: [durations] }).slice(0, 4),
     { ...line('endpoint health --cluster'), mask: [durations] },
     line('endpoint status -w protobuf'),
-    { ...line('endpoint status -w json'), mask: [/"(?:dbSize|raft)\w*":\d+/g] },
+    { ...line('endpoint status -w json'), mask: [ofServer] },
     line('move-leader {member}'),
     line('defrag'),
     line('defrag --cluster -w json'),
     {
       ...line('member add new --learner --peer-urls http://127.0.0.1:1,http://127.0.0.1:2'),
-      capture: { name: 'new', pattern: /Member (\w+)/ },
+      capture: { name: 'new', pattern: /Member +(\w+)/ },
+      mask: [byIdOrder, padding],
     },
-    ...inAllFormats('member list'),
-    line('member update {new} --peer-urls http://127.0.0.1:3'),
-    line('member update {new} --peer-urls http://127.0.0.1:4 -w json'),
+    { ...line('member list'), sorted: true },
+    { ...line('member list -w fields'), sorted: true },
+    { ...line('member update {new} --peer-urls http://127.0.0.1:3'), mask: [padding] },
+    { ...line('member update {new} --peer-urls http://127.0.0.1:4 -w json'), mask: [byIdOrder] },
     line('member promote {new}'),
-    line('member remove {new}'),
+    { ...line('member remove {new}'), mask: [padding] },
     line('member list --hex'),
   ],
   'compaction and history': [

@@ -9,6 +9,8 @@ export interface Step extends Invocation {
   readonly capture?: { readonly name: string; readonly pattern: RegExp };
   /** Further parts of the output that differ from run to run. */
   readonly mask?: readonly RegExp[];
+  /** The order of the lines differs from run to run. */
+  readonly sorted?: boolean;
 }
 
 /** A server and the tool that talks to it. */
@@ -81,11 +83,11 @@ export class Transcript {
     return text.replace(/\{(\w+)\}/g, (whole, name: string) => this.#captured.get(name) ?? whole);
   }
 
-  #mask(text: ByteString, { mask = [] }: Step): ByteString {
+  #mask(text: ByteString, { mask = [], sorted = false }: Step): ByteString {
     let masked = text;
     for (const [found, name] of this.#names) masked = masked.replaceAll(found, name);
     for (const pattern of mask) masked = masked.replace(pattern, '<masked>');
-    return masked;
+    return sorted ? masked.split('\n').toSorted().join('\n') : masked;
   }
 }
 

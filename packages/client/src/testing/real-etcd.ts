@@ -52,14 +52,14 @@ export async function startServer(
       ...(tls ? ['--auto-tls'] : []),
       ...extraArguments,
     ],
-    { stdio: 'ignore' },
+    { stdio: ['ignore', 'ignore', 'pipe'] },
   );
   const stop = async () => {
     await stopProcess(server);
     await rm(dataFolder, { recursive: true, force: true });
   };
   try {
-    await answersReads(endpoint);
+    await Promise.race([answersReads(endpoint), endedEarly(server)]);
   } catch (error) {
     await stop();
     throw error;
@@ -75,6 +75,21 @@ async function answersReads(endpoint: string): Promise<void> {
     ...(endpoint.startsWith('https:') ? { tls: { insecureSkipVerify: true } } : {}),
   });
   await client.get('a key that need not exist');
+}
+
+/** Rejects when the process ends, with what it said last. */
+function endedEarly(child: ChildProcess): Promise<never> {
+  let said = '';
+  child.stderr?.on('data', (chunk: Buffer) => {
+    said = `${said}${chunk.toString()}`.slice(-2_000);
+  });
+  const ended = new Promise<never>((_, reject) => {
+    child.once('error', reject);
+    child.once('exit', (code) => reject(new Error(`the server ended with code ${code}: ${said}`)));
+  });
+  // Once the server answers, its end is no news to whoever waited for it to start.
+  ended.catch(() => {});
+  return ended;
 }
 
 async function stopProcess(child: ChildProcess): Promise<void> {
