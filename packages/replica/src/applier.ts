@@ -64,6 +64,8 @@ export type Outcome =
  * request of a kind that this version does not know, stops the member instead.
  */
 export class Applier {
+  /** What was applied since the start, refused requests aside. */
+  readonly counts = { puts: 0, deletes: 0, txns: 0, leasesGranted: 0, leasesRevoked: 0 };
   readonly #options: ApplierOptions;
 
   constructor(options: ApplierOptions) {
@@ -133,6 +135,7 @@ export class Applier {
     this.#refuseWhenCapped(cost);
     const fits = quota.allows(cost);
     const response = this.#write((txn) => executeTxn(txn, request, lessor));
+    this.counts.txns++;
     this.#refuseOverQuota(fits);
     return response;
   }
@@ -149,6 +152,10 @@ export class Applier {
       const { revision, changes } = txn.end();
       invariant(isDone || changes.length === 0, 'a refused operation changes nothing');
       if (changes.length > 0) this.#options.state.hub.append(revision, changes);
+      for (const { type } of changes) {
+        if (type === 0) this.counts.puts++;
+        else this.counts.deletes++;
+      }
     }
   }
 
@@ -172,6 +179,7 @@ export class Applier {
       this.#options.now(),
       this.#options.changes(),
     );
+    this.counts.leasesGranted++;
     this.#refuseOverQuota(fits);
     return lease;
   }
@@ -182,6 +190,7 @@ export class Applier {
     const { ID } = rpcpb.LeaseRevokeRequest.decode(bytes);
     this.#refuseWhenCorrupt();
     const keys = lessor.revoke(ID, this.#options.changes());
+    this.counts.leasesRevoked++;
     this.#write((txn) => {
       for (const key of keys) txn.deleteRange(keyRange(fromLatin1(key), emptyBytes));
     });

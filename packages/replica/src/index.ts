@@ -6,6 +6,7 @@ export {
   type ReplicaObserver,
   type ReplicaOptions,
 } from './options.ts';
+export type { ReplicaCounts } from './counts.ts';
 export { ReplicaError, StartError, type ReplicaErrorCode } from './errors.ts';
 export { LevelBackend, BackendError, type BytesLevel } from './level-backend.ts';
 export type { KvApi } from './kv-api.ts';

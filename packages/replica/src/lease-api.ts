@@ -21,9 +21,15 @@ export interface LeaseApiOptions {
 /** The lease operations of a member. Grants and revocations go through the log, renewals do not. */
 export class LeaseApi {
   readonly #options: LeaseApiOptions;
+  #renewedCount = 0;
 
   constructor(options: LeaseApiOptions) {
     this.#options = options;
+  }
+
+  /** Renewals since the start. */
+  get renewedCount(): number {
+    return this.#renewedCount;
   }
 
   /** @throws LeaseExistsError, LeaseTtlTooLargeError, ReplicaError */
@@ -51,7 +57,9 @@ export class LeaseApi {
     const { lessor, clock, confirmLeadership } = this.#options;
     await confirmLeadership();
     try {
-      return lessor.renew(id, clock.now());
+      const ttlSeconds = lessor.renew(id, clock.now());
+      this.#renewedCount++;
+      return ttlSeconds;
     } catch (error) {
       if (error instanceof LeaseNotFoundError || error instanceof LeaseExpiredError) return 0;
       throw error;

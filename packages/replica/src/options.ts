@@ -57,7 +57,8 @@ export interface ReplicaObserver {
   onLogSaved?(event: { readonly durationMs: number; readonly entries: number }): void;
   onBackendWritten?(event: { readonly durationMs: number; readonly changes: number }): void;
   onLeaderChange?(event: { readonly leader: bigint; readonly term: number }): void;
-  onApplied?(event: { readonly kind: string; readonly ok: boolean; readonly durationMs: number }): void;
+  /** That many entries, committed together, were applied in that time. */
+  onApplied?(event: { readonly entries: number; readonly durationMs: number }): void;
   onCompacted?(event: { readonly revision: number; readonly durationMs: number }): void;
   onSnapshot?(event: { readonly index: number; readonly released: readonly string[] }): void;
   onAlarm?(event: { readonly member: bigint; readonly type: string; readonly active: boolean }): void;

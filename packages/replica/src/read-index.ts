@@ -38,9 +38,21 @@ export class ReadIndexRounds {
   /** Rounds under way, by the text of each context they have sent. */
   readonly #byContext = new Map<string, Round>();
   #waitingForApply: Round[] = [];
+  #slowCount = 0;
+  #failedCount = 0;
 
   constructor(options: ReadIndexOptions) {
     this.#options = options;
+  }
+
+  /** How often a round was asked for again. */
+  get slowCount(): number {
+    return this.#slowCount;
+  }
+
+  /** How many rounds were given up because no answer came in time. */
+  get failedCount(): number {
+    return this.#failedCount;
   }
 
   /** Whether reads wait for `startRound`. */
@@ -93,9 +105,11 @@ export class ReadIndexRounds {
     const nowMs = this.#options.now();
     for (const round of new Set(this.#byContext.values())) {
       if (round.deadlineMs <= nowMs) {
+        this.#failedCount++;
         this.#forget(round);
         round.group.reject(new ReplicaError('REPLICA_TIMEOUT'));
       } else if (round.resendAtMs <= nowMs) {
+        this.#slowCount++;
         this.#ask(round);
       }
     }

@@ -19,6 +19,7 @@ import { AutoCompaction } from './auto-compaction.ts';
 import { BackendWriter, metaKeys, readPosition } from './backend-writer.ts';
 import { openLog, type OpenedLog } from './bootstrap.ts';
 import { Compactor } from './compactor.ts';
+import type { ReplicaCounts } from './counts.ts';
 import { ReplicaError } from './errors.ts';
 import { KvApi } from './kv-api.ts';
 import { LeaseApi } from './lease-api.ts';
@@ -249,6 +250,21 @@ export class Replica implements AsyncDisposable {
     return this.#waiters.count;
   }
 
+  /** What this member has done since it started. */
+  get counts(): ReplicaCounts {
+    const applied = this.#applier.counts;
+    return {
+      ...applied,
+      txns: applied.txns + this.kv.readOnlyTxnCount,
+      ranges: this.kv.rangeCount,
+      leasesRenewed: this.leases.renewedCount,
+      proposalsFailed: this.#waiters.expiredCount,
+      readIndexesSlow: this.#reads.slowCount,
+      readIndexesFailed: this.#reads.failedCount,
+      logBytes: this.#log.wal.stats.bytesWritten,
+    };
+  }
+
   /** Identity and term of now, with the given or the current revision. */
   header(revision: number = this.state.store.currentRevision): ResponseHeader {
     return { clusterId: this.clusterId, memberId: this.id, revision, raftTerm: this.#node.term };
@@ -338,7 +354,11 @@ export class Replica implements AsyncDisposable {
   }
 
   #applyAll(entries: readonly Entry[]): void {
+    const { clock, observer } = this.#options;
+    const isTimed = observer?.onApplied !== undefined;
+    const startedAtMs = isTimed ? clock.now() : 0;
     for (const entry of entries) this.#applyOne(entry);
+    if (isTimed) observer.onApplied?.({ entries: entries.length, durationMs: clock.now() - startedAtMs });
     this.#reads.onApplied(this.#applied.index);
     this.#writer.noteApplied(entries.length);
     void this.#snapshotWhenDue();

@@ -14,6 +14,7 @@ interface Waiter {
 export class Waiters {
   readonly #waiters = new Map<number, Waiter>();
   #bytes = 0;
+  #expiredCount = 0;
 
   get count(): number {
     return this.#waiters.size;
@@ -22,6 +23,11 @@ export class Waiters {
   /** Bytes of the proposals that are waited for. */
   get bytes(): number {
     return this.#bytes;
+  }
+
+  /** How many were given up because their time had come. */
+  get expiredCount(): number {
+    return this.#expiredCount;
   }
 
   /** The promise is fulfilled by `resolve`, `reject`, `sweep` or `rejectAll`, whichever comes first. */
@@ -49,6 +55,7 @@ export class Waiters {
   sweep(nowMs: number): void {
     for (const [suffix, waiter] of this.#waiters) {
       if (waiter.deadlineMs > nowMs) return;
+      this.#expiredCount++;
       this.reject(suffix, new ReplicaError('REPLICA_TIMEOUT'));
     }
   }
