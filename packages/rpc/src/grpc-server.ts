@@ -15,7 +15,8 @@ import type { Call, MethodTable, StreamCall, StreamHandler, UnaryHandler } from 
 
 /** Told of every call, for metrics. */
 export interface GrpcObserver {
-  onStarted?(path: string): void;
+  /** `clientApiVersion` is what the client says of itself, such as `3.6`; empty when it says nothing. */
+  onStarted?(path: string, clientApiVersion: string): void;
   onHandled?(event: { readonly path: string; readonly status: number; readonly durationMs: number }): void;
   onReceived?(path: string, bytes: number): void;
   onSent?(path: string, bytes: number): void;
@@ -96,7 +97,7 @@ export class GrpcServer implements AsyncDisposable {
 
   #unary(path: string, handler: UnaryHandler) {
     return (grpcCall: UnaryCall, callback: sendUnaryData<Buffer>): void => {
-      const end = this.#begin(path);
+      const end = this.#begin(path, grpcCall);
       this.#observer.onReceived?.(path, grpcCall.request.length);
       const succeed = (response: Uint8Array): void => {
         this.#observer.onSent?.(path, response.length);
@@ -120,7 +121,7 @@ export class GrpcServer implements AsyncDisposable {
 
   #stream(path: string, clientStreams: boolean, handler: StreamHandler) {
     return (grpcCall: WritingCall): void => {
-      const end = this.#begin(path);
+      const end = this.#begin(path, grpcCall);
       const call = new GrpcStreamCall(grpcCall, { clientStreams, path, observer: this.#observer });
       handler(call).then(
         () => {
@@ -136,8 +137,10 @@ export class GrpcServer implements AsyncDisposable {
     };
   }
 
-  #begin(path: string): (code: number) => void {
-    this.#observer.onStarted?.(path);
+  #begin(path: string, { metadata }: UnaryCall | WritingCall): (code: number) => void {
+    if (this.#observer.onStarted !== undefined) {
+      this.#observer.onStarted(path, metadata.get('client-api-version')[0]?.toString() ?? '');
+    }
     const startedAt = performance.now();
     return (code) =>
       this.#observer.onHandled?.({ path, status: code, durationMs: performance.now() - startedAt });
