@@ -8,6 +8,7 @@ export interface RangeQuery {
   /** Infinity for none. */
   readonly limit: number;
   readonly countOnly: boolean;
+  readonly countsOnlyPage: boolean;
 }
 
 /** The newest state: only results are visited, and the tree knows the count of what lies behind the limit. */
@@ -35,7 +36,7 @@ export function rangeNewest(index: KeyIndex, log: RevisionLog, query: RangeQuery
   return { kvs, count: tree.liveRank(endExclusive) - tree.liveRank(start) };
 }
 
-/** The state as of a revision: every key of the range is visited. */
+/** The state as of a revision: every key of the range is visited, unless only a page counts. */
 export function rangeAt(index: KeyIndex, log: RevisionLog, revision: number, query: RangeQuery): RangeResult {
   const { tree } = index;
   const { start, endExclusive } = query.range;
@@ -53,6 +54,7 @@ export function rangeAt(index: KeyIndex, log: RevisionLog, revision: number, que
     if (!(leaf.keys[position]! < endExclusive)) break;
     const version = index.at(leaf.heads[position]!, revision);
     if (version === 0) continue;
+    if (query.countsOnlyPage && count >= query.limit) break;
     if (!query.countOnly && count < query.limit) kvs.push(log.bytesOf(version));
     count++;
   }

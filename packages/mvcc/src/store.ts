@@ -259,14 +259,14 @@ export class MvccStore implements ReadView {
   }
 
   #read(range: KeyRange, options: RangeOptions, currentRevision: number): RangeResult {
-    const { revision = 0, limit = 0, countOnly = false } = options;
+    const { revision = 0, limit = 0, countOnly = false, countsOnlyPage = false } = options;
     if (revision > currentRevision) throw new FutureRevisionError(revision, currentRevision);
     if (revision > 0 && revision < this.#compactedRevision) {
       throw new CompactedError(revision, this.#compactedRevision);
     }
     if (!(range.start < range.endExclusive)) return { kvs: [], count: 0 };
     const at = revision > 0 ? revision : currentRevision;
-    const query: RangeQuery = { range, limit: limit > 0 ? limit : Infinity, countOnly };
+    const query: RangeQuery = { range, limit: limit > 0 ? limit : Infinity, countOnly, countsOnlyPage };
     return at >= this.#newestRevision
       ? rangeNewest(this.#index, this.#log, query)
       : rangeAt(this.#index, this.#log, at, query);

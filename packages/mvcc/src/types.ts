@@ -22,6 +22,11 @@ export interface RangeOptions {
   readonly limit?: number;
   /** Only count. */
   readonly countOnly?: boolean;
+  /**
+   * Stop once the limit is reached, and count only what was read: for the pages behind the first one, whose
+   * count is known. At an old revision a count has to visit every key of the range.
+   */
+  readonly countsOnlyPage?: boolean;
 }
 
 /** What a range read found. */

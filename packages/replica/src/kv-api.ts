@@ -1,5 +1,4 @@
 import {
-  executeRange,
   executeReadOnlyTxn,
   isReadOnlyTxn,
   isSerializableTxn,
@@ -30,6 +29,7 @@ import {
 import { ReplicaError } from './errors.ts';
 import type { Proposer } from './proposer.ts';
 import type { Quota } from './quota.ts';
+import { readRange } from './sliced-range.ts';
 
 export interface KvApiOptions {
   readonly store: MvccStore;
@@ -55,9 +55,21 @@ export interface KvApiOptions {
  */
 export class KvApi {
   readonly #options: KvApiOptions;
+  #rangeCount = 0;
+  #readOnlyTxnCount = 0;
 
   constructor(options: KvApiOptions) {
     this.#options = options;
+  }
+
+  /** Ranges answered since the start, streams included. */
+  get rangeCount(): number {
+    return this.#rangeCount;
+  }
+
+  /** Transactions answered that only read; the others are counted where they are applied. */
+  get readOnlyTxnCount(): number {
+    return this.#readOnlyTxnCount;
   }
 
   /** @throws KvRequestError, CompactedError, FutureRevisionError, ReplicaError */
@@ -65,23 +77,25 @@ export class KvApi {
     const { store, linearizable } = this.#options;
     validateRange(request);
     if (!request.serializable) await linearizable();
-    const response = executeRange(store, request);
+    const response = await readRange(store, request, () => this.#nextTurn());
+    this.#rangeCount++;
     this.#complete(response);
     return response;
   }
 
   /** A range in chunks at one revision; between two chunks others get their turn. */
   async *rangeStream(request: RangeRequest): AsyncIterable<RangeResponseParts> {
-    const { store, linearizable, clock, maxRequestBytes } = this.#options;
+    const { store, linearizable, maxRequestBytes } = this.#options;
     validateRangeStream(request);
     if (!request.serializable) await linearizable();
+    this.#rangeCount++;
     const streamer = new RangeStreamer(request, { maxRequestBytes });
     for (;;) {
       const chunk = streamer.next(store);
       if (chunk === undefined) return;
       this.#complete(chunk);
       yield chunk;
-      await new Promise<void>((resolve) => clock.soon(resolve));
+      await this.#nextTurn();
     }
   }
 
@@ -108,6 +122,7 @@ export class KvApi {
     if (!isReadOnlyTxn(request)) return this.#propose<TxnResponseParts>(raftRequestField.txn, encoded);
     if (!isSerializableTxn(request)) await linearizable();
     const response = executeReadOnlyTxn(store, request);
+    this.#readOnlyTxnCount++;
     this.#complete(response);
     return response;
   }
@@ -119,6 +134,10 @@ export class KvApi {
     await proposer.propose(raftRequestField.compaction, encoded);
     if (physical) await compacted();
     return header(store.currentRevision);
+  }
+
+  #nextTurn(): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.soon(resolve));
   }
 
   async #propose<R extends { header: ResponseHeader | undefined }>(

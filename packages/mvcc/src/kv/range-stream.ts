@@ -43,7 +43,7 @@ export class RangeStreamer {
     if (this.#request.countOnly) return this.#countOnly(view);
     const limit = Math.min(this.#chunkLimit, this.#remainingLimit());
     const revision = this.#fixed?.readRevision ?? this.#request.revision;
-    const found = view.range(this.#range, { revision, limit });
+    const found = view.range(this.#range, { revision, limit, countsOnlyPage: this.#fixed !== undefined });
     const fixed = (this.#fixed ??= fixAnswer(view, this.#request, found));
     const kvs = this.#request.keysOnly ? found.kvs.map(withoutValue) : found.kvs;
     this.#sent += kvs.length;

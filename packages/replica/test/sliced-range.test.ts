@@ -1,0 +1,75 @@
+import { executeRange } from '@quorate/mvcc';
+import { expect, test } from 'vitest';
+import { openTestMember, putRequest, rangeRequest } from '../src/testing/index.ts';
+import { readRange } from '../src/sliced-range.ts';
+import { rpcpb, type RangeRequest } from '@quorate/wire';
+
+const all = new Uint8Array([0]);
+
+async function memberWithKeys(count: number) {
+  const member = await openTestMember();
+  const puts = Array.from({ length: count }, (_, i) =>
+    member.replica.kv.put(putRequest(`k${String(i).padStart(6, '0')}`, `v${i}`.repeat(100))),
+  );
+  await member.during(Promise.all(puts));
+  return member;
+}
+
+test('a long range is read in slices, and is what one read would have been', async () => {
+  const member = await memberWithKeys(6_000);
+  const { store } = member.replica.state;
+  const variants: Partial<RangeRequest>[] = [
+    {},
+    { limit: 5_000 },
+    { keysOnly: true },
+    { revision: 3_000 },
+    { sortOrder: 1 },
+  ];
+  for (const variant of variants) {
+    const request = rangeRequest('k', { rangeEnd: all, ...variant });
+    let turns = 0;
+    const sliced = await readRange(store, request, async () => {
+      turns++;
+    });
+    expect(turns).toBeGreaterThan(0);
+    const whole = executeRange(store, request);
+    expect(sliced.kvs.length).toBe(whole.kvs.length);
+    expect(sliced.kvs.map((kv) => Buffer.from(kv).toString('hex'))).toEqual(
+      whole.kvs.map((kv) => Buffer.from(kv).toString('hex')),
+    );
+    expect([sliced.count, sliced.more, sliced.header]).toEqual([whole.count, whole.more, whole.header]);
+  }
+});
+
+test('writes between two slices are not seen', async () => {
+  const member = await memberWithKeys(4_000);
+  const { store } = member.replica.state;
+  const before = store.currentRevision;
+  let writes = 0;
+  const response = await readRange(store, rangeRequest('k', { rangeEnd: all }), async () => {
+    if (writes++ === 0) await member.during(member.replica.kv.put(putRequest('k9', 'late')));
+  });
+  expect(writes).toBeGreaterThan(0);
+  expect(response.count).toBe(4_000);
+  expect(response.kvs).toHaveLength(4_000);
+  expect(response.header?.revision).toBe(before);
+});
+
+test('a compaction between two slices makes a read of the newest revision begin again, and fails one of an old revision', async () => {
+  const member = await memberWithKeys(4_000);
+  const { store } = member.replica.state;
+  let interruptions = 0;
+  const interrupt = async (): Promise<void> => {
+    if (interruptions++ > 0) return;
+    await member.during(member.replica.kv.put(putRequest('k9', 'late')));
+    const revision = BigInt(store.currentRevision);
+    await member.during(
+      member.replica.kv.compact(rpcpb.CompactionRequest.encode({ revision, physical: false }).finish()),
+    );
+  };
+  const response = await readRange(store, rangeRequest('k', { rangeEnd: all }), interrupt);
+  expect(response.count).toBe(4_001);
+  interruptions = 0;
+  const old = rangeRequest('k', { rangeEnd: all, revision: store.currentRevision });
+  await expect(readRange(store, old, interrupt)).rejects.toMatchObject({ code: 'MVCC_COMPACTED' });
+});
