@@ -30,16 +30,16 @@ export async function watch(context: Context): Promise<void> {
 
 async function watchInteractively(context: Context, environment: WatchEnvironment): Promise<never> {
   const client = await context.client();
-  const session: InteractiveSession = { context, client, environment, watches: [], failed: newFailure() };
+  const state: InteractiveWatches = { context, client, environment, watches: [], failed: newFailure() };
   for (;;) {
     // A watch that fails in a way that ends the program does so while we wait for a line.
-    const line = await Promise.race([context.terminal.stdin.line(), session.failed.promise]);
+    const line = await Promise.race([context.terminal.stdin.line(), state.failed.promise]);
     if (line === undefined) throw new ExitError('invalidInput', 'error reading watch request line: EOF');
-    obey(session, line);
+    obey(state, line);
   }
 }
 
-interface InteractiveSession {
+interface InteractiveWatches {
   readonly context: Context;
   readonly client: Client;
   readonly environment: WatchEnvironment;
@@ -55,8 +55,8 @@ function newFailure(): PromiseWithResolvers<never> {
 }
 
 /** Does what a line says: start a watch, or ask for progress. */
-function obey(session: InteractiveSession, line: ByteString): void {
-  const { context, environment } = session;
+function obey(state: InteractiveWatches, line: ByteString): void {
+  const { context, environment } = state;
   const complain = (text: ByteString) => context.terminal.err(`Invalid command${text}\n`);
   const [command, ...argv] = words(line);
   switch (command) {
@@ -69,13 +69,13 @@ function obey(session: InteractiveSession, line: ByteString): void {
         return;
       }
       const parsed = parseWatchArguments(parseLineFlags(argv), environment);
-      const started = startWatch(session.client, parsed);
-      session.watches.push(started);
-      printWatch(context, started, parsed.command).catch((error: unknown) => session.failed.reject(error));
+      const started = startWatch(state.client, parsed);
+      state.watches.push(started);
+      printWatch(context, started, parsed.command).catch((error: unknown) => state.failed.reject(error));
       return;
     }
     case 'progress':
-      for (const started of session.watches) started.requestProgress();
+      for (const started of state.watches) started.requestProgress();
       return;
     default:
       complain(` ${line} (only support watch)`);
@@ -105,6 +105,7 @@ async function printWatch(context: Context, started: Watch, command: readonly By
   try {
     for await (const batch of started.batches()) {
       if (batch.kind === 'created') continue;
+      if (batch.kind === 'progress') context.printText(`progress notify: ${batch.header.revision}\n`);
       context.print(watchPrintout(batch, { hex: context.hex }));
       if (command.length > 0) await runForEach(context, batch, command);
     }

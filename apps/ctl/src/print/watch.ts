@@ -5,14 +5,11 @@ import { omitEmpty, type JsonValue } from '../go/json.ts';
 import { headerFields, headerJson, kvFields, kvJson, simpleKv, type SimpleOptions } from './kv.ts';
 import type { Printout } from './printout.ts';
 
-/** Events as they came together, or word of progress. */
+/** Events as they came together; of word of progress, which has none, the header. */
 export function watchPrintout(batch: WatchBatch, options: SimpleOptions): Printout {
   const { header, events } = batch;
   return {
-    simple: () =>
-      batch.kind === 'progress'
-        ? `progress notify: ${header.revision}\n`
-        : events.map((event) => simpleEvent(event, options)).join(''),
+    simple: () => events.map((event) => simpleEvent(event, options)).join(''),
     fields: () => headerFields(header) + events.map(eventFields).join(''),
     json: () => ({
       Header: headerJson(header),

@@ -331,6 +331,17 @@ export const scripts: Readonly<Record<string, readonly Step[]>> = {
         then: 'end input' as const,
       },
     })),
+    ...[
+      { format: 'simple', answer: /notify: \d+\n$/ },
+      { format: 'json', answer: /notify: \d+\n.+\n$/ },
+      { format: 'fields', answer: /notify: \d+\n(?:.+\n){4}$/ },
+      { format: 'protobuf', answer: /notify: \d+\n[^]+$/ },
+    ].map(({ format, answer }) => ({
+      argv: ['watch', '-i', '-w', format],
+      stdin: 'watch w/end --rev 2\n',
+      typed: { after: /ZW5k|w\/end/, text: 'progress\n' },
+      until: { stdout: answer, then: 'end input' as const },
+    })),
     { argv: ['watch', '-i'], stdin: 'foo\n' },
     { argv: ['watch', '-i'], stdin: '\n' },
     { argv: ['watch', '-i'], stdin: 'watch w/a --foo\n' },

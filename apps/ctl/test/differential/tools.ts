@@ -13,6 +13,8 @@ export interface Invocation {
   readonly stdin?: ByteString;
   /** Beside the endpoint, which `undefined` takes away. */
   readonly env?: Readonly<Record<string, string | undefined>>;
+  /** What to type behind `stdin`, once stdout matches. */
+  readonly typed?: { readonly after: RegExp; readonly text: ByteString };
   /**
    * For a command that does not end by itself: once stdout matches, its stdin is closed (`then: 'end input'`) or
    * it is killed, and its exit code counts or does not.
@@ -68,7 +70,7 @@ async function* oneChunk(text: ByteString): AsyncGenerator<Uint8Array, void, und
 async function runProcess(
   program: string,
   before: readonly string[],
-  { argv, stdin = '', env = {}, until }: Invocation,
+  { argv, stdin = '', env = {}, typed, until }: Invocation,
 ): Promise<Outcome> {
   const args = [...before, ...argv.map((argument) => Buffer.from(argument, 'latin1').toString())];
   const inherited = Object.fromEntries(
@@ -76,8 +78,13 @@ async function runProcess(
   );
   const child = spawn(program, args, { env: { ...inherited, ...env } });
   let [stdout, stderr, killed] = ['', '', false];
+  let toType = typed;
   child.stdout.on('data', (chunk: Buffer) => {
     stdout += toLatin1(chunk);
+    if (toType?.after.test(stdout) === true) {
+      child.stdin.write(fromLatin1(toType.text));
+      toType = undefined;
+    }
     if (until?.stdout.test(stdout) !== true) return;
     if (until.then === 'end input') child.stdin.end();
     else killed = child.kill('SIGKILL');
