@@ -20,7 +20,7 @@ export interface HistoryOptions {
   readonly to?: number;
   /** At most so many revisions. */
   readonly maxRevisions?: number;
-  /** No further revision once this many bytes of KeyValues are reached. */
+  /** No further revision once this many bytes of KeyValues are reached, or reading took as long as four times as many. */
   readonly maxBytes?: number;
 }
 
@@ -29,6 +29,9 @@ export interface History {
   /** The revision to go on from; above `to` at the end. */
   readonly next: number;
 }
+
+/** Where rows are small, getting them costs more than their bytes: a piece then ends early. */
+const costPerByte = 4;
 
 /** Reads whole revisions from `from` to `to`, as many as the limits allow, and one at least. */
 export function readHistory(
@@ -44,8 +47,8 @@ export function readHistory(
   let last = 0;
   while (scan.next() && scan.main <= to) {
     if (scan.main !== last) {
-      if (revisions > 0 && (revisions >= maxRevisions || bytes >= maxBytes))
-        return { changes, next: scan.main };
+      const isFull = revisions >= maxRevisions || bytes >= maxBytes || scan.cost >= maxBytes * costPerByte;
+      if (revisions > 0 && isFull) return { changes, next: scan.main };
       revisions++;
       last = scan.main;
     }

@@ -14,7 +14,7 @@ const markBase = 2 ** 32;
 /**
  * Ascending keys of a tree node, with a `mark` beside each: the bytes that come after the prefix which all keys
  * of the node share, as a number. A search compares numbers that lie side by side, and looks at strings only
- * where numbers tie: 2.5x faster among a million keys, since each string is a cache miss (`bench/range.ts`).
+ * where numbers tie. Each string is a cache miss: among a million keys `latest` went from 4.6 to 3.5 µs (`bench/range.ts`).
  */
 export class SortedKeys {
   readonly keys: Key[];

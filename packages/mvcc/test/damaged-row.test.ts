@@ -4,7 +4,7 @@ import { beforeEach, expect, test } from 'vitest';
 import { MvccStore, unboundedEnd } from '../src/index.ts';
 
 const all = { start: '', endExclusive: unboundedEnd };
-const damaged = expect.objectContaining({ code: 'MVCC_DAMAGED_ROW' });
+const damaged = withCode('MVCC_DAMAGED_ROW');
 
 let backend: MemoryBackend;
 let store: MvccStore;
@@ -57,3 +57,8 @@ test('a whole row under the key of another is noticed', async () => {
   await backend.write([{ bucket: 'key', key, value: row[1] }]);
   await expect(MvccStore.open({ backend })).rejects.toThrow(damaged);
 });
+
+/** An error with this code. */
+function withCode(code: string): unknown {
+  return expect.objectContaining({ code });
+}

@@ -129,7 +129,7 @@ describe('revisions', () => {
 
   test('only one transaction is open at a time, and an ended one takes no more changes', () => {
     const txn = store.beginWrite();
-    const invariantError = expect.objectContaining({ code: 'INVARIANT' });
+    const invariantError = withCode('INVARIANT');
     expect(() => store.beginWrite()).toThrow(invariantError);
     expect(() => store.drain(new ChangeList())).toThrow(invariantError);
     txn.end();
@@ -162,8 +162,8 @@ describe('ranges', () => {
     put('a', '3');
     await compact(3);
     expect(valueOf(store.range(all, { revision: 3 }).kvs[0])).toBe('2');
-    const compacted = expect.objectContaining({ code: 'MVCC_COMPACTED' });
-    const future = expect.objectContaining({ code: 'MVCC_FUTURE_REVISION' });
+    const compacted = withCode('MVCC_COMPACTED');
+    const future = withCode('MVCC_FUTURE_REVISION');
     expect(() => store.range(all, { revision: 2 })).toThrow(compacted);
     expect(() => store.range(all, { revision: 5 })).toThrow(future);
     expect(() => store.scheduleCompaction(3, new ChangeList())).toThrow(compacted);
@@ -325,3 +325,8 @@ test('a compaction waits while a hash is computed, and a compaction of the futur
   while (store.compactSlice(list));
   expect(store.compactedRevision).toBe(20);
 });
+
+/** An error with this code. */
+function withCode(code: string): unknown {
+  return expect.objectContaining({ code });
+}
