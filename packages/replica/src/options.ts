@@ -87,6 +87,18 @@ export const defaults = {
   valueBudgetBytes: 512 * 1024 ** 2,
 } as const;
 
+/** Options with every default filled in. */
+export type FullOptions = ReplicaOptions & Required<Pick<ReplicaOptions, keyof typeof defaults>>;
+
+/** Fills in the defaults; an option given as undefined does not hide one. */
+export function withDefaults(options: ReplicaOptions): FullOptions {
+  // The same keys and values, less those that are undefined.
+  const given = Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as unknown as ReplicaOptions;
+  return { ...defaults, ...given };
+}
+
 /** Proposals that may wait at once, in number and bytes; beyond it callers get `too many requests`. */
 export const maxPendingProposals = 50_000;
 export const maxPendingProposalBytes = 256 * 1024 ** 2;

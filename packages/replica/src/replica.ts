@@ -1,9 +1,6 @@
-import { Lessor, minTtlSeconds } from '@quorate/lease';
-import { decodeConfState, encodeConfState, Membership, MembershipError } from '@quorate/membership';
-import { MvccStore } from '@quorate/mvcc';
+import { encodeConfState, MembershipError } from '@quorate/membership';
 import { decodeConfChange, noConfChange, noNode, RaftNode } from '@quorate/raft';
 import { fromUtf8, invariant, uint64ToBytes, type Backend, type Timer } from '@quorate/std';
-import { WatchHub } from '@quorate/watch';
 import {
   decodeRaftEnvelope,
   membershippb,
@@ -13,7 +10,6 @@ import {
   type Entry,
   type ResponseHeader,
 } from '@quorate/wire';
-import { Alarms } from './alarms.ts';
 import { Applier, type MemberState } from './applier.ts';
 import { AutoCompaction } from './auto-compaction.ts';
 import { BackendWriter, metaKeys, readPosition } from './backend-writer.ts';
@@ -25,17 +21,15 @@ import { KvApi } from './kv-api.ts';
 import { LeaseApi } from './lease-api.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import { MaintenanceApi } from './maintenance-api.ts';
-import { defaults, type ReplicaOptions } from './options.ts';
+import { emptyConfState, openState, readConfState } from './open-state.ts';
+import { withDefaults, type FullOptions, type ReplicaOptions } from './options.ts';
 import { Proposer } from './proposer.ts';
-import { Quota } from './quota.ts';
 import { RaftDriver } from './raft-driver.ts';
 import { ReadIndexRounds } from './read-index.ts';
-import { RequestIds } from './request-ids.ts';
-import { Waiters } from './waiters.ts';
 import { ReplicaWatch } from './replica-watch.ts';
-
-/** Options with every default filled in. */
-type FullOptions = ReplicaOptions & Required<Pick<ReplicaOptions, keyof typeof defaults>>;
+import { RequestIds } from './request-ids.ts';
+import { Snapshotter } from './snapshotter.ts';
+import { Waiters } from './waiters.ts';
 
 /** Where raft and the state machine stand. */
 interface Applied {
@@ -69,12 +63,11 @@ export class Replica implements AsyncDisposable {
   readonly #reads: ReadIndexRounds;
   readonly #compactor: Compactor;
   readonly #leaseKeeper: LeaseKeeper;
+  readonly #snapshotter: Snapshotter;
   readonly #autoCompaction: AutoCompaction | undefined;
   readonly #applied: Applied;
   readonly #ready = Promise.withResolvers<void>();
   #confState: ConfState;
-  #snapshotIndex: number;
-  #isSnapshotting = false;
   #ticker: Timer | undefined;
   #fatal: Error | undefined;
   #closed: Promise<void> | undefined;
@@ -87,28 +80,10 @@ export class Replica implements AsyncDisposable {
    * @throws StartError, and the errors of log and store, when they are damaged or do not fit together
    */
   static async open(options: ReplicaOptions): Promise<Replica> {
-    const full: FullOptions = { ...defaults, ...withoutUndefined(options) };
-    const { backend, clock } = full;
-    const position = readPosition(backend);
+    const full = withDefaults(options);
+    const position = readPosition(full.backend);
     const log = await openLog(full, position);
-    const lessor = await openLessor(full);
-    const store = await MvccStore.open({
-      backend,
-      leases: lessor,
-      valueBudgetBytes: full.valueBudgetBytes,
-      yieldToLoop: () => new Promise((resolve) => clock.soon(resolve)),
-    });
-    const state: MemberState = {
-      store,
-      lessor,
-      alarms: await Alarms.restore(backend),
-      membership: await Membership.load(backend),
-      hub: new WatchHub({ source: store, random: full.random }),
-      quota: new Quota({
-        limitBytes: full.quotaBytes === 0 ? defaults.quotaBytes : full.quotaBytes,
-        usedBytes: () => store.sizeBytes,
-      }),
-    };
+    const state = await openState(full);
     const replica = new Replica(full, { log, state, position });
     replica.#start();
     return replica;
@@ -128,7 +103,6 @@ export class Replica implements AsyncDisposable {
     this.state = state;
     this.#applied = { ...position };
     this.#confState = readConfState(backend) ?? log.snapshot.confState ?? emptyConfState();
-    this.#snapshotIndex = log.snapshot.index;
     this.#node = new RaftNode({
       id: log.memberId,
       electionTicks: Math.max(2, Math.floor(options.electionTimeoutMs / options.heartbeatIntervalMs)),
@@ -193,6 +167,19 @@ export class Replica implements AsyncDisposable {
       flush: () => this.#writer.flush({ sync: false }),
       sleepMs: options.compactionSleepMs,
       onCompacted: (event) => options.observer?.onCompacted?.(event),
+      onFatal,
+    });
+    this.#snapshotter = new Snapshotter({
+      wal: log.wal,
+      writer: this.#writer,
+      driver: this.#driver,
+      markedIndex: log.snapshot.index,
+      snapshotCount: options.snapshotCount,
+      catchUpEntries: options.snapshotCatchUpEntries,
+      maxWals: options.maxWals,
+      compactRaft: (index) => this.#node.compact(index),
+      isStopped: () => this.#fatal !== undefined || this.#closed !== undefined,
+      onSnapshot: (event) => options.observer?.onSnapshot?.(event),
       onFatal,
     });
     this.#applier = new Applier({
@@ -361,7 +348,7 @@ export class Replica implements AsyncDisposable {
     if (isTimed) observer.onApplied?.({ entries: entries.length, durationMs: clock.now() - startedAtMs });
     this.#reads.onApplied(this.#applied.index);
     this.#writer.noteApplied(entries.length);
-    void this.#snapshotWhenDue();
+    this.#snapshotter.afterApply(this.#applied, this.#confState);
   }
 
   #applyOne(entry: Entry): void {
@@ -424,29 +411,6 @@ export class Replica implements AsyncDisposable {
   #onSoftState({ leader }: { readonly leader: bigint }): void {
     if (!this.isLeader) this.state.lessor.demote();
     this.#options.observer?.onLeaderChange?.({ leader, term: this.#node.term });
-  }
-
-  /** Marks a snapshot in the log once the store durably holds everything below, and releases what lies there. */
-  async #snapshotWhenDue(): Promise<void> {
-    const { snapshotCount, snapshotCatchUpEntries, maxWals, observer } = this.#options;
-    if (this.#isSnapshotting || this.#applied.index - this.#snapshotIndex <= snapshotCount) return;
-    this.#isSnapshotting = true;
-    try {
-      // The position and the configuration belong together: both are of this turn.
-      const mark = { index: this.#applied.index, term: this.#applied.term, confState: this.#confState };
-      await this.#writer.flush({ sync: true });
-      if (this.#fatal !== undefined || this.#closed !== undefined) return;
-      await this.#driver.saveSnapshotMark(mark);
-      this.#snapshotIndex = mark.index;
-      const keepFrom = mark.index - snapshotCatchUpEntries;
-      if (keepFrom > 0) this.#node.compact(keepFrom);
-      const released = await this.#log.wal.releaseTo(mark.index, { keepSegments: maxWals });
-      observer?.onSnapshot?.({ index: mark.index, released });
-    } catch (error) {
-      this.#stopBecause(error);
-    } finally {
-      this.#isSnapshotting = false;
-    }
   }
 
   #raiseNoSpace(): void {
@@ -573,20 +537,6 @@ export class Replica implements AsyncDisposable {
   }
 }
 
-async function openLessor(options: FullOptions): Promise<Lessor> {
-  const lessor = new Lessor({
-    minTtlSeconds: minTtlSeconds({
-      electionTicks: Math.floor(options.electionTimeoutMs / options.heartbeatIntervalMs),
-      heartbeatMs: options.heartbeatIntervalMs,
-    }),
-    electionTimeoutMs: options.electionTimeoutMs,
-  });
-  for await (const rows of options.backend.scan('lease')) {
-    for (const row of rows) lessor.restore(row);
-  }
-  return lessor;
-}
-
 /** Why the rules of membership refuse a change; undefined when they let it through. */
 function refusalOf(validate: () => void): MembershipError | undefined {
   try {
@@ -598,22 +548,7 @@ function refusalOf(validate: () => void): MembershipError | undefined {
   }
 }
 
-function readConfState(backend: Backend): ConfState | undefined {
-  const stored = backend.get('meta', metaKeys.confState);
-  return stored && decodeConfState(stored);
-}
-
-function emptyConfState(): ConfState {
-  return { voters: [], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
-}
-
 /** Clusters agree on major and minor. */
 function clusterVersionOf(serverVersion: string): string {
   return `${serverVersion.split('.').slice(0, 2).join('.')}.0`;
-}
-
-/** Options given as undefined do not hide a default. */
-function withoutUndefined<T extends object>(options: T): T {
-  // The same keys and values, less those that are undefined.
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as T;
 }
