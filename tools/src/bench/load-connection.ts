@@ -1,0 +1,291 @@
+import { connect, type Socket } from 'node:net';
+import {
+  callHeaders,
+  connectionPreface,
+  frameFlag,
+  frameHeadSize,
+  frameOf,
+  framePayloadMax,
+  frameType,
+  initialWindow,
+  settingId,
+  settingsFrame,
+  windowUpdateFrame,
+  writeFrameHead,
+} from './http2-frames.ts';
+
+/** gRPC puts a flag and a length of 4 bytes before each message. */
+const messageHeadSize = 5;
+
+const ownWindow = 2 ** 31 - 1;
+
+/** When the server may send less than this, it gets a new window. */
+const ownWindowLow = 2 ** 30;
+
+/** Gets messages as views that hold only until it returns. */
+export type OnMessage = (message: Buffer) => void;
+
+interface OpenCall {
+  readonly onMessage: OnMessage;
+  readonly isUnary: boolean;
+  sendWindow: number;
+  messages: number;
+  /** The parts of a message that is not whole yet, how many bytes they are, and how many make it whole. */
+  parts: Buffer[];
+  partsSize: number;
+  wholeSize: number;
+}
+
+/** A stream of messages both ways. */
+export interface LoadStream {
+  send(message: Uint8Array): void;
+}
+
+/**
+ * A gRPC client that costs next to nothing, so that on a machine it shares with the server it measures the
+ * server: HTTP/2 frames straight onto a socket, one write for all that a turn of the event loop sends, no
+ * promise and no stream object for a call. It calls one path, and does not read header blocks: a call has
+ * succeeded when its message came before its trailers.
+ */
+export class LoadConnection {
+  readonly #socket: Socket;
+  readonly #headers: { readonly first: Buffer; readonly later: Buffer };
+  readonly #onError: (error: Error) => void;
+  readonly #calls = new Map<number, OpenCall>();
+  #nextStreamId = 1;
+  #outgoing: Buffer[] = [];
+  #isFlushing = false;
+  /** Messages that wait for the server's window, in order. */
+  #blocked: { readonly streamId: number; readonly call: OpenCall; readonly frame: Buffer; size: number }[] =
+    [];
+  #sendWindow = initialWindow;
+  #streamWindow = initialWindow;
+  #receiveWindow = ownWindow;
+  #unread: Buffer = Buffer.alloc(0);
+  #isClosed = false;
+
+  /** Connects to `host:port` for calls to `path`; `onError` hears of the first failure and no more. */
+  static async connect(options: {
+    readonly endpoint: string;
+    readonly path: string;
+    readonly onError: (error: Error) => void;
+  }): Promise<LoadConnection> {
+    const [host = '', port = ''] = options.endpoint.split(':');
+    const socket = connect({ host, port: Number(port), noDelay: true });
+    await new Promise<void>((resolve, reject) => {
+      socket.once('connect', resolve);
+      socket.once('error', reject);
+    });
+    return new LoadConnection(socket, options);
+  }
+
+  private constructor(
+    socket: Socket,
+    options: {
+      readonly endpoint: string;
+      readonly path: string;
+      readonly onError: (error: Error) => void;
+    },
+  ) {
+    this.#socket = socket;
+    this.#headers = callHeaders(options.path, options.endpoint);
+    this.#onError = options.onError;
+    socket.on('data', (chunk: Buffer) => {
+      try {
+        this.#read(chunk);
+      } catch (error) {
+        this.#fail(error instanceof Error ? error : new Error(String(error)));
+      }
+    });
+    socket.on('error', (error) => this.#fail(error));
+    socket.on('close', () => this.#fail(new Error('the server closed the connection')));
+    this.#write(Buffer.from(connectionPreface, 'latin1'));
+    this.#write(
+      settingsFrame([
+        [settingId.enablePush, 0],
+        [settingId.initialWindowSize, ownWindow],
+      ]),
+    );
+    this.#write(windowUpdateFrame(0, ownWindow - initialWindow));
+  }
+
+  /** One request, one answer. */
+  unary(request: Uint8Array, onMessage: OnMessage): void {
+    const { streamId, call } = this.#open(onMessage, true);
+    this.#sendMessage(streamId, call, request, frameFlag.endStream);
+  }
+
+  /** Opens a stream; it stays open as long as the connection. */
+  stream(onMessage: OnMessage): LoadStream {
+    const { streamId, call } = this.#open(onMessage, false);
+    return { send: (message) => this.#sendMessage(streamId, call, message, 0) };
+  }
+
+  /** Cuts the connection; what is under way is forgotten. */
+  close(): void {
+    this.#isClosed = true;
+    this.#socket.destroy();
+  }
+
+  #fail(error: Error): void {
+    if (this.#isClosed) return;
+    this.close();
+    this.#onError(error);
+  }
+
+  #open(onMessage: OnMessage, isUnary: boolean): { streamId: number; call: OpenCall } {
+    const streamId = this.#nextStreamId;
+    this.#nextStreamId += 2;
+    const block = streamId === 1 ? this.#headers.first : this.#headers.later;
+    const call: OpenCall = {
+      onMessage,
+      isUnary,
+      sendWindow: this.#streamWindow,
+      messages: 0,
+      parts: [],
+      partsSize: 0,
+      wholeSize: 0,
+    };
+    this.#calls.set(streamId, call);
+    this.#write(frameOf(frameType.headers, frameFlag.endHeaders, streamId, block));
+    return { streamId, call };
+  }
+
+  #sendMessage(streamId: number, call: OpenCall, message: Uint8Array, flags: number): void {
+    const size = messageHeadSize + message.length;
+    if (size > framePayloadMax) throw new RangeError('the message does not fit into a frame');
+    const frame = Buffer.allocUnsafe(frameHeadSize + size);
+    const at = writeFrameHead(frame, 0, { length: size, type: frameType.data, flags, streamId });
+    frame[at] = 0;
+    frame.writeUInt32BE(message.length, at + 1);
+    frame.set(message, at + messageHeadSize);
+    this.#blocked.push({ streamId, call, frame, size });
+    this.#sendBlocked();
+  }
+
+  #sendBlocked(): void {
+    for (;;) {
+      const next = this.#blocked[0];
+      if (next === undefined || next.size > this.#sendWindow || next.size > next.call.sendWindow) return;
+      this.#blocked.shift();
+      this.#sendWindow -= next.size;
+      next.call.sendWindow -= next.size;
+      this.#write(next.frame);
+    }
+  }
+
+  #write(frame: Buffer): void {
+    this.#outgoing.push(frame);
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    process.nextTick(() => {
+      this.#isFlushing = false;
+      const frames = this.#outgoing;
+      this.#outgoing = [];
+      if (!this.#isClosed) this.#socket.write(frames.length === 1 ? frames[0]! : Buffer.concat(frames));
+    });
+  }
+
+  #read(chunk: Buffer): void {
+    const bytes = this.#unread.length === 0 ? chunk : Buffer.concat([this.#unread, chunk]);
+    let at = 0;
+    while (bytes.length - at >= frameHeadSize) {
+      const payloadAt = at + frameHeadSize;
+      const end = payloadAt + bytes.readUIntBE(at, 3);
+      if (end > bytes.length) break;
+      const streamId = bytes.readUInt32BE(at + 5) & 0x7fff_ffff;
+      this.#onFrame(bytes[at + 3]!, bytes[at + 4]!, streamId, bytes.subarray(payloadAt, end));
+      at = end;
+    }
+    this.#unread = at === bytes.length ? Buffer.alloc(0) : bytes.subarray(at);
+  }
+
+  #onFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
+    switch (type) {
+      case frameType.data:
+        return this.#onData(flags, streamId, payload);
+      case frameType.headers:
+        if ((flags & frameFlag.endStream) !== 0) this.#onEnd(streamId);
+        return;
+      case frameType.settings:
+        return this.#onSettings(flags, payload);
+      case frameType.ping:
+        if ((flags & frameFlag.ack) === 0) this.#write(frameOf(frameType.ping, frameFlag.ack, 0, payload));
+        return;
+      case frameType.windowUpdate:
+        return this.#onWindowUpdate(streamId, payload.readUInt32BE(0));
+      case frameType.resetStream:
+        throw new Error(`the server reset a call with error ${payload.readUInt32BE(0)}`);
+      case frameType.goAway:
+        throw new Error(`the server ends the connection with error ${payload.readUInt32BE(4)}`);
+      default: // Others carry nothing we need.
+    }
+  }
+
+  #onData(flags: number, streamId: number, payload: Buffer): void {
+    if ((flags & frameFlag.padded) !== 0) throw new Error('the server sends padded frames');
+    this.#receiveWindow -= payload.length;
+    if (this.#receiveWindow < ownWindowLow) {
+      this.#write(windowUpdateFrame(0, ownWindow - this.#receiveWindow));
+      this.#receiveWindow = ownWindow;
+    }
+    const call = this.#calls.get(streamId);
+    if (call !== undefined) takeMessages(call, payload);
+    if ((flags & frameFlag.endStream) !== 0) this.#onEnd(streamId);
+  }
+
+  #onEnd(streamId: number): void {
+    const call = this.#calls.get(streamId);
+    this.#calls.delete(streamId);
+    if (call === undefined) return;
+    if (!call.isUnary) throw new Error('the server ended a stream');
+    if (call.messages !== 1) throw new Error(`a call was answered with ${call.messages} messages`);
+  }
+
+  #onSettings(flags: number, payload: Buffer): void {
+    if ((flags & frameFlag.ack) !== 0) return;
+    for (let at = 0; at + 6 <= payload.length; at += 6) {
+      if (payload.readUInt16BE(at) !== settingId.initialWindowSize) continue;
+      const window = payload.readUInt32BE(at + 2);
+      for (const call of this.#calls.values()) call.sendWindow += window - this.#streamWindow;
+      this.#streamWindow = window;
+    }
+    this.#write(frameOf(frameType.settings, frameFlag.ack, 0, new Uint8Array(0)));
+    this.#sendBlocked();
+  }
+
+  #onWindowUpdate(streamId: number, increment: number): void {
+    if (streamId === 0) this.#sendWindow += increment;
+    else {
+      const call = this.#calls.get(streamId);
+      if (call !== undefined) call.sendWindow += increment;
+    }
+    this.#sendBlocked();
+  }
+}
+
+/** Hands on the messages that `payload` completes and keeps its rest. */
+function takeMessages(call: OpenCall, payload: Buffer): void {
+  let bytes = payload;
+  if (call.parts.length > 0) {
+    call.parts.push(payload);
+    call.partsSize += payload.length;
+    if (call.partsSize < call.wholeSize) return;
+    bytes = Buffer.concat(call.parts);
+    call.parts = [];
+  }
+  let at = 0;
+  while (bytes.length - at >= messageHeadSize) {
+    if (bytes[at] !== 0) throw new Error('the server compressed a message nobody asked it to');
+    const end = at + messageHeadSize + bytes.readUInt32BE(at + 1);
+    if (end > bytes.length) break;
+    call.messages++;
+    call.onMessage(bytes.subarray(at + messageHeadSize, end));
+    at = end;
+  }
+  if (at === bytes.length) return;
+  const rest = bytes.subarray(at);
+  call.parts = [rest];
+  call.partsSize = rest.length;
+  call.wholeSize = messageHeadSize + (rest.length < messageHeadSize ? 0 : rest.readUInt32BE(1));
+}

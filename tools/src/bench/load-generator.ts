@@ -1,0 +1,77 @@
+import { invariant } from '@quorate/std';
+import { keyOf, valueOf } from './dataset.ts';
+import { runKeepAlive } from './keep-alive-load.ts';
+import { LoadConnection } from './load-connection.ts';
+import type { FillJob, LoadJob, LoadMessage, LoadResult, MeasureJob, ProbeJob } from './load-job.ts';
+import { LoadWindow } from './load-window.ts';
+import { runUnary } from './unary-load.ts';
+import { checkGet, fillWorkload, newUnaryWorkload, probeRequest } from './unary-workloads.ts';
+import { runWatch } from './watch-load.ts';
+
+/** The process of the load generator: does one job after the other, as its parent asks for them. */
+process.on('message', (message) => {
+  // Its parent sends nothing else; see load-process.ts.
+  const job = message as LoadJob;
+  run(job).then(
+    (result) => answer({ kind: 'done', result }),
+    (error: unknown) =>
+      answer({ kind: 'failed', message: error instanceof Error ? error.message : String(error) }),
+  );
+});
+
+function answer(message: LoadMessage): void {
+  process.send?.(message);
+}
+
+async function run(job: LoadJob): Promise<LoadResult> {
+  switch (job.kind) {
+    case 'measure':
+      return measure(job);
+    case 'fill':
+      return fill(job);
+    case 'probe':
+      return probe(job);
+  }
+}
+
+async function measure(job: MeasureJob): Promise<LoadResult> {
+  const { endpoint, connections, inFlight, workload } = job;
+  // A workload prepares its requests before the clock starts.
+  const unary =
+    workload === 'watch' || workload === 'lease keep-alive' ? undefined : newUnaryWorkload(workload);
+  const window = new LoadWindow({ ...job, now: performance.now() });
+  if (unary !== undefined) await runUnary({ workload: unary, endpoint, connections, inFlight, window });
+  else if (workload === 'watch') await runWatch({ endpoint, connections, watchers: inFlight, window });
+  else await runKeepAlive({ endpoint, connections, inFlight, window });
+  return window.result;
+}
+
+async function fill(job: FillJob): Promise<LoadResult> {
+  const startedAt = performance.now();
+  await runUnary({ ...job, workload: fillWorkload(job) });
+  return timed(job.count, startedAt);
+}
+
+/** Asks until there is an answer: right after a start the server may not listen yet. */
+async function probe(job: ProbeJob): Promise<LoadResult> {
+  const startedAt = performance.now();
+  const expected = valueOf(job.index, job.valueSize);
+  invariant(keyOf(job.prefix, job.index, job.keySize).length === job.keySize, 'keys have the asked size');
+  const reply = await new Promise<Uint8Array>((resolve, reject) => {
+    LoadConnection.connect({ endpoint: job.endpoint, path: '/etcdserverpb.KV/Range', onError: reject }).then(
+      (connection) =>
+        connection.unary(probeRequest(job), (message) => {
+          resolve(Uint8Array.from(message));
+          connection.close();
+        }),
+      reject,
+    );
+  });
+  checkGet(reply, expected);
+  return timed(1, startedAt);
+}
+
+function timed(operations: number, startedAt: number): LoadResult {
+  const seconds = (performance.now() - startedAt) / 1000;
+  return { operations, seconds, p50Ms: 0, p99Ms: 0, serverCpuMs: 0, generatorCpuMs: 0 };
+}

@@ -1,0 +1,60 @@
+/** The requests that are measured, one at a time for each slot. */
+export type UnaryWorkloadName =
+  'put' | 'linearizable get' | 'serializable get' | 'range of 1,000 keys' | 'guarded update';
+
+export type WorkloadName = UnaryWorkloadName | 'lease keep-alive' | 'watch';
+
+/** Load for a time, and what came of it. */
+export interface MeasureJob {
+  readonly kind: 'measure';
+  readonly workload: WorkloadName;
+  readonly endpoint: string;
+  /** Whose CPU time is measured. */
+  readonly serverPid: number;
+  readonly connections: number;
+  /** Requests under way at once, over all connections; for `watch`, watchers. */
+  readonly inFlight: number;
+  readonly warmUpMs: number;
+  readonly measureMs: number;
+}
+
+/** Puts keys `0 .. count` under a prefix. */
+export interface FillJob {
+  readonly kind: 'fill';
+  readonly endpoint: string;
+  readonly prefix: string;
+  readonly count: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+  readonly connections: number;
+  readonly inFlight: number;
+}
+
+/** Gets one key that a fill has put, and checks it. */
+export interface ProbeJob {
+  readonly kind: 'probe';
+  readonly endpoint: string;
+  readonly prefix: string;
+  readonly index: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+}
+
+export type LoadJob = MeasureJob | FillJob | ProbeJob;
+
+export interface LoadResult {
+  /** Operations that ended within the measured time (for `watch`: events). */
+  readonly operations: number;
+  readonly seconds: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** CPU time of the server over that time, user and system. */
+  readonly serverCpuMs: number;
+  /** CPU time of the load generator over that time. */
+  readonly generatorCpuMs: number;
+}
+
+/** What the generator says to the process that started it. */
+export type LoadMessage =
+  | { readonly kind: 'done'; readonly result: LoadResult }
+  | { readonly kind: 'failed'; readonly message: string };

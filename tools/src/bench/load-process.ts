@@ -1,0 +1,41 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import type { LoadJob, LoadMessage, LoadResult } from './load-job.ts';
+
+/** The load generator in a process of its own, so that the CPU time of servers is theirs alone. */
+export class LoadProcess implements AsyncDisposable {
+  readonly #child: ChildProcess = fork(join(import.meta.dirname, 'load-generator.ts'), {
+    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+  });
+
+  /** Does one job; throws when the server failed or answered wrongly. One at a time. */
+  async run(job: LoadJob): Promise<LoadResult> {
+    const answered = new AbortController();
+    const answer = Promise.race([
+      once(this.#child, 'message', { signal: answered.signal }),
+      once(this.#child, 'exit', { signal: answered.signal }).then(() => {
+        throw new Error('the load generator has ended');
+      }),
+    ]);
+    this.#child.send(job);
+    try {
+      // It sends nothing else; see load-generator.ts.
+      const [message] = (await answer) as [LoadMessage];
+      if (message.kind === 'failed') throw new Error(`${describe(job)}: ${message.message}`);
+      return message.result;
+    } finally {
+      answered.abort();
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
+    this.#child.kill();
+    await once(this.#child, 'exit');
+  }
+}
+
+function describe(job: LoadJob): string {
+  return job.kind === 'measure' ? `${job.workload} with ${job.inFlight} in flight` : job.kind;
+}

@@ -1,0 +1,73 @@
+import { quantile } from './measure.ts';
+import type { LoadResult } from './load-job.ts';
+import { cpuMsOf } from './proc.ts';
+
+/** The time that counts: it begins after the warm-up and ends with the load. */
+export class LoadWindow {
+  #latencies = new Float64Array(1 << 16);
+  #count = 0;
+  #startedAt: number;
+  #endsAt: number;
+  #serverCpuMs = 0;
+  #generatorCpu = process.cpuUsage();
+  #hasStarted = false;
+  #result: LoadResult | undefined;
+  readonly #serverPid: number;
+
+  constructor(options: {
+    readonly serverPid: number;
+    readonly warmUpMs: number;
+    readonly measureMs: number;
+    readonly now: number;
+  }) {
+    this.#serverPid = options.serverPid;
+    this.#startedAt = options.now + options.warmUpMs;
+    this.#endsAt = this.#startedAt + options.measureMs;
+  }
+
+  /** Takes note of an operation that has ended `now`; false when the time is over. */
+  record(latencyMs: number, now: number): boolean {
+    if (now < this.#startedAt) return true;
+    if (!this.#hasStarted) this.#start(now);
+    if (now >= this.#endsAt) {
+      this.#result ??= this.#end(now);
+      return false;
+    }
+    if (this.#count === this.#latencies.length) this.#grow();
+    this.#latencies[this.#count++] = latencyMs;
+    return true;
+  }
+
+  get result(): LoadResult {
+    if (this.#result === undefined) throw new Error('the load has ended before its time');
+    return this.#result;
+  }
+
+  #start(now: number): void {
+    this.#hasStarted = true;
+    this.#endsAt += now - this.#startedAt;
+    this.#startedAt = now;
+    this.#serverCpuMs = cpuMsOf(this.#serverPid);
+    this.#generatorCpu = process.cpuUsage();
+  }
+
+  #end(now: number): LoadResult {
+    const serverCpuMs = cpuMsOf(this.#serverPid) - this.#serverCpuMs;
+    const { user, system } = process.cpuUsage(this.#generatorCpu);
+    const sorted = this.#latencies.subarray(0, this.#count).sort();
+    return {
+      operations: this.#count,
+      seconds: (now - this.#startedAt) / 1000,
+      p50Ms: quantile(sorted, 0.5),
+      p99Ms: quantile(sorted, 0.99),
+      serverCpuMs,
+      generatorCpuMs: (user + system) / 1000,
+    };
+  }
+
+  #grow(): void {
+    const larger = new Float64Array(2 * this.#latencies.length);
+    larger.set(this.#latencies);
+    this.#latencies = larger;
+  }
+}

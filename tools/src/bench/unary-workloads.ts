@@ -1,0 +1,267 @@
+import { equalBytes, invariant } from '@quorate/std';
+import {
+  encodePutRequest,
+  encodeRangeRequest,
+  encodeTxnRequest,
+  type Compare,
+  type PutRequest,
+  type RangeRequest,
+} from '@quorate/wire';
+import {
+  endOf,
+  keyOf,
+  prefixes,
+  rangeKeys,
+  rangeKeySize,
+  singleKeys,
+  singleKeySize,
+  valueOf,
+  valueSize,
+} from './dataset.ts';
+import type { UnaryWorkloadName } from './load-job.ts';
+import { numberAt, occurrencesOf, ReplyFields, revisionOf } from './reply-fields.ts';
+import { WriteRevisions } from './write-revisions.ts';
+
+/** Requests of one kind. A slot has one request under way at a time. */
+export interface UnaryWorkload {
+  /** The method, as gRPC names it. */
+  readonly path: string;
+  /** The next request; undefined when there is nothing left to ask. */
+  next(slot: number): Uint8Array | undefined;
+  /** Throws when the answer is not what a right server says. */
+  check(slot: number, reply: Uint8Array): void;
+  /** Looks at all answers together, when the last one has come. */
+  finish(): void;
+}
+
+const rangePath = '/etcdserverpb.KV/Range';
+const putPath = '/etcdserverpb.KV/Put';
+const emptyPut: PutRequest = {
+  key: new Uint8Array(0),
+  value: new Uint8Array(0),
+  lease: 0n,
+  prevKv: false,
+  ignoreValue: false,
+  ignoreLease: false,
+};
+const emptyRange: RangeRequest = {
+  key: new Uint8Array(0),
+  rangeEnd: new Uint8Array(0),
+  limit: 0,
+  revision: 0,
+  sortOrder: 0,
+  sortTarget: 0,
+  serializable: false,
+  keysOnly: false,
+  countOnly: false,
+  minModRevision: 0,
+  maxModRevision: 0,
+  minCreateRevision: 0,
+  maxCreateRevision: 0,
+};
+
+export function newUnaryWorkload(name: UnaryWorkloadName): UnaryWorkload {
+  switch (name) {
+    case 'put':
+      return puts();
+    case 'linearizable get':
+      return gets(false);
+    case 'serializable get':
+      return gets(true);
+    case 'range of 1,000 keys':
+      return ranges();
+    case 'guarded update':
+      return new GuardedUpdates();
+  }
+}
+
+/** Puts keys `0 .. count` once each. */
+export function fillWorkload(options: {
+  readonly prefix: string;
+  readonly count: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+}): UnaryWorkload {
+  const revisions = new WriteRevisions();
+  let n = 0;
+  return {
+    path: putPath,
+    next: () => {
+      if (n === options.count) return undefined;
+      const key = keyOf(options.prefix, n, options.keySize);
+      return encodePutRequest({ ...emptyPut, key, value: valueOf(n++, options.valueSize) });
+    },
+    check: (_slot, reply) => revisions.add(revisionOf(reply)),
+    finish: () => revisions.check(),
+  };
+}
+
+/** A get of the n-th key that a fill has put. */
+export function probeRequest(options: {
+  readonly prefix: string;
+  readonly index: number;
+  readonly keySize: number;
+}): Uint8Array {
+  return encodeRangeRequest({ ...emptyRange, key: keyOf(options.prefix, options.index, options.keySize) });
+}
+
+/** Checks that the answer to a get holds one key with that value; returns the revision it was read at. */
+export function checkGet(reply: Uint8Array, value: Uint8Array): number {
+  const fields = new ReplyFields(reply);
+  let count = 0;
+  let values = 0;
+  while (fields.next()) {
+    if (fields.field === 4) count = fields.value;
+    if (fields.field !== 2) continue;
+    const kv = new ReplyFields(reply, fields.start, fields.end);
+    while (kv.next()) {
+      if (kv.field !== 5) continue;
+      invariant(equalBytes(reply.subarray(kv.start, kv.end), value), 'a get returns the value that was put');
+      values++;
+    }
+  }
+  invariant(count === 1 && values === 1, 'a get of one key returns one key');
+  return revisionOf(reply);
+}
+
+function puts(): UnaryWorkload {
+  const requests = Array.from({ length: singleKeys }, (_, n) =>
+    encodePutRequest({
+      ...emptyPut,
+      key: keyOf(prefixes.single, n, singleKeySize),
+      value: valueOf(n, valueSize),
+    }),
+  );
+  const revisions = new WriteRevisions();
+  let n = 0;
+  return {
+    path: putPath,
+    next: () => requests[n++ % singleKeys],
+    check: (_slot, reply) => revisions.add(revisionOf(reply)),
+    finish: () => revisions.check(),
+  };
+}
+
+function gets(serializable: boolean): UnaryWorkload {
+  const requests = Array.from({ length: singleKeys }, (_, n) =>
+    encodeRangeRequest({ ...emptyRange, key: keyOf(prefixes.single, n, singleKeySize), serializable }),
+  );
+  const asked: number[] = [];
+  let n = 0;
+  let revision = 0;
+  return {
+    path: rangePath,
+    next: (slot) => {
+      // A stride coprime to the count visits all keys, and no two neighbours one after the other.
+      n = (n + 3571) % singleKeys;
+      asked[slot] = n;
+      return requests[n];
+    },
+    check: (slot, reply) => {
+      const at = checkGet(reply, valueOf(asked[slot]!, valueSize));
+      if (revision === 0) revision = at;
+      invariant(at === revision, 'nobody writes meanwhile, so all reads are at one revision');
+    },
+    finish: () => {},
+  };
+}
+
+function ranges(): UnaryWorkload {
+  const request = encodeRangeRequest({
+    ...emptyRange,
+    key: keyOf(prefixes.range, 0, rangeKeySize),
+    rangeEnd: endOf(prefixes.range),
+  });
+  let size = 0;
+  return {
+    path: rangePath,
+    next: () => request,
+    check: (_slot, reply) => {
+      if (size === 0) {
+        checkRange(reply);
+        size = reply.length;
+      }
+      invariant(reply.length === size, 'the answers to one range are alike');
+      invariant(occurrencesOf(reply, 2) === rangeKeys, 'a range returns all keys');
+    },
+    finish: () => {},
+  };
+}
+
+/** Looks at every value of a range. */
+function checkRange(reply: Uint8Array): void {
+  const fields = new ReplyFields(reply);
+  let n = 0;
+  while (fields.next()) {
+    if (fields.field !== 2) continue;
+    const kv = new ReplyFields(reply, fields.start, fields.end);
+    while (kv.next()) {
+      if (kv.field !== 5) continue;
+      const value = valueOf(n++, valueSize);
+      invariant(equalBytes(reply.subarray(kv.start, kv.end), value), 'a range returns values in key order');
+    }
+  }
+  invariant(n === rangeKeys, 'a range returns every value');
+}
+
+/**
+ * What Kubernetes does to change an object: put it if its modRevision is still the one that was read, else get
+ * it. Every slot has an object of its own, so after the first look all of them succeed.
+ */
+class GuardedUpdates implements UnaryWorkload {
+  readonly path = '/etcdserverpb.KV/Txn';
+  readonly #modRevisions: number[] = [];
+  readonly #revisions = new WriteRevisions();
+
+  next(slot: number): Uint8Array {
+    const key = keyOf(prefixes.guarded, slot, singleKeySize);
+    const value = valueOf(slot, valueSize);
+    const modRevision = this.#modRevisions[slot] ?? 0;
+    const compare: Compare = {
+      result: 0, // EQUAL
+      target: 2, // MOD
+      key,
+      rangeEnd: new Uint8Array(0),
+      version: 0,
+      createRevision: 0,
+      modRevision,
+      value: new Uint8Array(0),
+      lease: 0n,
+    };
+    return encodeTxnRequest({
+      compare: [compare],
+      success: [{ kind: 'put', put: { ...emptyPut, key, value } }],
+      failure: [{ kind: 'range', range: { ...emptyRange, key } }],
+    });
+  }
+
+  check(slot: number, reply: Uint8Array): void {
+    if (numberAt(reply, { start: 0, end: reply.length, field: 2 }) === 1) {
+      const revision = revisionOf(reply);
+      this.#revisions.add(revision);
+      this.#modRevisions[slot] = revision;
+      return;
+    }
+    invariant(this.#modRevisions[slot] === undefined, 'nobody else changes the object of a slot');
+    this.#modRevisions[slot] = modRevisionIn(reply);
+  }
+
+  finish(): void {
+    this.#revisions.check();
+  }
+}
+
+/** TxnResponse.responses, ResponseOp.response_range, RangeResponse.kvs, KeyValue.mod_revision. */
+const pathToModRevision = [3, 1, 2] as const;
+
+function modRevisionIn(reply: Uint8Array): number {
+  let start = 0;
+  let end = reply.length;
+  for (const wanted of pathToModRevision) {
+    const fields = new ReplyFields(reply, start, end);
+    while (fields.next() && fields.field !== wanted);
+    invariant(fields.field === wanted, 'a guarded update that fails returns the object');
+    ({ start, end } = fields);
+  }
+  return numberAt(reply, { start, end, field: 3 });
+}
