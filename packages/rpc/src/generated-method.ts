@@ -1,3 +1,4 @@
+import { checkFields } from '@quorate/wire';
 import { malformed } from './status.ts';
 import type { Method } from './transport.ts';
 
@@ -22,6 +23,7 @@ export function generatedMethod<Q, R>(
 /** Decodes with the generated code. @throws RpcError INTERNAL when the bytes are no such message. */
 export function decodeRequest<T>(codec: Codec<T>, bytes: Uint8Array): T {
   try {
+    checkFields(bytes);
     return codec.decode(bytes);
   } catch (error) {
     throw malformed(error);

@@ -8,6 +8,7 @@ import {
   rpcpb,
   type ResponseHeader,
 } from '@quorate/wire';
+import { decodeRequest } from './generated-method.ts';
 import { generatedHeader } from './header.ts';
 import type { Member, MemberKv } from './member.ts';
 import type { Method, StreamCall } from './transport.ts';
@@ -25,7 +26,12 @@ export function kvService({ kv }: Member): Record<keyof typeof rpcpb.KVDefinitio
     put: unary(async (request) => encodePutResponse(await kv.put(request))),
     deleteRange: unary(async (request) => encodeDeleteRangeResponse(await kv.deleteRange(request))),
     txn: unary(async (request) => encodeTxnResponse(await kv.txn(request))),
-    compact: unary(async (request) => encodeCompactionResponse(await kv.compact(request))),
+    compact: unary(async (request) => {
+      // Checked and encoded anew: what goes into the log must be readable by members of any make.
+      const decoded = decodeRequest(rpcpb.CompactionRequest, request);
+      const encoded = rpcpb.CompactionRequest.encode(decoded).finish();
+      return encodeCompactionResponse(await kv.compact(encoded));
+    }),
   };
 }
 

@@ -105,6 +105,17 @@ test('bytes that are no message are INTERNAL, and the connection lives on', asyn
   await unary('/etcdserverpb.KV/Range', range({ key: fromUtf8('k') }));
 });
 
+test.each([
+  '/etcdserverpb.KV/Compact',
+  '/etcdserverpb.Lease/LeaseLeases',
+  '/etcdserverpb.Maintenance/Status',
+  '/grpc.health.v1.Health/Check',
+])('%s takes no bytes that are not whole fields', async (path) => {
+  for (const bad of ['00', '08', '0c', '0e', '0b', 'ff', '08ffffffffffffffffffff01', 'f9ff0301', 'fa0705']) {
+    await expect(unary(path, Buffer.from(bad, 'hex')), bad).rejects.toMatchObject({ code: status.INTERNAL });
+  }
+});
+
 test('a request beyond the receive limit is RESOURCE_EXHAUSTED, and the connection lives on', async () => {
   await expect(unary('/etcdserverpb.KV/Put', put('k', 'x'.repeat(maxReceiveBytes)))).rejects.toMatchObject({
     code: status.RESOURCE_EXHAUSTED,

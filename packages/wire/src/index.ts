@@ -61,5 +61,6 @@ export {
   raftRequestField,
   type RaftRequestName,
 } from './hot/raft-envelope.ts';
+export { checkFields } from './hot/check-fields.ts';
 export { decodeBareRequest, type BareRequest } from './hot/bare-request.ts';
 export { httpRules, type AnnotatedService, type HttpRule } from './http-rules.ts';

@@ -1,5 +1,6 @@
 import {
   authpb,
+  checkFields,
   decodeBareRequest,
   decodeConfState,
   decodeDeleteRangeRequest,
@@ -40,6 +41,7 @@ import {
 } from './support/arbitraries.ts';
 
 const decoders: Record<string, (bytes: Uint8Array) => unknown> = {
+  checkFields,
   decodeBareRequest,
   decodeConfState,
   decodeDeleteRangeRequest,
