@@ -13,9 +13,11 @@ export interface Replies {
 /** In what way the answers differ, for people; undefined when they do not. */
 export function differenceOf(operation: Operation, replies: Replies): string | undefined {
   if (isSame(replies.quorate, replies.etcd)) return undefined;
-  if (operation.method === 'Lease/LeaseTimeToLive' && isSameButOneSecond(operation, replies)) return undefined;
   const [quorate, etcd] = [normalised(replies.quorate, operation), normalised(replies.etcd, operation)];
   if (isSame(quorate, etcd)) return undefined;
+  if (operation.method === 'Lease/LeaseTimeToLive' && isSameButFewSeconds(operation, { quorate, etcd })) {
+    return undefined;
+  }
   const shown = (reply: Reply): string =>
     reply.code === 0
       ? show(operation.responseType.decode(reply.bytes))
@@ -29,13 +31,18 @@ function isSame(a: Reply, b: Reply): boolean {
   return a.code === b.code && a.message === b.message && equalBytes(a.bytes, b.bytes);
 }
 
-/** What is left of a lease is asked at two moments: the whole seconds may differ by one. */
-function isSameButOneSecond(operation: Operation, { quorate, etcd }: Replies): boolean {
+/**
+ * What is left of a lease is counted from two moments, after a restart from when each member was ready, and asked at
+ * two.
+ */
+const ttlDifferenceMax = 3n;
+
+function isSameButFewSeconds(operation: Operation, { quorate, etcd }: Replies): boolean {
   if (quorate.code !== 0 || etcd.code !== 0) return false;
   // The method says the type.
   const ours = operation.responseType.decode(quorate.bytes) as rpcpb.LeaseTimeToLiveResponse;
   const theirs = operation.responseType.decode(etcd.bytes) as rpcpb.LeaseTimeToLiveResponse;
   const difference = ours.TTL - theirs.TTL;
-  if (difference < -1n || difference > 1n || ours.TTL < 0n) return false;
+  if (difference < -ttlDifferenceMax || difference > ttlDifferenceMax || ours.TTL < 0n) return false;
   return show({ ...ours, TTL: 0n }) === show({ ...theirs, TTL: 0n });
 }

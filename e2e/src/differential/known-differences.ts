@@ -16,7 +16,9 @@ export function normalised(reply: Reply, operation: Operation): Reply {
 
 function normalisedText(message: string): string {
   // A request beyond what the transport accepts is refused by the gRPC library, in its own words.
-  return /^(grpc: )?received message larger than max/i.test(message) ? 'received message larger than max' : message;
+  return /^(grpc: )?received message larger than max/i.test(message)
+    ? 'received message larger than max'
+    : message;
 }
 
 /** Responses and requests below have the types that the method of the operation says. */
@@ -31,7 +33,11 @@ function normalisedResponse(response: unknown, { method, request }: Operation): 
     case 'Maintenance/Status':
       return normalisedStatus(response as rpcpb.StatusResponse);
     case 'Lease/LeaseTimeToLive':
-      return response;
+      // etcd keeps the keys of a lease in a hash map and lists them in any order.
+      return withSortedKeys(response as rpcpb.LeaseTimeToLiveResponse);
+    case 'Lease/LeaseLeases':
+      // Sorted by expiry; those of the same time to live have the same after a restart, and then any order.
+      return withSortedIds(response as rpcpb.LeaseLeasesResponse);
     case 'KV/Range':
       return normalisedRange(response as rpcpb.RangeResponse, request as rpcpb.RangeRequest);
     case 'KV/Txn':
@@ -48,14 +54,19 @@ function normalisedStatus(status: rpcpb.StatusResponse): rpcpb.StatusResponse {
     version: '',
     dbSize: 0n,
     dbSizeInUse: 0n,
-    // What a member writes into the log for itself, and when, is its own affair.
-    raftIndex: 0n,
-    raftAppliedIndex: 0n,
     // These three came with etcd 3.6.
     storageVersion: '',
     dbSizeQuota: 0n,
     downgradeInfo: undefined,
   };
+}
+
+function withSortedKeys(response: rpcpb.LeaseTimeToLiveResponse): rpcpb.LeaseTimeToLiveResponse {
+  return { ...response, keys: response.keys.toSorted(compareBytes) };
+}
+
+function withSortedIds(response: rpcpb.LeaseLeasesResponse): rpcpb.LeaseLeasesResponse {
+  return { ...response, leases: response.leases.toSorted((a, b) => (a.ID < b.ID ? -1 : 1)) };
 }
 
 /** etcd sorts up to this many key-values stably, and more of them with equals in any order. */
@@ -83,7 +94,8 @@ function normalisedRange(response: rpcpb.RangeResponse, request: rpcpb.RangeRequ
   const anyone = rpcpb.RangeResponse.create().kvs;
   const whole = kvs.slice(0, kvs.length - cut);
   const last = kvs.at(-1);
-  if (last !== undefined) for (let i = 0; i < cut; i++) anyone.push({ ...last, ...withoutIdentity(sortTarget) });
+  if (last !== undefined)
+    for (let i = 0; i < cut; i++) anyone.push({ ...last, ...withoutIdentity(sortTarget) });
   return { ...response, kvs: [...whole, ...anyone] };
 }
 

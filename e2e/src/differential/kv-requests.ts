@@ -122,13 +122,13 @@ export class KvRequests {
     return { key: this.key(), rangeEnd, prevKv: dice.perMille(500) };
   }
 
-  txn(): rpcpb.TxnRequest {
+  txn({ mayNest }: { readonly mayNest: boolean } = { mayNest: true }): rpcpb.TxnRequest {
     const dice = this.#dice;
-    if (dice.perMille(30)) return this.#wideTxn();
+    if (dice.perMille(30)) return this.#wideTxn({ mayNest });
     if (dice.perMille(100)) return this.#readOnlyTxn();
     // Puts that keep something of their key, in a transaction that deletes "to the last key", crash etcd 3.5.
     const mayKeep = dice.perMille(500);
-    return this.#txn({ mayKeep, depth: 0 });
+    return this.#txn({ mayKeep, depth: mayNest ? 0 : depthMax });
   }
 
   #txn({ mayKeep, depth }: TxnStyle): rpcpb.TxnRequest {
@@ -143,7 +143,9 @@ export class KvRequests {
   #requestOp({ mayKeep, depth }: TxnStyle): rpcpb.RequestOp {
     const dice = this.#dice;
     const nested = depth < depthMax ? 4 : 0;
-    switch (dice.weighted({ put: 10, range: 6, deleteRange: 3, txn: nested, empty: dice.perMille(30) ? 1 : 0 })) {
+    switch (
+      dice.weighted({ put: 10, range: 6, deleteRange: 3, txn: nested, empty: dice.perMille(30) ? 1 : 0 })
+    ) {
       case 'put':
         return asOp.put(this.put({ mayKeep }));
       case 'range':
@@ -161,7 +163,7 @@ export class KvRequests {
   }
 
   /** As many operations as a transaction may have, or one more. */
-  #wideTxn(): rpcpb.TxnRequest {
+  #wideTxn({ mayNest }: { readonly mayNest: boolean }): rpcpb.TxnRequest {
     const dice = this.#dice;
     const count = dice.pick([opsMax - 1, opsMax, opsMax, opsMax + 1]);
     const wide = dice.list(count, () => {
@@ -169,7 +171,7 @@ export class KvRequests {
       return asOp.put({ key: fromLatin1(`wide/${dice.below(100_000)}`), value: dice.pick(smallValues) });
     });
     const isSuccess = dice.perMille(500);
-    const other = dice.perMille(200) ? [asOp.txn(this.#txn({ mayKeep: false, depth: 3 }))] : [];
+    const other = mayNest && dice.perMille(200) ? [asOp.txn(this.#txn({ mayKeep: false, depth: 3 }))] : [];
     return {
       compare: dice.perMille(100) ? dice.list(count, () => this.#compare()) : [],
       success: isSuccess ? wide : other,
@@ -198,13 +200,15 @@ export class KvRequests {
       undefined,
     ];
     // Targets and results beyond the known ones come from newer clients; enums on the wire are open.
-    const target = dice.pick([0, 1, 2, 3, 4, 5, -1]) as rpcpb.Compare_CompareTarget;
+    const target: number = dice.pick([0, 1, 2, 3, 4, 5, -1]);
     const result = dice.pick([0, 0, 1, 2, 3, 4, -7]) as rpcpb.Compare_CompareResult;
     // Mostly the union of the target; a target without its own is compared with zero.
-    const targetUnion = dice.perMille(850) ? unions[target === -1 ? 5 : target] : dice.pick(unions.slice(0, 5));
+    const targetUnion = dice.perMille(850)
+      ? unions[target === -1 ? 5 : target]
+      : dice.pick(unions.slice(0, 5));
     return {
       result,
-      target,
+      target: target as rpcpb.Compare_CompareTarget,
       key: this.key(),
       rangeEnd: dice.perMille(700) ? noKey : this.rangeEnd(),
       targetUnion,

@@ -66,8 +66,8 @@ export const op = {
   memberList: (fields: Partial<rpcpb.MemberListRequest>) =>
     operation(cluster, cluster.methods.memberList, fields, reads),
   alarm: (fields: Partial<rpcpb.AlarmRequest>) => operation(maintenance, maintenance.methods.alarm, fields),
-  status: () => operation(maintenance, maintenance.methods.status, {}, reads),
-  hash: () => operation(maintenance, maintenance.methods.hash, {}, reads),
+  status: () => operation(maintenance, maintenance.methods.status, {}),
+  hash: () => operation(maintenance, maintenance.methods.hash, {}),
   hashKv: (fields: Partial<rpcpb.HashKVRequest>) =>
     operation(maintenance, maintenance.methods.hashKV, fields, reads),
   defragment: () => operation(maintenance, maintenance.methods.defragment, {}),
@@ -86,7 +86,13 @@ export function show(message: unknown): string {
 }
 
 function isBufferJson(value: unknown): value is { type: 'Buffer'; data: number[] } {
-  return typeof value === 'object' && value !== null && 'type' in value && value.type === 'Buffer' && 'data' in value;
+  return (
+    typeof value === 'object' &&
+    value !== null &&
+    'type' in value &&
+    value.type === 'Buffer' &&
+    'data' in value
+  );
 }
 
 function showBytes(bytes: Uint8Array): string {
