@@ -53,7 +53,7 @@ function run(tree: KeyTree, model: Model, { kind, key }: { kind: string; key: st
 
 test('the tree holds what a sorted array holds, and counts what is live', () => {
   fc.assert(
-    fc.property(fc.array(command, { minLength: 50, maxLength: 600 }), (commands) => {
+    fc.property(fc.array(command, { minLength: 50, maxLength: 600, size: 'max' }), (commands) => {
       const tree = new KeyTree();
       const model = new Model();
       commands.forEach((each, i) => {

@@ -344,19 +344,19 @@ async function check(steps: readonly Step[], valueBudgetBytes: number, tuning: M
 }
 
 test('the store does what the model does, with tiny rows, slabs and slices, and hardly any memory', async () => {
-  const steps = fc.array(step, { minLength: 10, maxLength: 60 });
+  const steps = fc.array(step, { minLength: 10, maxLength: 60, size: 'max' });
   await fc.assert(
     fc.asyncProperty(steps, fc.constantFrom(0, 600, 1e9), (list, budget) => check(list, budget, tiny)),
-    { numRuns: 400 },
+    { numRuns: 200 },
   );
 });
 
 test('the store does what the model does, with rows of one revision', async () => {
   const tuning = { ...tiny, rowRevisionsMax: 1, slabBytes: 64, sliceKeys: 1 };
-  const steps = fc.array(step, { minLength: 10, maxLength: 60 });
+  const steps = fc.array(step, { minLength: 10, maxLength: 60, size: 'max' });
   await fc.assert(
     fc.asyncProperty(steps, (list) => check(list, 0, tuning)),
-    { numRuns: 150 },
+    { numRuns: 80 },
   );
 });
 
