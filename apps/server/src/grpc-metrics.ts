@@ -29,12 +29,16 @@ const codeNames = [
   'Unauthenticated',
 ];
 
+/** Versions of clients that are told apart: clients choose the text, so there must be an end. */
+const clientVersionsMax = 32;
+
 const labelNames = ['grpc_type', 'grpc_service', 'grpc_method'] as const;
 type Labels = Record<(typeof labelNames)[number], string>;
 
 /** Counts of calls by method: plain numbers on the way, metrics when somebody asks. */
 export class GrpcMetrics implements GrpcObserver {
   readonly #methods = new Map<string, Counts>();
+  readonly #clients = new Map<string, { unary: number; stream: number }>();
   readonly #handling: Histogram<(typeof labelNames)[number]> | undefined;
   #receivedBytes = 0;
   #sentBytes = 0;
@@ -65,6 +69,7 @@ export class GrpcMetrics implements GrpcObserver {
     byMethod('grpc_server_msg_received_total', 'Messages received.', (counts) => counts.received);
     byMethod('grpc_server_msg_sent_total', 'Messages sent.', (counts) => counts.sent);
     this.#registerHandled(registers);
+    this.#registerClients(registers);
     const bytes = (name: string, help: string, read: () => number): void => {
       new Gauge({
         name,
@@ -87,8 +92,11 @@ export class GrpcMetrics implements GrpcObserver {
       : undefined;
   }
 
-  onStarted(path: string): void {
+  onStarted(path: string, clientApiVersion: string): void {
     this.#of(path).started++;
+    const client = this.#clients.get(clientApiVersion) ?? this.#clientOf(clientApiVersion);
+    if (isUnary(path)) client.unary++;
+    else client.stream++;
   }
 
   onReceived(path: string, bytes: number): void {
@@ -125,6 +133,32 @@ export class GrpcMetrics implements GrpcObserver {
     });
   }
 
+  #registerClients(registers: Registry[]): void {
+    const clients = this.#clients;
+    new Counter({
+      name: 'etcd_server_client_requests_total',
+      help: 'Calls by the version of the API that the client says it speaks.',
+      labelNames: ['type', 'client_api_version'],
+      registers,
+      collect() {
+        this.reset();
+        for (const [client_api_version, { unary, stream }] of clients) {
+          this.inc({ type: 'unary', client_api_version }, unary);
+          this.inc({ type: 'stream', client_api_version }, stream);
+        }
+      },
+    });
+  }
+
+  /** Whatever does not look like a version, or comes when there are too many, is `unknown`. */
+  #clientOf(version: string): { unary: number; stream: number } {
+    const isTold = /^\d{1,3}\.\d{1,3}$/.test(version) && this.#clients.size < clientVersionsMax;
+    const name = isTold ? version : 'unknown';
+    const client = this.#clients.get(name) ?? { unary: 0, stream: 0 };
+    this.#clients.set(name, client);
+    return client;
+  }
+
   #of(path: string): Counts {
     let counts = this.#methods.get(path);
     if (counts === undefined) {
@@ -140,7 +174,14 @@ const streams: Readonly<Record<string, string>> = {
   '/etcdserverpb.Maintenance/Snapshot': 'server_stream',
   '/etcdserverpb.Watch/Watch': 'bidi_stream',
   '/etcdserverpb.Lease/LeaseKeepAlive': 'bidi_stream',
+  '/grpc.health.v1.Health/Watch': 'server_stream',
+  '/v3electionpb.Election/Observe': 'server_stream',
 };
+
+/** Whether a method answers one request with one response. */
+export function isUnary(path: string): boolean {
+  return streams[path] === undefined;
+}
 
 function labelsOf(path: string): Labels {
   const [, grpc_service = '', grpc_method = ''] = path.split('/');

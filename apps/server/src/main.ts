@@ -105,8 +105,6 @@ function sentenceOf(error: unknown): string {
   if (/LEVEL_LOCKED|lock.*(held|already)|Resource temporarily unavailable/i.test(describe(error))) {
     return `the data directory is in use by another member (${text}): stop it first, or choose another --data-dir`;
   }
-  if (/EADDRINUSE/.test(describe(error)))
-    return `${text}: another process listens there; choose other --listen-client-urls or --listen-peer-urls`;
   return text;
 }
 

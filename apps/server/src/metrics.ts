@@ -1,19 +1,22 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { Replica, ReplicaObserver } from '@quorate/replica';
-import type { GrpcObserver, HttpSurfaceOptions } from '@quorate/rpc';
+import type { HttpSurfaceOptions } from '@quorate/rpc';
 import { idToHex } from '@quorate/std';
+import { readdirSync, readFileSync } from 'node:fs';
+import { featureGates, type GateSettings } from './config/feature-gates.ts';
 import { GrpcMetrics } from './grpc-metrics.ts';
+import { registerMemberMetrics } from './member-metrics.ts';
+import { exponential, MetricMaker } from './metric-maker.ts';
+import { registerPeerMetrics } from './peer-metrics.ts';
 
 export interface MetricsOptions {
   readonly serverVersion: string;
   /** Histograms of gRPC calls as well. */
   readonly extensive: boolean;
   readonly quotaBytes: number;
-}
-
-/** `count` bucket bounds from `start`, each `factor` times the one before. */
-function exponential(start: number, factor: number, count: number): number[] {
-  return Array.from({ length: count }, (_, i) => start * factor ** i);
+  /** Entries that take longer to apply count as slow. */
+  readonly slowApplyMs: number;
+  readonly featureGates: GateSettings;
 }
 
 /**
@@ -21,10 +24,16 @@ function exponential(start: number, factor: number, count: number): number[] {
  * (reference: metrics). What is counted on the hot path is a plain number, read when somebody asks.
  */
 export class Metrics {
+  /** Counts the calls of clients. */
+  readonly grpc: GrpcMetrics;
   readonly #registry = new Registry();
-  readonly #grpc: GrpcMetrics;
+  readonly #make = new MetricMaker(this.#registry);
+  readonly #slowApplyMs: number;
   readonly #walFsync: Histogram;
   readonly #backendCommit: Histogram;
+  readonly #compactionTotal: Histogram;
+  readonly #lastCompaction: Gauge;
+  readonly #slowApplies: Counter;
   readonly #alarms: Gauge<'server_id' | 'alarm_type'>;
   readonly #leaderChanges: Counter;
   readonly #leasesExpired: Counter;
@@ -34,59 +43,60 @@ export class Metrics {
   readonly #checksTotal: Counter<'type' | 'name' | 'status'>;
 
   constructor(options: MetricsOptions) {
-    const registers = [this.#registry];
+    const make = this.#make;
+    this.#slowApplyMs = options.slowApplyMs;
+    // Node's own: memory, processor time, file descriptors, the delay of the event loop.
     collectDefaultMetrics({ register: this.#registry });
-    this.#grpc = new GrpcMetrics({ registry: this.#registry, withHistograms: options.extensive });
-    this.#walFsync = new Histogram({
-      name: 'etcd_disk_wal_fsync_duration_seconds',
-      help: 'Time to write a batch to the log and sync it.',
-      buckets: exponential(0.001, 2, 14),
-      registers,
-    });
-    this.#backendCommit = new Histogram({
-      name: 'etcd_disk_backend_commit_duration_seconds',
-      help: 'Time to write a batch to the store.',
-      buckets: exponential(0.001, 2, 14),
-      registers,
-    });
-    this.#alarms = new Gauge({
-      name: 'etcd_debugging_server_alarms',
-      help: 'Active alarms by member and type.',
-      labelNames: ['server_id', 'alarm_type'],
-      registers,
-    });
-    const counter = (name: string, help: string): Counter => new Counter({ name, help, registers });
-    this.#leaderChanges = counter('etcd_server_leader_changes_seen_total', 'Changes of the leader seen.');
-    this.#leasesExpired = counter(
+    this.grpc = new GrpcMetrics({ registry: this.#registry, withHistograms: options.extensive });
+    this.#walFsync = make.histogram(
+      'etcd_disk_wal_fsync_duration_seconds',
+      'Time to write a batch to the log and sync it.',
+      exponential(0.001, 2, 14),
+    );
+    this.#backendCommit = make.histogram(
+      'etcd_disk_backend_commit_duration_seconds',
+      'Time to write a batch to the store.',
+      exponential(0.001, 2, 14),
+    );
+    this.#compactionTotal = make.histogram(
+      'etcd_debugging_mvcc_db_compaction_total_duration_milliseconds',
+      'Time from the start of a compaction to its end.',
+      exponential(100, 2, 14),
+    );
+    this.#lastCompaction = make.settable(
+      'etcd_debugging_mvcc_db_compaction_last',
+      'When the last compaction ended, in seconds since 1970.',
+    );
+    this.#slowApplies = make.counter(
+      'etcd_server_slow_apply_total',
+      'Batches of entries that took long to apply.',
+    );
+    this.#alarms = make.labelled('etcd_debugging_server_alarms', 'Active alarms by member and type.', [
+      'server_id',
+      'alarm_type',
+    ]);
+    this.#leaderChanges = make.counter(
+      'etcd_server_leader_changes_seen_total',
+      'Changes of the leader seen.',
+    );
+    this.#leasesExpired = make.counter(
       'etcd_debugging_server_lease_expired_total',
       'Leases revoked after they expired.',
     );
-    this.#healthSuccess = counter('etcd_server_health_success', 'Health checks that succeeded.');
-    this.#healthFailures = counter('etcd_server_health_failures', 'Health checks that failed.');
-    this.#checks = new Gauge({
-      name: 'etcd_server_healthcheck',
-      help: 'Outcome of the last check: 1 is good.',
-      labelNames: ['type', 'name'],
-      registers,
-    });
-    this.#checksTotal = new Counter({
-      name: 'etcd_server_healthchecks_total',
-      help: 'Checks by outcome.',
-      labelNames: ['type', 'name', 'status'],
-      registers,
-    });
-    this.#constant(
-      'etcd_server_version',
-      'server_version',
-      options.serverVersion,
-      'The version of this server.',
-    );
-    this.#constant('etcd_server_go_version', 'server_go_version', `node ${process.version}`, 'The runtime.');
-    this.#gauge('etcd_server_quota_backend_bytes', 'The quota in bytes.', () => options.quotaBytes);
-  }
-
-  get grpcObserver(): GrpcObserver {
-    return this.#grpc;
+    this.#healthSuccess = make.counter('etcd_server_health_success', 'Health checks that succeeded.');
+    this.#healthFailures = make.counter('etcd_server_health_failures', 'Health checks that failed.');
+    this.#checks = make.labelled('etcd_server_healthcheck', 'Outcome of the last check: 1 is good.', [
+      'type',
+      'name',
+    ]);
+    this.#checksTotal = make.labelledCounter('etcd_server_healthchecks_total', 'Checks by outcome.', [
+      'type',
+      'name',
+      'status',
+    ]);
+    this.#registerConstants(options);
+    registerDescriptors(make);
+    registerPeerMetrics(make);
   }
 
   get httpObserver(): NonNullable<HttpSurfaceOptions['observer']> {
@@ -104,6 +114,13 @@ export class Metrics {
     return {
       onLogSaved: ({ durationMs }) => this.#walFsync.observe(durationMs / 1000),
       onBackendWritten: ({ durationMs }) => this.#backendCommit.observe(durationMs / 1000),
+      onApplied: ({ durationMs }) => {
+        if (durationMs > this.#slowApplyMs) this.#slowApplies.inc();
+      },
+      onCompacted: ({ durationMs }) => {
+        this.#compactionTotal.observe(durationMs);
+        this.#lastCompaction.setToCurrentTime();
+      },
       onLeaderChange: ({ leader }) => {
         if (leader !== 0n) this.#leaderChanges.inc();
       },
@@ -115,31 +132,7 @@ export class Metrics {
 
   /** Adds what is read from the member when somebody asks. */
   watch(replica: Replica): void {
-    const gauge = this.#gauge.bind(this);
-    const { store, hub } = replica.state;
-    this.#constant('etcd_server_id', 'server_id', idToHex(replica.id), 'The ID of this member.');
-    gauge('etcd_server_has_leader', 'Whether a leader is known.', () => Number(replica.hasLeader));
-    gauge('etcd_server_is_leader', 'Whether this member leads.', () => Number(replica.isLeader));
-    gauge('etcd_server_is_learner', 'Whether this member learns.', () => Number(replica.isLearner));
-    gauge('etcd_server_proposals_committed_total', 'The commit index.', () => replica.raftStatus.commit);
-    gauge('etcd_server_proposals_applied_total', 'The applied index.', () => replica.raftStatus.applied);
-    gauge('etcd_server_proposals_pending', 'Proposals that wait.', () => replica.pendingProposals);
-    gauge('etcd_mvcc_db_total_size_in_bytes', 'Bytes of keys, values and history.', () => store.sizeBytes);
-    gauge(
-      'etcd_mvcc_db_total_size_in_use_in_bytes',
-      'The same: nothing waits for defragmentation.',
-      () => store.sizeBytes,
-    );
-    gauge('etcd_debugging_mvcc_keys_total', 'Live keys.', () => store.keyCount);
-    gauge('etcd_debugging_mvcc_current_revision', 'The newest revision.', () => store.currentRevision);
-    gauge('etcd_debugging_mvcc_compact_revision', 'The compacted revision.', () => store.compactedRevision);
-    gauge('etcd_debugging_mvcc_watcher_total', 'Watchers.', () => hub.metrics.watchers);
-    gauge('etcd_debugging_mvcc_watch_stream_total', 'Watch streams.', () => hub.metrics.streams);
-    gauge(
-      'etcd_debugging_mvcc_slow_watcher_total',
-      'Watchers that are behind.',
-      () => hub.metrics.unsyncedWatchers,
-    );
+    registerMemberMetrics(this.#make, replica);
   }
 
   /** The text that Prometheus scrapes. */
@@ -147,18 +140,32 @@ export class Metrics {
     return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
   }
 
-  #gauge(name: string, help: string, read: () => number): void {
-    new Gauge({
-      name,
-      help,
-      registers: [this.#registry],
-      collect() {
-        this.set(read());
-      },
-    });
+  #registerConstants(options: MetricsOptions): void {
+    const make = this.#make;
+    make.constant(
+      'etcd_server_version',
+      { server_version: options.serverVersion },
+      'The version of this server.',
+    );
+    make.constant('etcd_server_go_version', { server_go_version: `node ${process.version}` }, 'The runtime.');
+    make.gauge('etcd_server_quota_backend_bytes', 'The quota in bytes.', () => options.quotaBytes);
+    const gates = make.labelled('etcd_server_feature_enabled', 'Feature gates: 1 is on.', ['name', 'stage']);
+    for (const [name, isOn] of options.featureGates) {
+      const stage = featureGates.find((gate) => gate.name === name)?.stage;
+      gates.set({ name, stage: stage ?? (name === 'AllAlpha' ? 'ALPHA' : 'BETA') }, isOn ? 1 : 0);
+    }
   }
+}
 
-  #constant(name: string, label: string, value: string, help: string): void {
-    new Gauge({ name, help, labelNames: [label], registers: [this.#registry] }).set({ [label]: value }, 1);
+/** File descriptors, where the system tells them. */
+function registerDescriptors(make: MetricMaker): void {
+  try {
+    const limit = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+    make.gauge('os_fd_used', 'Open file descriptors.', () => readdirSync('/proc/self/fd').length);
+    make.gauge('os_fd_limit', 'File descriptors allowed.', () =>
+      limit === 'unlimited' ? Infinity : Number(limit),
+    );
+  } catch {
+    // Only Linux has these files; there is nothing to tell elsewhere.
   }
 }

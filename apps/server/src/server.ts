@@ -1,14 +1,15 @@
-import { LevelBackend, Replica, type ReplicaObserver } from '@quorate/replica';
+import { defaults, LevelBackend, Replica, type ReplicaObserver } from '@quorate/replica';
 import { ClientPort, GrpcServer, HttpSurface, methodTable } from '@quorate/rpc';
 import { idToHex, systemClock, systemRandom } from '@quorate/std';
 import { NodeDisk } from '@quorate/wal';
-import { mkdir } from 'node:fs/promises';
-import { createServer, type Server as NetServer } from 'node:net';
-import { join } from 'node:path';
+import type { Server as NetServer } from 'node:net';
 import type { Logger } from 'pino';
+import { holdPeerPort, listenOn } from './addresses.ts';
 import { retentionOf } from './config/load.ts';
 import type { ServerConfig } from './config/schema.ts';
+import { openDataDir, type DataDir } from './data-dir.ts';
 import { Metrics } from './metrics.ts';
+import { joined, replicaLog, withSlowCallLog } from './observers.ts';
 import { openStore } from './store.ts';
 import { serverVersion } from './version.ts';
 
@@ -32,32 +33,45 @@ export class Server implements AsyncDisposable {
    * @param onFatal called once when the member can't go on; the process should end
    */
   static async start(config: ServerConfig, log: Logger, onFatal: (error: unknown) => void): Promise<Server> {
-    const memberDir = join(config.dataDir, 'member');
-    await mkdir(memberDir, { recursive: true, mode: 0o700 });
-    const backend = await LevelBackend.open(await openStore(join(memberDir, 'store'), log));
+    const dataDir = await openDataDir(config, log);
+    const peerPorts: NetServer[] = [];
+    try {
+      // First of all, so that a member that is refused its port has not begun a cluster yet.
+      await listenOn('--listen-peer-urls', config.listenPeerUrls, async (address) => {
+        peerPorts.push(await holdPeerPort(address));
+      });
+      return await Server.#open(config, log, { dataDir, peerPorts, onFatal });
+    } catch (error) {
+      for (const port of peerPorts) port.close();
+      throw error;
+    }
+  }
+
+  static async #open(
+    config: ServerConfig,
+    log: Logger,
+    {
+      dataDir,
+      peerPorts,
+      onFatal,
+    }: {
+      readonly dataDir: DataDir;
+      readonly peerPorts: readonly NetServer[];
+      readonly onFatal: (error: unknown) => void;
+    },
+  ): Promise<Server> {
     const metrics = new Metrics({
       serverVersion,
       extensive: config.metrics === 'extensive',
-      quotaBytes: config.quotaBytes,
+      quotaBytes: config.quotaBytes === 0 ? defaults.quotaBytes : Math.max(0, config.quotaBytes),
+      slowApplyMs: config.warningApplyDurationMs,
+      featureGates: config.featureGates,
     });
-    let replica: Replica;
+    const slowApplyMs = config.warningApplyDurationMs;
+    const observer = joined(metrics.replicaObserver, replicaLog(log, { slowApplyMs }), { onFatal });
+    const replica = await openReplica(config, { dataDir, log, observer });
     try {
-      replica = await Replica.open({
-        ...replicaOptions(config),
-        disk: new NodeDisk(),
-        walDir: config.walDir || join(memberDir, 'wal'),
-        backend,
-        clock: systemClock,
-        random: systemRandom,
-        serverVersion,
-        observer: observers(metrics.replicaObserver, logObserver(log), { onFatal }),
-      });
-    } catch (error) {
-      await backend[Symbol.asyncDispose]();
-      throw error;
-    }
-    try {
-      return await Server.#serve(config, log, { replica, metrics });
+      return await Server.#serve(config, log, { replica, metrics, peerPorts });
     } catch (error) {
       await replica.close();
       throw error;
@@ -67,7 +81,15 @@ export class Server implements AsyncDisposable {
   static async #serve(
     config: ServerConfig,
     log: Logger,
-    { replica, metrics }: { readonly replica: Replica; readonly metrics: Metrics },
+    {
+      replica,
+      metrics,
+      peerPorts,
+    }: {
+      readonly replica: Replica;
+      readonly metrics: Metrics;
+      readonly peerPorts: readonly NetServer[];
+    },
   ): Promise<Server> {
     metrics.watch(replica);
     // Clients are let in only after the member has published itself through the log.
@@ -79,7 +101,7 @@ export class Server implements AsyncDisposable {
         maxConcurrentStreams: config.maxConcurrentStreams,
         keepAliveIntervalMs: config.grpcKeepAliveIntervalMs,
         keepAliveTimeoutMs: config.grpcKeepAliveTimeoutMs,
-        observer: metrics.grpcObserver,
+        observer: withSlowCallLog(metrics.grpc, { log, slowCallMs: config.warningUnaryRequestDurationMs }),
       }),
       http: new HttpSurface({
         member: replica,
@@ -93,15 +115,13 @@ export class Server implements AsyncDisposable {
       }),
       onConnectionError: (error) => log.debug({ err: error }, 'a client connection failed'),
     });
-    const peerPorts: NetServer[] = [];
     try {
-      const clientPorts: number[] = [];
-      for (const url of config.listenClientUrls) clientPorts.push(await clientPort.listen(addressOf(url)));
-      for (const url of config.listenPeerUrls) peerPorts.push(await holdPeerPort(url));
+      const clientPorts = await listenOn('--listen-client-urls', config.listenClientUrls, (address) =>
+        clientPort.listen(address),
+      );
       return new Server({ replica, clientPort, peerPorts, clientPorts, log });
     } catch (error) {
       await clientPort.close({ graceMs: 0 });
-      for (const port of peerPorts) port.close();
       throw error;
     }
   }
@@ -146,6 +166,29 @@ export class Server implements AsyncDisposable {
   }
 }
 
+async function openReplica(
+  config: ServerConfig,
+  parts: { readonly dataDir: DataDir; readonly log: Logger; readonly observer: ReplicaObserver },
+): Promise<Replica> {
+  const { dataDir, log, observer } = parts;
+  const backend = await LevelBackend.open(await openStore(dataDir.storeDir, log));
+  try {
+    return await Replica.open({
+      ...replicaOptions(config),
+      disk: new NodeDisk(),
+      walDir: dataDir.walDir,
+      backend,
+      clock: systemClock,
+      random: systemRandom,
+      serverVersion,
+      observer,
+    });
+  } catch (error) {
+    await backend[Symbol.asyncDispose]();
+    throw error;
+  }
+}
+
 function replicaOptions(config: ServerConfig) {
   const autoCompaction = retentionOf(config);
   return {
@@ -169,50 +212,4 @@ function replicaOptions(config: ServerConfig) {
     unsafeNoFsync: config.unsafeNoFsync,
     ...(autoCompaction !== undefined && { autoCompaction }),
   };
-}
-
-/** What an operator wants to read of what the replica did. */
-function logObserver(log: Logger): ReplicaObserver {
-  return {
-    onLogRepaired: (event) => log.warn(event, 'cut a torn tail off the log; nothing acknowledged was in it'),
-    onLeaderChange: ({ leader, term }) => log.debug({ leader: idToHex(leader), term }, 'the leader changed'),
-    onCompacted: (event) => log.info(event, 'compacted the store'),
-    onSnapshot: ({ index, released }) => log.info({ index, released }, 'marked a snapshot in the log'),
-    onAlarm: ({ member, type, active }) =>
-      log.warn(
-        { alarm: type, memberId: idToHex(member) },
-        active ? 'an alarm was raised' : 'an alarm was disarmed',
-      ),
-    onFatal: (error) => log.fatal({ err: error }, 'the member cannot go on and stops'),
-  };
-}
-
-/** One observer that tells several, in their order. */
-function observers(...all: readonly ReplicaObserver[]): ReplicaObserver {
-  const names = new Set(all.flatMap((observer) => Object.keys(observer)));
-  const joined: Record<string, (event: unknown) => void> = {};
-  for (const name of names) {
-    joined[name] = (event) => {
-      // Every observer takes the event of the name it declares.
-      for (const observer of all)
-        (observer as Record<string, ((event: unknown) => void) | undefined>)[name]?.(event);
-    };
-  }
-  return joined;
-}
-
-function addressOf(url: string): { host: string; port: number } | { path: string } {
-  const { protocol, hostname, port, pathname } = new URL(url);
-  if (protocol === 'unix:') return { path: `${hostname}${port && `:${port}`}${pathname}` };
-  return { host: hostname.replace(/^\[|\]$/g, ''), port: Number(port) };
-}
-
-/** A single member has no peers, but the port is taken, so that a second member on it is refused at once. */
-async function holdPeerPort(url: string): Promise<NetServer> {
-  const server = createServer((socket) => socket.destroy());
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(addressOf(url), resolve);
-  });
-  return server;
 }

@@ -1,6 +1,6 @@
 import { Command, CommanderError, Option } from 'commander';
 import { ConfigError } from './load.ts';
-import { configKeys, legacyFlags, metaOf, type ConfigKey } from './schema.ts';
+import { configKeys, goneFlags, legacyFlags, metaOf, namesOf, type ConfigKey } from './schema.ts';
 
 /** What the command line asks for. */
 export type CommandLine =
@@ -8,47 +8,82 @@ export type CommandLine =
   | { readonly action: 'version' }
   | { readonly action: 'help'; readonly text: string };
 
+/** Flags that need no value: alone they mean true, and the next argument is not theirs. */
+const valueless = new Set([
+  ...configKeys.filter((key) => metaOf(key).kind === 'boolean').flatMap(namesOf),
+  ...legacyFlags,
+]);
+
+const known = new Set(['config-file', ...configKeys.flatMap(namesOf), ...legacyFlags]);
+
 /**
  * Reads flags as etcd does: `--flag value`, `--flag=value`, one dash or two, and `--flag` alone for a boolean.
  *
  * @throws ConfigError for a flag that does not exist, one without its value, and for arguments that are no flags
  */
 export function parseCommandLine(args: readonly string[]): CommandLine {
-  const booleans = new Set(
-    configKeys.filter((key) => metaOf(key).kind === 'boolean').map((key) => metaOf(key).flag),
-  );
   const flags = new Map<string, string>();
   const command = newCommand((flag, value) => flags.set(flag, value));
+  const normal = normalized(args);
+  if (normal.includes('--help')) return { action: 'help', text: command.helpInformation() };
+  if (normal.includes('--version')) return { action: 'version' };
   try {
-    command.parse(
-      args.map((argument) => normalized(argument, booleans)),
-      { from: 'user' },
-    );
+    command.parse(normal, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    if (error.code === 'commander.helpDisplayed' || error.code === 'commander.help') {
-      return { action: 'help', text: command.helpInformation() };
-    }
-    throw new ConfigError(error.message.replace(/^error: /, ''));
+    throw new ConfigError(sentenceOf(error));
   }
-  if (flags.has('version')) return { action: 'version' };
   const [extra] = command.args;
-  if (extra !== undefined)
-    throw new ConfigError(`"${extra}" is not a flag: every setting is given as --name=value`);
-  return { action: 'run', flags };
+  if (extra === undefined) return { action: 'run', flags };
+  throw new ConfigError(`"${extra}" is not a flag: every setting is given as --name=value`);
 }
 
-/** `-name` is `--name`, and a boolean without a value is true. */
-function normalized(argument: string, booleans: ReadonlySet<string>): string {
-  const match = /^--?([a-z][a-z0-9-]*)(=.*)?$/s.exec(argument);
-  if (match === null || argument === '-h') return argument;
-  const [, name = '', value] = match;
-  return `--${name}${value ?? (booleans.has(name) ? '=true' : '')}`;
+/**
+ * Every flag with two dashes and, where it has one, its value behind `=`: whatever follows a flag that needs a
+ * value is that value, even when it looks like a flag. Flags end at the first argument that is none.
+ */
+function normalized(args: readonly string[]): string[] {
+  const normal: string[] = [];
+  for (let i = 0; i < args.length; i++) {
+    const argument = args[i] ?? '';
+    const [, name, value] = /^--?([a-z0-9][a-z0-9-]*)(=.*)?$/is.exec(argument) ?? [];
+    if (name === undefined) return [...normal, '--', ...args.slice(i)];
+    if (name === 'h' || name === 'help') normal.push('--help');
+    else if (name === 'version') normal.push('--version');
+    else if (!known.has(name)) normal.push(`--${name}`);
+    else if (value !== undefined) normal.push(`--${name}${value}`);
+    else if (valueless.has(name)) normal.push(`--${name}=true`);
+    else if (i + 1 < args.length) normal.push(`--${name}=${args[++i]}`);
+    else normal.push(`--${name}`);
+  }
+  return normal;
 }
+
+/** One sentence that names the flag. */
+function sentenceOf(error: CommanderError): string {
+  const flag = /'(--[^\s'=]+)/.exec(error.message)?.[1] ?? '';
+  if (error.code === 'commander.optionMissingArgument') return `${flag} needs a value`;
+  if (error.code !== 'commander.unknownOption') return error.message.replace(/^error: /, '');
+  const gone = goneFlags[flag.slice(2)];
+  if (gone !== undefined) return `${flag} is gone since etcd 3.6, with ${gone}`;
+  const [, meant] = /\(Did you mean (?:one of )?(.*?)\?\)/.exec(error.message) ?? [];
+  return `unknown flag ${flag}${meant === undefined ? ': --help lists all flags' : `: did you mean ${meant}?`}`;
+}
+
+const headings = {
+  member: 'Member:',
+  clustering: 'Clustering:',
+  security: 'Security:',
+  logging: 'Logging and metrics:',
+  behaviour: 'Behaviour:',
+  experimental: 'Experimental:',
+} as const;
 
 function newCommand(onFlag: (flag: string, value: string) => void): Command {
   const command = new Command('quorate')
-    .description('One member of a Quorate cluster: the etcd API, log and formats.')
+    .usage('[flags]')
+    .description("One member of a Quorate cluster: etcd's API, log and formats. Flags are etcd's.")
+    .helpOption('-h, --help', 'Show this help and exit.')
     .exitOverride()
     .configureOutput({ writeOut: () => {}, writeErr: () => {} })
     .allowExcessArguments();
@@ -60,23 +95,28 @@ function newCommand(onFlag: (flag: string, value: string) => void): Command {
     command.addOption(option);
     return option;
   };
-  command.addOption(new Option('--version', 'Print the version and exit.').argParser(() => {}));
-  command.on('option:version', () => onFlag('version', 'true'));
+  command.addOption(new Option('--version', 'Print the version and exit.'));
   add(
     'config-file',
     ' <path>',
     'YAML or JSON file with these settings; it replaces all other flags and variables.',
   );
   for (const key of configKeys) {
-    const { flag } = metaOf(key);
-    add(flag, ' <value>', describe(key));
+    for (const name of namesOf(key)) {
+      const { flag, section, kind } = metaOf(key);
+      const option = add(name, ` <${kind}>`, describe(key)).helpGroup(headings[section]);
+      if (name !== flag) option.hideHelp();
+    }
   }
   for (const flag of legacyFlags) add(flag, ' [value]', 'Accepted and ignored.').hideHelp();
   return command;
 }
 
 function describe(key: ConfigKey): string {
-  const { description, notBuilt, ignored } = metaOf(key);
-  if (notBuilt !== undefined) return `${description} (Not supported by this version.)`;
-  return ignored === undefined ? description : `${description} (Accepted and ignored: ${ignored}.)`;
+  const { description, notBuilt, ignored, defaultText, choices } = metaOf(key);
+  const words = choices === undefined ? '' : ` One of ${choices.join(', ')}.`;
+  const preset = defaultText === '' ? '' : ` [${defaultText}]`;
+  if (notBuilt !== undefined) return `${description} (Not supported by this version.)${preset}`;
+  const note = ignored === undefined ? '' : ` (Accepted and ignored: ${ignored}.)`;
+  return `${description}${words}${note}${preset}`;
 }

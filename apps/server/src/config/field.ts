@@ -5,28 +5,38 @@ export interface FieldMeta {
   /** Name of the flag without dashes; the environment's follows from it. */
   readonly flag: string;
   readonly description: string;
-  readonly section: 'member' | 'clustering' | 'security' | 'logging' | 'behaviour';
+  readonly section: 'member' | 'clustering' | 'security' | 'logging' | 'behaviour' | 'experimental';
   readonly kind: 'text' | 'boolean' | 'integer' | 'duration' | 'urls' | 'choice';
+  /** The default as one would write it. */
+  readonly defaultText: string;
+  /** The words of a choice. */
+  readonly choices?: readonly string[];
+  /** It was called `experimental-<flag>` up to etcd 3.6, and that name is still taken. */
+  readonly experimental?: boolean;
   /** What stands behind a flag of etcd's that this version knows but cannot serve; another value is refused. */
   readonly notBuilt?: string;
   /** Accepted for compatibility; there is nothing here that it would change. */
   readonly ignored?: string;
 }
 
-type Meta = Omit<FieldMeta, 'kind'>;
+type Meta = Omit<FieldMeta, 'kind' | 'defaultText' | 'choices'>;
+
+/** Longest time that Node's timers can count, 24 days; a longer one would fire at once. */
+const maxTimerMs = 2 ** 31 - 1;
 
 /** A text as it is. */
 export function text(defaultValue: string, meta: Meta) {
-  return z.coerce
-    .string()
+  return z
+    .union([z.string(), z.number(), z.boolean()], { error: 'must be a text' })
+    .transform(String)
     .default(defaultValue)
-    .meta({ ...meta, kind: 'text' });
+    .meta({ ...meta, kind: 'text', defaultText: defaultValue });
 }
 
 /** `true` or `false`, as Go's flag package reads them. */
 export function boolean(defaultValue: boolean, meta: Meta) {
   return z
-    .union([z.boolean(), z.string()])
+    .union([z.boolean(), z.string()], { error: 'must be true or false' })
     .transform((value, context) => {
       if (typeof value === 'boolean') return value;
       if (['1', 't', 'T', 'true', 'TRUE', 'True'].includes(value)) return true;
@@ -34,14 +44,14 @@ export function boolean(defaultValue: boolean, meta: Meta) {
       return refuse(context, `"${value}" is neither true nor false`);
     })
     .default(defaultValue)
-    .meta({ ...meta, kind: 'boolean' });
+    .meta({ ...meta, kind: 'boolean', defaultText: String(defaultValue) });
 }
 
 /** A whole number within bounds. */
 export function integer(defaultValue: number, meta: Meta & { readonly min?: number; readonly max?: number }) {
   const { min = Number.MIN_SAFE_INTEGER, max = Number.MAX_SAFE_INTEGER, ...rest } = meta;
   return z
-    .union([z.number(), z.string()])
+    .union([z.number(), z.string()], { error: 'must be a whole number' })
     .transform((value, context) => {
       const number = typeof value === 'number' ? value : /^[+-]?\d+$/.test(value) ? Number(value) : NaN;
       if (!Number.isSafeInteger(number)) return refuse(context, `"${value}" is not a whole number`);
@@ -49,28 +59,31 @@ export function integer(defaultValue: number, meta: Meta & { readonly min?: numb
       return number;
     })
     .default(defaultValue)
-    .meta({ ...rest, kind: 'integer' });
+    .meta({ ...rest, kind: 'integer', defaultText: String(defaultValue) });
 }
 
-/** Milliseconds; written as a Go duration (`1h30m`, `500ms`), in a file also as nanoseconds. */
-export function duration(defaultText: string, meta: Meta) {
+/** Milliseconds, not negative; written as a Go duration (`1h30m`, `500ms`), in a file also as nanoseconds. */
+export function duration(defaultText: string, meta: Meta & { readonly positive?: boolean }) {
+  const { positive = false, ...rest } = meta;
+  const example = 'a duration such as 500ms, 10s or 1h30m';
   return z
-    .union([z.number(), z.string()])
+    .union([z.number(), z.string()], { error: `must be ${example}` })
     .transform((value, context) => {
-      if (typeof value === 'number') return value / 1e6;
-      return (
-        parseDuration(value) ?? refuse(context, `"${value}" is not a duration such as 500ms, 10s or 1h30m`)
-      );
+      const ms = typeof value === 'number' ? value / 1e6 : parseDuration(value);
+      if (ms === undefined) return refuse(context, `"${value}" is not ${example}`);
+      if (positive && ms <= 0) return refuse(context, `"${value}" must be longer than 0`);
+      if (ms < 0) return refuse(context, `"${value}" must not be negative`);
+      return Math.min(ms, maxTimerMs);
     })
     .prefault(defaultText)
-    .meta({ ...meta, kind: 'duration' });
+    .meta({ ...rest, kind: 'duration', defaultText });
 }
 
 /** A comma-separated list of URLs with a scheme that etcd knows, and no path. */
 export function urls(defaultText: string, meta: Meta & { readonly listen?: boolean }) {
   const { listen = false, ...rest } = meta;
   return z
-    .string()
+    .string({ error: 'must be a comma-separated list of URLs such as http://127.0.0.1:2379' })
     .transform((value, context) => {
       const parsed: string[] = [];
       for (const item of value.split(',').map((part) => part.trim())) {
@@ -82,7 +95,7 @@ export function urls(defaultText: string, meta: Meta & { readonly listen?: boole
       return parsed;
     })
     .prefault(defaultText)
-    .meta({ ...rest, kind: 'urls' });
+    .meta({ ...rest, kind: 'urls', defaultText });
 }
 
 /** One of a few words. */
@@ -93,10 +106,10 @@ export function choice<const T extends readonly [string, ...string[]]>(
 ) {
   return z
     .enum(values, {
-      error: (issue) => `"${String(issue.input)}" is none of ${values.filter(Boolean).join(', ')}`,
+      error: (issue) => `${JSON.stringify(issue.input)} is not ${values.join(' or ')}`,
     })
     .default(defaultValue as never) // zod's default wants its own inferred union, which is T[number]
-    .meta({ ...meta, kind: 'choice' });
+    .meta({ ...meta, kind: 'choice', defaultText: defaultValue, choices: values });
 }
 
 /** Milliseconds of a Go duration; undefined when it is none. A bare 0 is allowed, as in Go. */
@@ -123,25 +136,29 @@ const unitMs: Readonly<Record<string, number>> = {
 };
 
 function urlProblem(value: string, listen: boolean): string | undefined {
-  let url: URL;
-  try {
-    url = new URL(value);
-  } catch {
-    return `"${value}" is not a URL such as http://127.0.0.1:2379`;
+  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(value)?.[1]?.toLowerCase();
+  if (scheme === undefined) return `"${value}" is not a URL such as http://127.0.0.1:2379`;
+  if (scheme === 'unix' || scheme === 'unixs') {
+    return value.length > `${scheme}://`.length ? undefined : `"${value}" names no socket`;
   }
-  if (url.protocol === 'unix:' || url.protocol === 'unixs:') return undefined;
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    return `"${value}" has the scheme ${url.protocol.slice(0, -1)}, which is none of http, https, unix, unixs`;
+  if (scheme !== 'http' && scheme !== 'https') {
+    return `"${value}" has the scheme ${scheme}, which is none of http, https, unix, unixs`;
   }
-  if (url.pathname !== '/' || value.endsWith('/')) return `"${value}" must not have a path`;
-  if (!/:\d+$/.test(value)) return `"${value}" has no port`;
-  if (listen && !/^(\d+\.\d+\.\d+\.\d+|\[.*\]|localhost)$/.test(url.hostname)) {
-    return `"${value}" has the host name ${url.hostname}: listen on an IP address or localhost`;
+  const rest = value.slice(`${scheme}://`.length);
+  if (/[/?#]/.test(rest)) return `"${value}" must not have a path`;
+  const port = /:(\d+)$/.exec(rest)?.[1];
+  if (port === undefined) return `"${value}" has no port`;
+  if (Number(port) > 65_535) return `"${value}" has the port ${port}, which is above 65535`;
+  if (!URL.canParse(value)) return `"${value}" is not a URL such as http://127.0.0.1:2379`;
+  const { hostname } = new URL(value);
+  if (listen && !/^(\d+\.\d+\.\d+\.\d+|\[.*\]|localhost)$/.test(hostname)) {
+    return `"${value}" has the host name ${hostname}: listen on an IP address or localhost`;
   }
   return undefined;
 }
 
-function refuse(context: z.RefinementCtx, message: string): never {
+/** Ends a transform with that sentence. */
+export function refuse(context: z.RefinementCtx, message: string): never {
   context.addIssue({ code: 'custom', message });
   return z.NEVER;
 }

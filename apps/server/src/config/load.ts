@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { parseDuration } from './field.ts';
-import { configKeys, metaOf, serverConfig, type ConfigKey, type ServerConfig } from './schema.ts';
+import { configKeys, metaOf, namesOf, serverConfig, type ConfigKey, type ServerConfig } from './schema.ts';
 
 /** Something is wrong with how the member was configured; the message is one sentence that names the flag. */
 export class ConfigError extends Error {
@@ -60,19 +60,16 @@ function fromFlagsAndEnv({ flags, env }: ConfigSources, warnings: string[]): Giv
   const origins = new Map<ConfigKey, string>();
   const known = new Set(['ETCD_CONFIG_FILE']);
   for (const key of configKeys) {
-    const { flag } = metaOf(key);
-    const name = envNameOf(flag);
-    known.add(name);
-    const fromFlag = flags.get(flag);
-    const fromEnv = env[name] === '' ? undefined : env[name];
-    if (fromFlag !== undefined && fromEnv !== undefined) {
-      throw new ConfigError(
-        `conflicting environment variable "${name}" is shadowed by corresponding command-line flag "--${flag}": unset one of them`,
-      );
+    for (const flag of namesOf(key)) {
+      const name = envNameOf(flag);
+      known.add(name);
+      const given = oneOf(flag, flags.get(flag), env[name] === '' ? undefined : env[name]);
+      if (given === undefined) continue;
+      const earlier = origins.get(key);
+      if (earlier !== undefined) throw new ConfigError(givenTwice(earlier, given.origin));
+      values[key] = given.value;
+      origins.set(key, given.origin);
     }
-    if (fromFlag === undefined && fromEnv === undefined) continue;
-    values[key] = fromFlag ?? fromEnv;
-    origins.set(key, fromFlag === undefined ? name : `--${flag}`);
   }
   for (const name of Object.keys(env)) {
     if (name.startsWith('ETCD_') && !known.has(name))
@@ -81,28 +78,76 @@ function fromFlagsAndEnv({ flags, env }: ConfigSources, warnings: string[]): Giv
   return { values, originOf: (key) => origins.get(key) ?? `--${metaOf(key).flag}` };
 }
 
-/** Sections of the file whose keys are flags with a prefix. */
-const transportSections = { 'client-transport-security': '', 'peer-transport-security': 'peer-' } as const;
+/** A flag and its variable may not both be given: which of the two was meant is anybody's guess. */
+function oneOf(
+  flag: string,
+  fromFlag: string | undefined,
+  fromEnv: string | undefined,
+): { readonly value: string; readonly origin: string } | undefined {
+  const name = envNameOf(flag);
+  if (fromFlag !== undefined && fromEnv !== undefined) {
+    throw new ConfigError(
+      `conflicting environment variable "${name}" is shadowed by corresponding command-line flag "--${flag}": unset one of them`,
+    );
+  }
+  if (fromFlag !== undefined) return { value: fromFlag, origin: `--${flag}` };
+  return fromEnv === undefined ? undefined : { value: fromEnv, origin: name };
+}
+
+function givenTwice(one: string, other: string): string {
+  return `${one} and ${other} are the same setting: give one of them`;
+}
 
 function fromFile(path: string, warnings: string[]): Given {
   const fields = new Map(Object.entries(readMap(path)));
-  for (const [section, prefix] of Object.entries(transportSections)) {
-    const inner = fields.get(section);
-    if (inner === undefined || inner === null) continue;
-    if (!isMap(inner)) throw new ConfigError(`${path}: ${section} must be a map`);
-    for (const [key, value] of Object.entries(inner)) fields.set(`${prefix}${key}`, value);
-    fields.delete(section);
-  }
+  for (const section of Object.keys(fileSections)) flattenSection(path, section, fields);
   const values: Record<string, unknown> = {};
+  const origins = new Map<ConfigKey, string>();
   for (const key of configKeys) {
-    const { flag } = metaOf(key);
-    const value = fields.get(flag);
-    fields.delete(flag);
-    if (value === undefined || value === null) continue;
-    values[key] = Array.isArray(value) ? value.join(',') : value;
+    for (const flag of namesOf(key)) {
+      const value = fields.get(flag);
+      fields.delete(flag);
+      if (value === undefined || value === null) continue;
+      const earlier = origins.get(key);
+      if (earlier !== undefined) throw new ConfigError(givenTwice(earlier, flag));
+      values[key] = Array.isArray(value) ? value.join(',') : value;
+      origins.set(key, `${path}: ${flag}`);
+    }
   }
   for (const unknown of fields.keys()) warnings.push(`${path}: unknown key ${unknown} is ignored`);
-  return { values, originOf: (key) => `${path}: ${metaOf(key).flag}` };
+  return { values, originOf: (key) => origins.get(key) ?? `--${metaOf(key).flag}` };
+}
+
+/** Maps within the file, and the flags that their keys stand for. */
+const fileSections: Readonly<Record<string, { readonly prefix: string; readonly names?: FlagsOfKeys }>> = {
+  'client-transport-security': {
+    prefix: '',
+    names: { 'allowed-hostname': 'client-cert-allowed-hostname' },
+  },
+  'peer-transport-security': {
+    prefix: 'peer-',
+    names: { 'allowed-cn': 'peer-cert-allowed-cn', 'allowed-hostname': 'peer-cert-allowed-hostname' },
+  },
+  'discovery-config': { prefix: 'discovery-' },
+};
+type FlagsOfKeys = Readonly<Record<string, string>>;
+
+/**
+ * Takes a section apart into flags. What it holds decides who may talk to the member, so a key that is not
+ * known there is refused and not ignored.
+ */
+function flattenSection(path: string, section: string, fields: Map<string, unknown>): void {
+  const inner = fields.get(section);
+  fields.delete(section);
+  if (inner === undefined || inner === null) return;
+  if (!isMap(inner)) throw new ConfigError(`${path}: ${section} must be a map`);
+  const { prefix, names = {} } = fileSections[section] ?? { prefix: '' };
+  for (const [key, value] of Object.entries(inner)) {
+    const flag = names[key] ?? `${prefix}${key}`;
+    if (configKeys.some((field) => metaOf(field).flag === flag)) fields.set(flag, value);
+    else if (value !== null && value !== '' && value !== false)
+      throw new ConfigError(`${path}: ${section}: ${key} is not supported by this version`);
+  }
 }
 
 function readMap(path: string): Record<string, unknown> {
@@ -146,6 +191,9 @@ function withDerivedValues(config: ServerConfig, given: Readonly<Record<string, 
   derived.dataDir ||= `${config.name}.etcd`;
   if (derived.advertiseClientUrls.length === 0) derived.advertiseClientUrls = ['http://localhost:2379'];
   derived.initialCluster ||= config.initialAdvertisePeerUrls.map((url) => `${config.name}=${url}`).join(',');
+  // Empty means all, as * does.
+  derived.cors ||= '*';
+  derived.hostWhitelist ||= '*';
   derived.backendBatchIntervalMs ||= 100;
   derived.backendBatchLimit ||= 10_000;
   return derived;
@@ -156,12 +204,12 @@ function checkNotBuilt(config: ServerConfig, originOf: (key: ConfigKey) => strin
   for (const key of configKeys) {
     const { notBuilt } = metaOf(key);
     if (notBuilt === undefined || String(config[key]) === String(defaults[key])) continue;
-    throw new ConfigError(`${originOf(key)}: ${notBuilt} is not supported by this version`);
+    throw new ConfigError(`${originOf(key)} needs ${notBuilt}, which this version does not support`);
   }
   for (const key of ['listenPeerUrls', 'listenClientUrls'] as const) {
     const secure = config[key].find((url) => /^(https|unixs):/.test(url));
     if (secure !== undefined)
-      throw new ConfigError(`${originOf(key)}: ${secure} needs TLS, which is not supported by this version`);
+      throw new ConfigError(`${originOf(key)}: ${secure} needs TLS, which this version does not support`);
   }
 }
 
@@ -176,11 +224,11 @@ function checkTogether(config: ServerConfig): void {
     throw new ConfigError('--listen-client-urls: at least one URL is needed');
   if (config.listenPeerUrls.length === 0)
     throw new ConfigError('--listen-peer-urls: at least one URL is needed');
-  if (config.initialClusterState === 'existing') {
+  const journal = config.logOutputs.split(',').find((output) => output.trim() === 'systemd/journal');
+  if (journal !== undefined)
     throw new ConfigError(
-      '--initial-cluster-state: joining an existing cluster is not supported by this version',
+      `--log-outputs: ${journal} is not supported by this version: the journal takes stderr`,
     );
-  }
   retentionOf(config);
 }
 
@@ -207,4 +255,30 @@ export function retentionOf(
     );
   }
   return retentionMs === 0 ? undefined : { mode: 'periodic', retentionMs };
+}
+
+/**
+ * What a member needs to make a new cluster; one that has a log goes by that instead, and these flags are
+ * ignored, as in etcd.
+ *
+ * @throws ConfigError
+ */
+export function checkNewCluster(config: ServerConfig): void {
+  if (config.initialClusterState === 'existing') {
+    throw new ConfigError(
+      '--initial-cluster-state: joining an existing cluster is not supported by this version',
+    );
+  }
+  const own = config.initialCluster
+    .split(',')
+    .map((pair) => pair.trim())
+    .filter((pair) => pair.startsWith(`${config.name}=`))
+    .map((pair) => pair.slice(config.name.length + 1));
+  const advertised = [...config.initialAdvertisePeerUrls].sort().join(',');
+  if (own.length > 0 && own.sort().join(',') !== advertised) {
+    throw new ConfigError(
+      `--initial-cluster gives ${config.name} the peer URLs ${own.join(',')}, --initial-advertise-peer-urls ` +
+        `gives it ${advertised}: they must be the same`,
+    );
+  }
 }

@@ -1,0 +1,72 @@
+import { lstat, unlink } from 'node:fs/promises';
+import { connect, createServer, type Server } from 'node:net';
+import { ConfigError } from './config/load.ts';
+
+/** What `net.listen` takes. */
+export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
+
+/** Where a listen URL listens: `unix://path` at a socket file, everything else at host and port. */
+export function addressOf(url: string): Address {
+  const path = /^unix:\/\/(.*)$/.exec(url)?.[1];
+  if (path !== undefined) return { path };
+  const { hostname } = new URL(url);
+  // Not `URL.port`: that is empty for the port 80.
+  const port = Number(/:(\d+)$/.exec(url)?.[1]);
+  return { host: hostname.replace(/^\[|\]$/g, ''), port };
+}
+
+/**
+ * Listens on each URL in turn.
+ *
+ * @throws ConfigError that names the flag and the URL where that fails
+ */
+export async function listenOn<T>(
+  flag: string,
+  urls: readonly string[],
+  listen: (address: Address) => Promise<T>,
+): Promise<T[]> {
+  const listening: T[] = [];
+  for (const url of urls) {
+    try {
+      const address = addressOf(url);
+      if ('path' in address) await removeStaleSocket(address.path);
+      listening.push(await listen(address));
+    } catch (error) {
+      throw new ConfigError(`${flag}: cannot listen on ${url} (${reasonOf(error)})`, { cause: error });
+    }
+  }
+  return listening;
+}
+
+/** A single member has no peers, but the port is taken, so that a second member on it is refused at once. */
+export async function holdPeerPort(address: Address): Promise<Server> {
+  const server = createServer((socket) => socket.destroy());
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(address, resolve);
+  });
+  return server;
+}
+
+/** Removes the socket file that a killed process has left; one that somebody answers on stays. */
+async function removeStaleSocket(path: string): Promise<void> {
+  const isSocket = await lstat(path).then(
+    (stats) => stats.isSocket(),
+    () => false,
+  );
+  if (!isSocket) return;
+  const isAnswered = await new Promise<boolean>((resolve) => {
+    const socket = connect({ path }, () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(false));
+  });
+  if (!isAnswered) await unlink(path);
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const isTaken = 'code' in error && error.code === 'EADDRINUSE';
+  return isTaken ? 'another process listens there' : error.message;
+}

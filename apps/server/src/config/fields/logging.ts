@@ -1,0 +1,106 @@
+import { boolean, choice, duration, integer, text, urls } from '../field.ts';
+
+const defaultLogRotation =
+  '{"maxsize": 100, "maxage": 0, "maxbackups": 0, "localtime": false, "compress": false}';
+
+/** Settings of logs, metrics, profiles and traces (reference: flags and configuration). */
+export const loggingFields = {
+  logger: choice(['zap', 'pino'], 'zap', {
+    flag: 'logger',
+    section: 'logging',
+    ignored: 'logs are pino JSON',
+    description: 'Logger of etcd.',
+  }),
+  logOutputs: text('default', {
+    flag: 'log-outputs',
+    section: 'logging',
+    description: 'Where logs go: default or stderr, stdout, or files, comma-separated.',
+  }),
+  logLevel: choice(['debug', 'info', 'warn', 'error', 'panic', 'fatal'], 'info', {
+    flag: 'log-level',
+    section: 'logging',
+    description: 'The least serious log lines to write.',
+  }),
+  logFormat: choice(['json', 'console'], 'json', {
+    flag: 'log-format',
+    section: 'logging',
+    ignored: 'logs are JSON',
+    description: 'Format of logs.',
+  }),
+  enableLogRotation: boolean(false, {
+    flag: 'enable-log-rotation',
+    section: 'logging',
+    notBuilt: 'log rotation',
+    description: 'Rotate a log file.',
+  }),
+  logRotationConfigJson: text(defaultLogRotation, {
+    flag: 'log-rotation-config-json',
+    section: 'logging',
+    ignored: 'there is no log rotation',
+    description: 'When a log file is rotated, and what is kept.',
+  }),
+  enablePprof: boolean(false, {
+    flag: 'enable-pprof',
+    section: 'logging',
+    notBuilt: 'profiles over HTTP',
+    description: 'Serve profiles.',
+  }),
+  metrics: choice(['basic', 'extensive'], 'basic', {
+    flag: 'metrics',
+    section: 'logging',
+    description: 'extensive adds histograms of gRPC calls.',
+  }),
+  listenMetricsUrls: urls('', {
+    flag: 'listen-metrics-urls',
+    section: 'logging',
+    notBuilt: 'a listener of its own for metrics',
+    description: 'URLs for metrics and health.',
+  }),
+  warningUnaryRequestDurationMs: duration('300ms', {
+    flag: 'warning-unary-request-duration',
+    experimental: true,
+    section: 'logging',
+    description: 'A unary request that takes longer is logged, without what was in it.',
+  }),
+  warningApplyDurationMs: duration('100ms', {
+    flag: 'warning-apply-duration',
+    experimental: true,
+    section: 'logging',
+    description: 'Entries applied together that take longer are logged.',
+  }),
+  enableDistributedTracing: boolean(false, {
+    flag: 'enable-distributed-tracing',
+    experimental: true,
+    section: 'logging',
+    notBuilt: 'tracing',
+    description: 'Send traces.',
+  }),
+  tracingAddress: text('localhost:4317', {
+    flag: 'distributed-tracing-address',
+    section: 'logging',
+    experimental: true,
+    ignored: 'there is no tracing',
+    description: 'Address of the collector of traces.',
+  }),
+  tracingServiceName: text('etcd', {
+    flag: 'distributed-tracing-service-name',
+    section: 'logging',
+    experimental: true,
+    ignored: 'there is no tracing',
+    description: 'Name of the service in traces.',
+  }),
+  tracingInstanceId: text('', {
+    flag: 'distributed-tracing-instance-id',
+    section: 'logging',
+    experimental: true,
+    ignored: 'there is no tracing',
+    description: 'Name of this member in traces.',
+  }),
+  tracingSamplingRate: integer(0, {
+    flag: 'distributed-tracing-sampling-rate',
+    section: 'logging',
+    experimental: true,
+    ignored: 'there is no tracing',
+    description: 'Spans sampled per million.',
+  }),
+};

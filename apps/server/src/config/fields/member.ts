@@ -1,0 +1,187 @@
+import { gates } from '../feature-gates.ts';
+import { boolean, choice, duration, integer, text, urls } from '../field.ts';
+
+const alone = 'this version runs clusters of one member';
+
+/** Settings of the member itself: where it lies, listens and what it allows (reference: flags and configuration). */
+export const memberFields = {
+  name: text('default', {
+    flag: 'name',
+    section: 'member',
+    description: 'Human-readable name of this member.',
+  }),
+  dataDir: text('', {
+    flag: 'data-dir',
+    section: 'member',
+    description: 'Data directory; ${name}.etcd when empty.',
+  }),
+  walDir: text('', {
+    flag: 'wal-dir',
+    section: 'member',
+    description: 'Directory of the log, when it is not below the data directory.',
+  }),
+  snapshotCount: integer(10_000, {
+    flag: 'snapshot-count',
+    section: 'member',
+    min: 1,
+    description: 'Entries between two snapshot marks; below the mark the log is released.',
+  }),
+  snapshotCatchUpEntries: integer(5_000, {
+    flag: 'snapshot-catchup-entries',
+    experimental: true,
+    section: 'member',
+    min: 0,
+    description: 'Entries kept in memory for members that lag.',
+  }),
+  heartbeatIntervalMs: integer(100, {
+    flag: 'heartbeat-interval',
+    section: 'member',
+    min: 1,
+    description: 'Milliseconds between heartbeats of the leader.',
+  }),
+  electionTimeoutMs: integer(1_000, {
+    flag: 'election-timeout',
+    section: 'member',
+    min: 1,
+    max: 50_000,
+    description: 'Milliseconds without a heartbeat after which a member campaigns.',
+  }),
+  initialElectionTickAdvance: boolean(true, {
+    flag: 'initial-election-tick-advance',
+    section: 'member',
+    ignored: 'a single voter campaigns at once',
+    description: 'Shorten the first election.',
+  }),
+  listenPeerUrls: urls('http://localhost:2380', {
+    flag: 'listen-peer-urls',
+    section: 'member',
+    listen: true,
+    description: 'URLs to listen on for other members.',
+  }),
+  listenClientUrls: urls('http://localhost:2379', {
+    flag: 'listen-client-urls',
+    section: 'member',
+    listen: true,
+    description: 'URLs to listen on for clients, gRPC and HTTP.',
+  }),
+  listenClientHttpUrls: urls('', {
+    flag: 'listen-client-http-urls',
+    section: 'member',
+    listen: true,
+    notBuilt: 'HTTP on ports of its own',
+    description: 'URLs to listen on for HTTP only.',
+  }),
+  maxWals: integer(5, {
+    flag: 'max-wals',
+    section: 'member',
+    min: 0,
+    description: 'Log files kept below the last snapshot mark.',
+  }),
+  maxSnapshots: integer(5, {
+    flag: 'max-snapshots',
+    section: 'member',
+    min: 0,
+    ignored: 'no snapshot files are kept',
+    description: 'Snapshot files kept.',
+  }),
+  memoryMlock: boolean(false, {
+    flag: 'memory-mlock',
+    experimental: true,
+    section: 'member',
+    notBuilt: 'locking memory',
+    description: 'Keep all pages in memory.',
+  }),
+  quotaBytes: integer(0, {
+    flag: 'quota-backend-bytes',
+    section: 'member',
+    description: 'Bytes that keys, values and history may take; 0 is 2 GiB, below 0 no limit.',
+  }),
+  freelistType: choice(['map', 'array'], 'map', {
+    flag: 'backend-bbolt-freelist-type',
+    section: 'member',
+    ignored: 'the store is not bbolt',
+    description: 'Free list of bbolt.',
+  }),
+  backendBatchIntervalMs: duration('0', {
+    flag: 'backend-batch-interval',
+    section: 'member',
+    description: 'Longest time before applied changes are written to the store; 0 is 100ms.',
+  }),
+  backendBatchLimit: integer(0, {
+    flag: 'backend-batch-limit',
+    section: 'member',
+    min: 0,
+    description: 'Applied entries after which they are written to the store; 0 is 10000.',
+  }),
+  maxTxnOps: integer(128, {
+    flag: 'max-txn-ops',
+    section: 'member',
+    min: 1,
+    description: 'Operations allowed in a transaction.',
+  }),
+  maxRequestBytes: integer(1_572_864, {
+    flag: 'max-request-bytes',
+    section: 'member',
+    min: 1,
+    max: 2 ** 30,
+    description: 'Largest request in bytes.',
+  }),
+  maxConcurrentStreams: integer(4_294_967_295, {
+    flag: 'max-concurrent-streams',
+    section: 'member',
+    min: 1,
+    max: 4_294_967_295,
+    description: 'Streams that a client connection may have at once.',
+  }),
+  grpcKeepAliveMinTimeMs: duration('5s', {
+    flag: 'grpc-keepalive-min-time',
+    section: 'member',
+    ignored: 'the gRPC library does not police pings',
+    description: 'Shortest time between two pings of a client.',
+  }),
+  grpcKeepAliveIntervalMs: duration('2h', {
+    flag: 'grpc-keepalive-interval',
+    section: 'member',
+    description: 'Time between pings to a client.',
+  }),
+  grpcKeepAliveTimeoutMs: duration('20s', {
+    flag: 'grpc-keepalive-timeout',
+    section: 'member',
+    description: 'Wait for the answer to a ping before the connection is closed.',
+  }),
+  socketReusePort: boolean(false, {
+    flag: 'socket-reuse-port',
+    section: 'member',
+    notBuilt: 'SO_REUSEPORT',
+    description: 'Allow several listeners on one port.',
+  }),
+  socketReuseAddress: boolean(false, {
+    flag: 'socket-reuse-address',
+    section: 'member',
+    ignored: 'Node sets SO_REUSEADDR itself',
+    description: 'Allow to bind an address in TIME_WAIT.',
+  }),
+  enableGrpcGateway: boolean(true, {
+    flag: 'enable-grpc-gateway',
+    section: 'member',
+    ignored: 'there is no JSON gateway in this version',
+    description: 'Serve the API as JSON over HTTP.',
+  }),
+  raftReadTimeoutMs: duration('5s', {
+    flag: 'raft-read-timeout',
+    section: 'member',
+    ignored: alone,
+    description: 'Read time-out of peer connections.',
+  }),
+  raftWriteTimeoutMs: duration('5s', {
+    flag: 'raft-write-timeout',
+    section: 'member',
+    ignored: alone,
+    description: 'Write time-out of peer connections.',
+  }),
+  featureGates: gates({
+    flag: 'feature-gates',
+    section: 'member',
+    description: 'Features to switch, as Name=true,Other=false.',
+  }),
+};

@@ -1,0 +1,91 @@
+import type { Replica } from '@quorate/replica';
+import { idToHex } from '@quorate/std';
+import type { MetricMaker } from './metric-maker.ts';
+
+/** What is read from the member when somebody asks: raft, store, watchers, leases and the log. */
+export function registerMemberMetrics(make: MetricMaker, replica: Replica): void {
+  registerServer(make, replica);
+  registerStore(make, replica);
+  registerWatchAndLease(make, replica);
+}
+
+function registerServer(make: MetricMaker, replica: Replica): void {
+  make.constant('etcd_server_id', { server_id: idToHex(replica.id) }, 'The ID of this member.');
+  make.text(
+    'etcd_cluster_version',
+    'cluster_version',
+    'The version that all members speak.',
+    () => replica.clusterVersion,
+  );
+  make.gauge('etcd_server_has_leader', 'Whether a leader is known.', () => Number(replica.hasLeader));
+  make.gauge('etcd_server_is_leader', 'Whether this member leads.', () => Number(replica.isLeader));
+  make.gauge('etcd_server_is_learner', 'Whether this member learns.', () => Number(replica.isLearner));
+  make.gauge('etcd_server_proposals_committed_total', 'The commit index.', () => replica.raftStatus.commit);
+  make.gauge('etcd_server_proposals_applied_total', 'The applied index.', () => replica.raftStatus.applied);
+  make.gauge('etcd_server_proposals_pending', 'Proposals that wait.', () => replica.pendingProposals);
+  make.total(
+    'etcd_server_proposals_failed_total',
+    'Proposals not applied in time.',
+    () => replica.counts.proposalsFailed,
+  );
+  make.total(
+    'etcd_server_slow_read_indexes_total',
+    'Rounds of linearizable reads that had to be asked for again.',
+    () => replica.counts.readIndexesSlow,
+  );
+  make.total(
+    'etcd_server_read_indexes_failed_total',
+    'Rounds of linearizable reads that were given up.',
+    () => replica.counts.readIndexesFailed,
+  );
+  make.gauge('etcd_disk_wal_write_bytes_total', 'Bytes written to the log.', () => replica.counts.logBytes);
+}
+
+function registerStore(make: MetricMaker, replica: Replica): void {
+  const { store } = replica.state;
+  make.gauge('etcd_mvcc_db_total_size_in_bytes', 'Bytes of keys, values and history.', () => store.sizeBytes);
+  make.gauge(
+    'etcd_mvcc_db_total_size_in_use_in_bytes',
+    'The same: nothing waits for defragmentation.',
+    () => store.sizeBytes,
+  );
+  make.total('etcd_mvcc_put_total', 'Keys put.', () => replica.counts.puts);
+  make.total('etcd_mvcc_delete_total', 'Keys deleted.', () => replica.counts.deletes);
+  make.total('etcd_mvcc_range_total', 'Ranges read.', () => replica.counts.ranges);
+  make.total('etcd_mvcc_txn_total', 'Transactions.', () => replica.counts.txns);
+  make.gauge('etcd_debugging_mvcc_keys_total', 'Live keys.', () => store.keyCount);
+  make.gauge('etcd_debugging_mvcc_current_revision', 'The newest revision.', () => store.currentRevision);
+  make.gauge(
+    'etcd_debugging_mvcc_compact_revision',
+    'The compacted revision.',
+    () => store.compactedRevision,
+  );
+}
+
+function registerWatchAndLease(make: MetricMaker, replica: Replica): void {
+  const { hub } = replica.state;
+  make.gauge('etcd_debugging_mvcc_watcher_total', 'Watchers.', () => hub.metrics.watchers);
+  make.gauge('etcd_debugging_mvcc_watch_stream_total', 'Watch streams.', () => hub.metrics.streams);
+  make.gauge(
+    'etcd_debugging_mvcc_slow_watcher_total',
+    'Watchers that are behind.',
+    () => hub.metrics.unsyncedWatchers,
+  );
+  make.gauge(
+    'etcd_debugging_mvcc_pending_events_total',
+    'Events that wait to be sent to watchers.',
+    () => hub.metrics.pendingEvents,
+  );
+  make.total(
+    'etcd_debugging_mvcc_events_total',
+    'Events sent to watchers.',
+    () => hub.metrics.eventsSentTotal,
+  );
+  make.total('etcd_debugging_lease_granted_total', 'Leases granted.', () => replica.counts.leasesGranted);
+  make.total(
+    'etcd_debugging_lease_revoked_total',
+    'Leases revoked, those that expired included.',
+    () => replica.counts.leasesRevoked,
+  );
+  make.total('etcd_debugging_lease_renewed_total', 'Renewals.', () => replica.counts.leasesRenewed);
+}

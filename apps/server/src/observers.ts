@@ -1,0 +1,57 @@
+import type { ReplicaObserver } from '@quorate/replica';
+import type { GrpcObserver } from '@quorate/rpc';
+import { idToHex } from '@quorate/std';
+import type { Logger } from 'pino';
+import { isUnary, type GrpcMetrics } from './grpc-metrics.ts';
+
+/** What an operator wants to read of what the replica did. */
+export function replicaLog(log: Logger, { slowApplyMs }: { readonly slowApplyMs: number }): ReplicaObserver {
+  return {
+    onApplied: ({ entries, durationMs }) => {
+      if (durationMs > slowApplyMs)
+        log.warn({ entries, durationMs, thresholdMs: slowApplyMs }, 'applying entries took long');
+    },
+    onLogRepaired: (event) => log.warn(event, 'cut a torn tail off the log; nothing acknowledged was in it'),
+    onLeaderChange: ({ leader, term }) => log.debug({ leader: idToHex(leader), term }, 'the leader changed'),
+    onCompacted: (event) => log.info(event, 'compacted the store'),
+    onSnapshot: ({ index, released }) => log.info({ index, released }, 'marked a snapshot in the log'),
+    onAlarm: ({ member, type, active }) =>
+      log.warn(
+        { alarm: type, memberId: idToHex(member) },
+        active ? 'an alarm was raised' : 'an alarm was disarmed',
+      ),
+    onFatal: (error) => log.fatal({ err: error }, 'the member cannot go on and stops'),
+  };
+}
+
+/** Metrics of calls that also log unary ones that took long, by their method: what was in them is nobody's. */
+export function withSlowCallLog(
+  metrics: GrpcMetrics,
+  { log, slowCallMs }: { readonly log: Logger; readonly slowCallMs: number },
+): GrpcObserver {
+  return {
+    onStarted: (path, clientApiVersion) => metrics.onStarted(path, clientApiVersion),
+    onReceived: (path, bytes) => metrics.onReceived(path, bytes),
+    onSent: (path, bytes) => metrics.onSent(path, bytes),
+    onHandled: (event) => {
+      metrics.onHandled(event);
+      const { path, status, durationMs } = event;
+      if (durationMs > slowCallMs && isUnary(path))
+        log.warn({ method: path, status, durationMs, thresholdMs: slowCallMs }, 'a request took long');
+    },
+  };
+}
+
+/** One observer that tells several, in their order. */
+export function joined(...all: readonly ReplicaObserver[]): ReplicaObserver {
+  const names = new Set(all.flatMap((observer) => Object.keys(observer)));
+  const tell: Record<string, (event: unknown) => void> = {};
+  for (const name of names) {
+    tell[name] = (event) => {
+      // Every observer takes the event of the name it declares.
+      for (const observer of all)
+        (observer as Record<string, ((event: unknown) => void) | undefined>)[name]?.(event);
+    };
+  }
+  return tell;
+}
