@@ -1,0 +1,181 @@
+import { openTestMember, putRequest, rangeRequest } from '@quorate/replica/testing';
+import { methodTable } from '@quorate/rpc';
+import { describe, expect, test } from 'vitest';
+import { parseCommandLine } from '../src/config/command-line.ts';
+import { loadConfig } from '../src/config/load.ts';
+import { isUnary } from '../src/grpc-metrics.ts';
+import { Metrics } from '../src/metrics.ts';
+import { withSlowCallLog } from '../src/observers.ts';
+import { newTestLog } from './test-log.ts';
+
+async function openObserved(extensive = false) {
+  const commandLine = parseCommandLine(['--feature-gates=CompactHashCheck=true']);
+  if (commandLine.action !== 'run') throw new Error('these flags run a member');
+  const { config } = loadConfig({ flags: commandLine.flags, env: {} });
+  const metrics = new Metrics({
+    serverVersion: '3.6.14',
+    extensive,
+    quotaBytes: 2 ** 31,
+    slowApplyMs: 5,
+    featureGates: config.featureGates,
+  });
+  const member = await openTestMember({ observer: metrics.replicaObserver });
+  metrics.watch(member.replica);
+  return { metrics, member };
+}
+
+/** The value of a series, as it stands in the text. */
+async function seriesOf(metrics: Metrics): Promise<Map<string, number>> {
+  const { text } = await metrics.text();
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(
+    lines.map((line) => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ')))]),
+  );
+}
+
+async function namesOf(metrics: Metrics): Promise<string[]> {
+  const { text } = await metrics.text();
+  return [...text.matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name ?? '');
+}
+
+/** What the dashboards and alerts of etcd's own project ask for; histograms without their suffix. */
+const dashboardNames = [
+  'grpc_server_handled_total',
+  'grpc_server_started_total',
+  'grpc_server_handling_seconds',
+  'etcd_server_has_leader',
+  'etcd_server_leader_changes_seen_total',
+  'etcd_server_proposals_failed_total',
+  'etcd_server_proposals_pending',
+  'etcd_server_proposals_committed_total',
+  'etcd_server_proposals_applied_total',
+  'etcd_mvcc_db_total_size_in_bytes',
+  'etcd_mvcc_db_total_size_in_use_in_bytes',
+  'etcd_server_quota_backend_bytes',
+  'etcd_disk_wal_fsync_duration_seconds',
+  'etcd_disk_backend_commit_duration_seconds',
+  'etcd_network_peer_round_trip_time_seconds',
+  'etcd_network_peer_sent_bytes_total',
+  'etcd_network_peer_received_bytes_total',
+  'etcd_network_peer_sent_failures_total',
+  'etcd_network_client_grpc_sent_bytes_total',
+  'etcd_network_client_grpc_received_bytes_total',
+  'process_resident_memory_bytes',
+];
+
+test('every metric that the dashboards of etcd use is there', async () => {
+  const { metrics } = await openObserved(true);
+  expect(await namesOf(metrics)).toEqual(expect.arrayContaining(dashboardNames));
+});
+
+test('histograms of calls are there only when asked for', async () => {
+  const { metrics } = await openObserved(false);
+  expect(await namesOf(metrics)).not.toContain('grpc_server_handling_seconds');
+});
+
+test('operations, leases and the log are counted', async () => {
+  const { metrics, member } = await openObserved();
+  const { replica, during } = member;
+  await during(replica.leases.grant({ ID: 7n, TTL: 60n }));
+  await during(replica.kv.put(putRequest('a', '1', { lease: 7n })));
+  await during(replica.kv.range(rangeRequest('a')));
+  await during(replica.leases.keepAlive(7n));
+  await during(replica.leases.revoke({ ID: 7n }));
+  const series = await seriesOf(metrics);
+  expect(Object.fromEntries(series)).toMatchObject({
+    etcd_mvcc_put_total: 1,
+    etcd_mvcc_delete_total: 1,
+    etcd_mvcc_range_total: 1,
+    etcd_mvcc_txn_total: 0,
+    etcd_debugging_lease_granted_total: 1,
+    etcd_debugging_lease_renewed_total: 1,
+    etcd_debugging_lease_revoked_total: 1,
+    etcd_debugging_mvcc_keys_total: 0,
+    etcd_debugging_mvcc_current_revision: 3,
+    etcd_server_has_leader: 1,
+    etcd_server_is_leader: 1,
+    etcd_server_quota_backend_bytes: 2 ** 31,
+    etcd_server_slow_apply_total: 0,
+    'etcd_cluster_version{cluster_version="3.6.0"}': 1,
+    'etcd_server_version{server_version="3.6.14"}': 1,
+    'etcd_server_id{server_id="8e9e05c52164694d"}': 1,
+    'etcd_server_feature_enabled{name="CompactHashCheck",stage="ALPHA"}': 1,
+    'etcd_server_feature_enabled{name="LeaseCheckpoint",stage="ALPHA"}': 0,
+  });
+  expect(series.get('etcd_disk_wal_write_bytes_total')).toBeGreaterThan(0);
+  expect(series.get('etcd_disk_wal_fsync_duration_seconds_count')).toBeGreaterThan(0);
+});
+
+test('totals stay what they are from scrape to scrape', async () => {
+  const { metrics, member } = await openObserved();
+  await member.during(member.replica.kv.put(putRequest('a', '1')));
+  await metrics.text();
+  expect((await seriesOf(metrics)).get('etcd_mvcc_put_total')).toBe(1);
+});
+
+test('entries that took long to apply are counted as slow', async () => {
+  const { metrics } = await openObserved();
+  metrics.replicaObserver.onApplied?.({ entries: 3, durationMs: 4 });
+  metrics.replicaObserver.onApplied?.({ entries: 3, durationMs: 6 });
+  expect((await seriesOf(metrics)).get('etcd_server_slow_apply_total')).toBe(1);
+});
+
+describe('calls of clients', () => {
+  const put = '/etcdserverpb.KV/Put';
+  const watch = '/etcdserverpb.Watch/Watch';
+
+  test('are counted by method, status and the version that the client says', async () => {
+    const { metrics } = await openObserved();
+    metrics.grpc.onStarted(put, '3.6');
+    metrics.grpc.onReceived(put, 10);
+    metrics.grpc.onSent(put, 20);
+    metrics.grpc.onHandled({ path: put, status: 8, durationMs: 1 });
+    metrics.grpc.onStarted(watch, '');
+    const method = 'grpc_type="unary",grpc_service="etcdserverpb.KV",grpc_method="Put"';
+    expect(Object.fromEntries(await seriesOf(metrics))).toMatchObject({
+      [`grpc_server_started_total{${method}}`]: 1,
+      [`grpc_server_msg_received_total{${method}}`]: 1,
+      [`grpc_server_handled_total{${method},grpc_code="ResourceExhausted"}`]: 1,
+      etcd_network_client_grpc_received_bytes_total: 10,
+      etcd_network_client_grpc_sent_bytes_total: 20,
+      'etcd_server_client_requests_total{type="unary",client_api_version="3.6"}': 1,
+      'etcd_server_client_requests_total{type="stream",client_api_version="unknown"}': 1,
+    });
+  });
+
+  test('cannot make up any number of series', async () => {
+    const { metrics } = await openObserved();
+    for (let i = 0; i < 1000; i++) metrics.grpc.onStarted(put, `9.${i}`);
+    metrics.grpc.onStarted(put, 'a text\nof a client');
+    const names = [...(await seriesOf(metrics)).keys()].filter((name) =>
+      name.startsWith('etcd_server_client_requests'),
+    );
+    expect(names.length).toBeLessThan(100);
+  });
+
+  test('are unary or streams as the table of methods says', async () => {
+    const { member } = await openObserved();
+    for (const [path, method] of methodTable(member.replica)) {
+      expect([path, isUnary(path)]).toEqual([path, method.kind === 'unary']);
+    }
+  });
+
+  test('that took long are logged by their method; streams may take as long as they like', async () => {
+    const { metrics } = await openObserved();
+    const { log, lines } = newTestLog();
+    const observer = withSlowCallLog(metrics.grpc, { log, slowCallMs: 300 });
+    observer.onHandled?.({ path: put, status: 0, durationMs: 299 });
+    observer.onHandled?.({ path: watch, status: 1, durationMs: 9_000 });
+    observer.onHandled?.({ path: put, status: 0, durationMs: 301 });
+    expect(lines).toEqual([
+      expect.objectContaining({
+        level: 40,
+        msg: 'a request took long',
+        method: put,
+        status: 0,
+        durationMs: 301,
+        thresholdMs: 300,
+      }),
+    ]);
+  });
+});
