@@ -1,4 +1,4 @@
-import { fromUtf8, SeededRandom } from '@quorate/std';
+import { fromUtf8, invariant, SeededRandom } from '@quorate/std';
 
 /** Values are cut out of this: bytes that do not compress, the same in every run. */
 const pool = new Uint8Array(1 << 20);
@@ -13,7 +13,9 @@ export function valueOf(n: number, size: number): Uint8Array {
 
 /** The n-th key under a prefix, `size` bytes long; keys are in the order of their numbers. */
 export function keyOf(prefix: string, n: number, size: number): Uint8Array {
-  return fromUtf8(prefix + String(n).padStart(size - prefix.length, '0'));
+  const key = fromUtf8(prefix + String(n).padStart(size - prefix.length, '0'));
+  invariant(key.length === size, 'a key has room for its prefix and its number');
+  return key;
 }
 
 /** Where the benchmark has its keys. All of the prefixes end in a slash. */
