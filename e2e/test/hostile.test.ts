@@ -74,20 +74,14 @@ async function collect(
   enough: (response: rpcpb.WatchResponse, count: number) => boolean,
 ): Promise<rpcpb.WatchResponse[]> {
   const responses: rpcpb.WatchResponse[] = [];
-  await new Promise<void>((resolve, reject) => {
-    const take = (bytes: Buffer): void => {
-      const response = rpcpb.WatchResponse.decode(bytes);
-      responses.push(response);
-      if (!enough(response, responses.length)) return;
-      stream.off('data', take);
-      stream.pause();
-      resolve();
-    };
-    stream.on('data', take);
-    void endOf(stream).then(({ code, message }) => reject(new Error(`ended: ${code} ${message}`)));
-    stream.resume();
-  });
-  return responses;
+  // As an iterator a stream is read only as fast as the loop turns, and left as it is.
+  for await (const message of stream.iterator({ destroyOnReturn: false })) {
+    // The type of what a stream holds is unknown to TypeScript; the caller passes buffers on.
+    const response = rpcpb.WatchResponse.decode(message as Buffer);
+    responses.push(response);
+    if (enough(response, responses.length)) return responses;
+  }
+  throw new Error(`the stream ended after ${responses.length} responses`);
 }
 
 describe('messages that are none', () => {

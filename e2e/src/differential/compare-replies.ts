@@ -31,11 +31,8 @@ function isSame(a: Reply, b: Reply): boolean {
   return a.code === b.code && a.message === b.message && equalBytes(a.bytes, b.bytes);
 }
 
-/**
- * What is left of a lease is counted from two moments, after a restart from when each member was ready, and asked at
- * two.
- */
-const ttlDifferenceMax = 3n;
+/** What is left of a lease is asked of two servers, each of which may be late by a moment, and rounded to seconds. */
+const ttlDifferenceMax = 2n;
 
 function isSameButFewSeconds(operation: Operation, { quorate, etcd }: Replies): boolean {
   if (quorate.code !== 0 || etcd.code !== 0) return false;

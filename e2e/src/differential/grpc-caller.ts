@@ -52,9 +52,11 @@ export class GrpcCaller implements Disposable {
     return { reply: await endOf(call), messages };
   }
 
-  /** Opens a bidirectional stream. */
+  /** Opens a bidirectional stream. How it ends is told by `endOf` to whoever asks. */
   stream(path: string): RawStream {
-    return this.#client.makeBidiStreamRequest(path, toBuffer, keep);
+    const call: RawStream = this.#client.makeBidiStreamRequest(path, toBuffer, keep);
+    call.on('error', () => {});
+    return call;
   }
 
   [Symbol.dispose](): void {

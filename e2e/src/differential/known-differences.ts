@@ -1,4 +1,4 @@
-import { compareBytes } from '@quorate/std';
+import { compareBytes, equalBytes } from '@quorate/std';
 import { rpcpb } from '@quorate/wire';
 import type { Operation } from './operation.ts';
 import type { Reply } from './grpc-caller.ts';
@@ -12,6 +12,22 @@ export function normalised(reply: Reply, operation: Operation): Reply {
   const response = operation.responseType.decode(reply.bytes);
   const bytes = operation.responseType.encode(normalisedResponse(response, operation)).finish();
   return { ...reply, bytes };
+}
+
+/**
+ * Whether two encoded events (each alone in a WatchResponse) are the same. Quorate still gives the `prev_kv` of an
+ * event in its log when a compaction has taken that key-value from the store; etcd then gives none.
+ */
+export function isSameEvent(
+  encoded: { readonly quorate: Uint8Array; readonly etcd: Uint8Array },
+  compacted: bigint,
+): boolean {
+  if (equalBytes(encoded.quorate, encoded.etcd)) return true;
+  const response = rpcpb.WatchResponse.decode(encoded.quorate);
+  const [event] = response.events;
+  if (event?.kv === undefined || event.kv.modRevision > compacted) return false;
+  const withoutPrev = { ...response, events: [{ ...event, prevKv: undefined }] };
+  return equalBytes(rpcpb.WatchResponse.encode(withoutPrev).finish(), encoded.etcd);
 }
 
 function normalisedText(message: string): string {

@@ -38,8 +38,7 @@ export function operation<Request, Response>(
     request,
     bytes: method.requestType.encode(request).finish(),
     isRead,
-    // Widened: whoever holds an operation passes responses of its own type only.
-    responseType: method.responseType as rpcpb.MessageFns<unknown>,
+    responseType: method.responseType,
   };
 }
 

@@ -1,3 +1,4 @@
+import { fromLatin1 } from '@quorate/std';
 import { rpcpb } from '@quorate/wire';
 import { differenceOf } from './compare-replies.ts';
 import { Dice } from './dice.ts';
@@ -35,6 +36,7 @@ const readsAtOnce = 8;
 const operationsPerCheck = 300;
 /** So many operations pass under an alarm before it is disarmed. */
 const alarmOperations = 25;
+const leaseIds = [1n, 2n, 3n, 4n, -5n];
 /** Leases that are not to expire on the way. */
 const longTtls = [600n, 1200n, 3600n, 100_000n, 9_000_000_000n];
 
@@ -104,13 +106,30 @@ export class Script {
     this.#pair = await ServerPair.start(this.#options);
     // What the restart left is compared before anything else.
     await this.#write(op.range({ key: new Uint8Array(1), rangeEnd: new Uint8Array(1) }));
+    // Members count leases from when they began to lead, which is not the same moment.
+    await this.#keepAlive(leaseIds);
     this.#watches = await WatchScript.open({
       dice: this.#dice,
       pair: this.#pair,
       requests: this.#requests,
       view: this.#view,
     });
+    await this.#expire();
     await this.#check();
+  }
+
+  /** Lets a lease run out, and compares what the watcher of everything is told of its keys. */
+  async #expire(): Promise<void> {
+    const lease = 88n;
+    // It becomes the shortest time there is.
+    await this.#write(op.leaseGrant({ ID: lease, TTL: 1n }));
+    for (const name of ['b', 'a', 'c']) {
+      await this.#write(op.put({ key: fromLatin1(`expiring/${name}`), lease }));
+    }
+    this.#view.revision += 1n;
+    await this.#watches?.settle();
+    await this.#write(op.leaseTimeToLive({ ID: lease, keys: true }));
+    await this.#write(op.range({ key: fromLatin1('expiring/'), rangeEnd: fromLatin1('expiring0') }));
   }
 
   async #stop(): Promise<void> {
@@ -219,7 +238,7 @@ export class Script {
   async #lease(): Promise<void> {
     const dice = this.#dice;
     const requests = this.#requests;
-    const ID = dice.pick([1n, 2n, 3n, 4n, -5n, 999n]);
+    const ID = dice.pick([...leaseIds, 999n]);
     switch (
       dice.weighted({ grant: 8, revoke: 3, timeToLive: 8, leases: 4, keepAlive: 3, brief: 1, tooLong: 1 })
     ) {

@@ -2,6 +2,7 @@ import { compareBytes, equalBytes, fromLatin1, toHex } from '@quorate/std';
 import { rpcpb } from '@quorate/wire';
 import type { Dice } from './dice.ts';
 import type { KvRequests, StoreView } from './kv-requests.ts';
+import { isSameEvent } from './known-differences.ts';
 import { show } from './operation.ts';
 import { sides, type ServerPair, type SideName } from './server-pair.ts';
 import { WatchSide } from './watch-side.ts';
@@ -98,6 +99,7 @@ export class WatchScript {
 
   /** Waits until every watcher on both servers has what it is owed, and compares. */
   async settle(): Promise<void> {
+    await this.#readLog();
     for (const stream of this.#streams) await this.#settleStream(stream);
   }
 
@@ -230,7 +232,9 @@ export class WatchScript {
     const theirs = await pair.etcd.events(id, expected);
     for (; watcher.compared < Math.max(ours.length, theirs.length); watcher.compared++) {
       const [our, their] = [ours[watcher.compared], theirs[watcher.compared]];
-      if (our !== undefined && their !== undefined && equalBytes(our, their)) continue;
+      if (our !== undefined && their !== undefined) {
+        if (isSameEvent({ quorate: our, etcd: their }, this.#view.compacted)) continue;
+      }
       const shown = (bytes: Uint8Array | undefined): string =>
         bytes === undefined ? 'none' : show(rpcpb.WatchResponse.decode(bytes).events[0]);
       throw new Error(

@@ -19,7 +19,8 @@ export async function unaryOverHttp2(
       const look = (received: Readonly<Record<string, unknown>>): void => {
         if (received['grpc-status'] === undefined) return;
         code = Number(received['grpc-status']);
-        message = decodeURIComponent(String(received['grpc-message'] ?? ''));
+        const text = received['grpc-message'];
+        message = typeof text === 'string' ? decodeURIComponent(text) : '';
       };
       const stream = session.request({
         ':method': 'POST',

@@ -7,6 +7,12 @@ export interface MethodShape {
   readonly serverStreams: boolean;
 }
 
+interface GeneratedMethod {
+  readonly name: string;
+  readonly requestStream: boolean;
+  readonly responseStream: boolean;
+}
+
 const services = [
   rpcpb.KVDefinition,
   rpcpb.WatchDefinition,
@@ -21,7 +27,7 @@ const services = [
 
 /** Every method of every service on the client port. */
 export const allMethods: readonly MethodShape[] = services.flatMap((service) =>
-  Object.values(service.methods).map((method) => ({
+  Object.values<GeneratedMethod>(service.methods).map((method) => ({
     path: `/${service.fullName}/${method.name}`,
     clientStreams: method.requestStream,
     serverStreams: method.responseStream,
