@@ -130,8 +130,8 @@ arrival of an event.`,
 
 function nameOf(row: GrpcRow): [string, string] {
   return row.workload === 'watch'
-    ? ['watch, events', `${figure(row.inFlight)} watchers`]
-    : [row.workload, figure(row.inFlight)];
+    ? ['watch, events', `${row.inFlight} watchers`]
+    : [row.workload, String(row.inFlight)];
 }
 
 function throughputRatio({ sides }: GrpcRow): number {
