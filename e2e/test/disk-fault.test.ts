@@ -1,0 +1,113 @@
+import { spawnSync } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { Load } from '../src/load.ts';
+import { startQuorate, type MemberProcess } from '../src/member-process.ts';
+import { logLinesOf } from '../src/run-quorate.ts';
+
+vi.setConfig({ testTimeout: 120_000 });
+
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'quorate-fault-'));
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+/** Whether system calls of a process can be made to fail here. */
+const canInject =
+  spawnSync('strace', ['-f', '-qq', '-o', '/dev/null', '-e', 'inject=fdatasync:error=EIO', 'true']).status ===
+  0;
+const canMount = process.getuid?.() === 0 && mountWorks();
+
+/** The member said once why it cannot go on, and ended with 1. */
+async function expectFatalEnd(member: MemberProcess): Promise<void> {
+  expect(await member.exited).toBe(1);
+  const fatal = logLinesOf(member.output).filter(({ level }) => level === 'fatal');
+  expect(fatal.map(({ msg }) => msg)).toEqual(['the member cannot go on and stops']);
+}
+
+// Without strace, or where it may not trace, this is skipped.
+test.skipIf(!canInject).each([12, 25, 50])(
+  'a sync that fails (the %ith of a thread) stops the member, and nothing is acknowledged that is not on disk',
+  async (when) => {
+    const [dataDir, trace] = [join(dir, 'data'), join(dir, 'trace')];
+    await using member = await startQuorate({
+      dataDir,
+      // -D: the member stays our child and the tracer is its grandchild.
+      wrapper: [
+        ...['strace', '-D', '-f', '--seccomp-bpf', '-qq', '-o', trace, '-e', 'trace=fdatasync'],
+        ...['-e', `inject=fdatasync:error=EIO:when=${when}`],
+      ],
+    });
+    const load = new Load(member.endpoint, { writers: 1 });
+    await expectFatalEnd(member);
+    await load.end();
+    const all = syncsOf(await readFile(trace, 'utf8'));
+    // The zeros ahead of the log are synced through a handle of their own; that one may fail and harm nobody.
+    const log = all.findLast(({ result }) => result.includes('EIO'))?.handle;
+    const syncs = all.filter(({ handle }) => handle === log);
+    // Nothing is tried again after the sync that failed.
+    expect(syncs.at(-1)?.result).toContain('EIO');
+    // One writer waits for each of its writes, so every one of them has a sync of its own.
+    const succeeded = syncs.filter(({ result }) => result === '0').length;
+    expect(load.acknowledgedCount).toBeGreaterThan(0);
+    expect(load.acknowledgedCount).toBeLessThanOrEqual(succeeded);
+    await using again = await startQuorate({ dataDir });
+    await load.verify(again.endpoint);
+    expect(await again.stop()).toBe(143);
+  },
+);
+
+// Only root may mount a small disk.
+test.skipIf(!canMount)(
+  'a disk that is full stops the member; with more room everything is there',
+  async () => {
+    const disk = join(dir, 'disk');
+    await mkdir(disk);
+    // Room for the store and one segment of the log: the next one cannot be made ahead.
+    mount(['-t', 'tmpfs', '-o', 'size=160m', 'tmpfs', disk]);
+    try {
+      const dataDir = join(disk, 'data');
+      await using member = await startQuorate({ dataDir });
+      const load = new Load(member.endpoint, { writers: 4, valueBytes: 1024 * 1024 });
+      await expectFatalEnd(member);
+      await load.end();
+      expect(load.acknowledgedCount).toBeGreaterThan(0);
+      mount(['-o', 'remount,size=600m', disk]);
+      await using again = await startQuorate({ dataDir });
+      await load.verify(again.endpoint);
+      expect(await again.stop()).toBe(143);
+    } finally {
+      spawnSync('umount', [disk]);
+    }
+  },
+);
+
+/**
+ * The syncs in a trace, in the order in which they ended. One that others ran into is on two lines, the second
+ * without its handle; one that the end of the process cut off has no result.
+ */
+function syncsOf(trace: string): { handle: string; result: string }[] {
+  const syncs: { handle: string; result: string }[] = [];
+  const handleOfThread = new Map<string, string>();
+  for (const line of trace.split('\n')) {
+    const [, thread = '', handle] = /^(\d+) +(?:fdatasync\((\d+))?/.exec(line) ?? [];
+    if (handle !== undefined) handleOfThread.set(thread, handle);
+    const result = /\) += (0|-1 .*)$/.exec(line)?.[1];
+    if (line.includes('fdatasync') && result !== undefined)
+      syncs.push({ handle: handleOfThread.get(thread) ?? '', result });
+  }
+  return syncs;
+}
+
+function mount(args: readonly string[]): void {
+  const { status, stderr } = spawnSync('mount', args, { encoding: 'utf8' });
+  if (status !== 0) throw new Error(`mount ${args.join(' ')} failed: ${stderr}`);
+}
+
+function mountWorks(): boolean {
+  const probe = spawnSync('unshare', ['-m', 'mount', '-t', 'tmpfs', 'tmpfs', tmpdir()]);
+  return probe.status === 0;
+}
