@@ -1,4 +1,6 @@
 #!/usr/bin/env node
+import * as nodeModule from 'node:module';
+
 // Plain ES2020, so that an old Node can parse it and say what is wrong.
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 22 || (major === 22 && minor < 22)) {
@@ -8,4 +10,6 @@ if (major < 22 || (major === 22 && minor < 22)) {
   );
   process.exit(1);
 }
+// Code that was compiled (and stripped of its types) once is not compiled again at the next start.
+nodeModule.enableCompileCache?.();
 import('../src/main.ts').then(({ main }) => main(process.argv.slice(2)));

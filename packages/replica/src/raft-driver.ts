@@ -42,6 +42,8 @@ export class RaftDriver {
   #proposals: Uint8Array[] = [];
   /** Readies handed out and not yet being written. */
   #unsaved: Ready[] = [];
+  /** A new commit index that is not in the log yet. It may be lost, so it waits for the next write. */
+  #commitOnly: HardState | undefined;
   #marks: { mark: WalSnapshot; done: () => void }[] = [];
   #saving: Promise<void> | undefined;
   #turnIsDue = false;
@@ -91,6 +93,14 @@ export class RaftDriver {
   async stop(): Promise<void> {
     this.#stopped = true;
     await this.#saving;
+  }
+
+  /** After `stop`, unless the log has failed: a restart then knows the commit index and replays less. */
+  async saveCommit(): Promise<void> {
+    invariant(this.#stopped && this.#saving === undefined, 'the loop has ended');
+    const hardState = this.#commitOnly;
+    this.#commitOnly = undefined;
+    if (hardState !== undefined) await this.#options.wal.save({ hardState, entries: [], sync: true });
   }
 
   #flushProposals(): void {
@@ -151,7 +161,10 @@ export class RaftDriver {
   #advanceWhatNeedsNoDisk(): void {
     const first = this.#unsaved.findIndex(needsDisk);
     const count = first < 0 ? this.#unsaved.length : first;
-    for (const ready of this.#unsaved.splice(0, count)) this.#advance(ready);
+    for (const ready of this.#unsaved.splice(0, count)) {
+      this.#commitOnly = ready.hardState ?? this.#commitOnly;
+      this.#advance(ready);
+    }
   }
 
   async #save(
@@ -159,7 +172,8 @@ export class RaftDriver {
     marks: readonly { mark: WalSnapshot; done: () => void }[],
   ): Promise<void> {
     const { wal, clock, onSaved, unsafeNoFsync } = this.#options;
-    const batch = join(readies);
+    const batch = join(readies, this.#commitOnly);
+    this.#commitOnly = undefined;
     const startedAtMs = clock.now();
     if (batch.hardState !== undefined || batch.entries.length > 0) {
       await wal.save({
@@ -191,20 +205,19 @@ export class RaftDriver {
 
 function needsDisk(ready: Ready): boolean {
   invariant(ready.snapshot === undefined, 'a single member is sent no snapshot');
-  return ready.hardState !== undefined || ready.entries.length > 0;
+  return ready.mustSync || ready.entries.length > 0;
 }
 
 /** Several Readies as one write. A later one may overwrite a suffix of an earlier one: the log allows that. */
-function join(readies: readonly Ready[]): {
-  hardState: HardState | undefined;
-  entries: readonly Entry[];
-  mustSync: boolean;
-} {
+function join(
+  readies: readonly Ready[],
+  commitOnly: HardState | undefined,
+): { hardState: HardState | undefined; entries: readonly Entry[]; mustSync: boolean } {
   if (readies.length === 1) {
     const only = readies[0]!;
-    return { hardState: only.hardState, entries: only.entries, mustSync: only.mustSync };
+    return { hardState: only.hardState ?? commitOnly, entries: only.entries, mustSync: only.mustSync };
   }
-  let hardState: HardState | undefined;
+  let hardState = commitOnly;
   let mustSync = false;
   const entries: Entry[] = [];
   for (const ready of readies) {

@@ -464,7 +464,10 @@ export class Replica implements AsyncDisposable {
     this.#ticker?.cancel();
     await this.#compactor.stop();
     await this.#driver.stop();
-    if (!failedBefore) await this.#writer.flush({ sync: true });
+    if (!failedBefore) {
+      await this.#driver.saveCommit();
+      await this.#writer.flush({ sync: true });
+    }
     this.#writer.close();
     const stopped = new ReplicaError('REPLICA_STOPPED');
     this.#waiters.rejectAll(stopped);
