@@ -1,0 +1,138 @@
+import { spawnSync } from 'node:child_process';
+import {
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { publishedManifest } from '../src/published-manifest.ts';
+
+vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
+
+const root = resolve(import.meta.dirname, '../..');
+let dir: string;
+let app: string;
+
+/** Builds two packages, packs them as npm would publish them, and unpacks them into another project. */
+beforeAll(() => {
+  dir = mkdtempSync(join(tmpdir(), 'quorate-build-'));
+  app = join(dir, 'app');
+  const out = join(dir, 'out');
+  run(process.execPath, [join(root, 'tools/src/build.ts'), `--out=${out}`, 'std', 'wire'], root);
+  mkdirSync(join(app, 'node_modules/@quorate'), { recursive: true });
+  writeFileSync(join(app, 'package.json'), '{"type": "module"}');
+  for (const name of ['std', 'wire']) {
+    const packed = join(dir, name);
+    mkdirSync(packed);
+    run(
+      'npm',
+      ['pack', '--offline', '--ignore-scripts', '--silent', `--pack-destination=${packed}`],
+      join(out, 'packages', name),
+    );
+    const [tarball = ''] = readdirSync(packed);
+    run('tar', ['-xzf', tarball], packed);
+    symlinkSync(join(packed, 'package'), join(app, 'node_modules/@quorate', name));
+    // What the packages depend on; an installation would fetch it.
+    mkdirSync(join(packed, 'package/node_modules'));
+    symlinkSync(join(root, 'node_modules/@bufbuild'), join(packed, 'package/node_modules/@bufbuild'));
+  }
+  mkdirSync(join(dir, 'wire/package/node_modules/@quorate'));
+  symlinkSync(join(dir, 'std/package'), join(dir, 'wire/package/node_modules/@quorate/std'));
+});
+afterAll(() => rmSync(dir, { recursive: true }));
+
+function run(command: string, args: readonly string[], cwd: string): string {
+  const { status, stdout, stderr, error } = spawnSync(command, args, { cwd, encoding: 'utf8' });
+  if (error !== undefined) throw error;
+  if (status !== 0) throw new Error(`${command} ${args.join(' ')} ended with ${status}:\n${stdout}${stderr}`);
+  return stdout;
+}
+
+const program = `
+import { fromUtf8, toUtf8 } from '@quorate/std';
+import { ManualClock } from '@quorate/std/testing';
+import { decodePutRequest, encodePutRequest } from '@quorate/wire';
+
+const bytes: Uint8Array = encodePutRequest({
+  key: fromUtf8('greeting'), value: fromUtf8('hello'), lease: 0n, prevKv: false, ignoreValue: false, ignoreLease: false,
+});
+const clock = new ManualClock();
+process.stdout.write(\`\${toUtf8(decodePutRequest(bytes).value)} \${typeof clock.now()}\`);
+`;
+
+test('another project runs the packages from what npm packs, without our sources', () => {
+  writeFileSync(join(app, 'main.mjs'), program.replace(': Uint8Array', ''));
+  expect(run(process.execPath, ['--no-strip-types', 'main.mjs'], app)).toBe('hello number');
+  expect(
+    globSync('**/*.ts', { cwd: join(dir, 'std/package') }).filter((file) => !file.endsWith('.d.ts')),
+  ).toEqual([]);
+});
+
+test('another project gets the types of the packages', () => {
+  writeFileSync(join(app, 'main.ts'), program);
+  const options = {
+    module: 'nodenext',
+    target: 'es2024',
+    strict: true,
+    noEmit: true,
+    types: ['node'],
+    typeRoots: [join(root, 'node_modules/@types')],
+  };
+  writeFileSync(join(app, 'tsconfig.json'), JSON.stringify({ compilerOptions: options, files: ['main.ts'] }));
+  run(join(root, 'node_modules/.bin/tsc'), ['-p', '.'], app);
+  writeFileSync(join(app, 'main.ts'), program.replace("fromUtf8('hello')", '5'));
+  expect(() => run(join(root, 'node_modules/.bin/tsc'), ['-p', '.'], app)).toThrow(
+    /Type 'number' is not assignable/,
+  );
+});
+
+test('what is packed has a README, the license, and source maps with the sources in them', () => {
+  const packed = join(dir, 'wire/package');
+  expect(readdirSync(packed)).toEqual(
+    expect.arrayContaining(['LICENSE', 'README.md', 'package.json', 'src']),
+  );
+  expect(readdirSync(packed)).not.toContain('test');
+  const map: unknown = JSON.parse(readFileSync(join(packed, 'src/index.js.map'), 'utf8'));
+  expect(map).toMatchObject({ sourcesContent: [expect.stringContaining('export')] });
+});
+
+test('the package.json to publish names compiled files, and nothing of the checkout', () => {
+  const published = publishedManifest({
+    name: '@quorate/x',
+    version: '1.0.0',
+    private: true,
+    bin: { x: './bin/x.js' },
+    exports: { '.': './src/index.ts', './testing': './src/testing/index.ts' },
+    files: ['src'],
+    scripts: { test: 'vitest' },
+    dependencies: { '@quorate/std': '1.0.0' },
+    devDependencies: { vitest: '5' },
+    nx: { tags: [] },
+  });
+  expect(published).toEqual({
+    name: '@quorate/x',
+    version: '1.0.0',
+    bin: { x: './bin/x.js' },
+    exports: {
+      '.': { types: './src/index.d.ts', default: './src/index.js' },
+      './testing': { types: './src/testing/index.d.ts', default: './src/testing/index.js' },
+    },
+    dependencies: { '@quorate/std': '1.0.0' },
+  });
+});
+
+test('a package that is not there is refused', () => {
+  const out = join(dir, 'none');
+  expect(() =>
+    run(process.execPath, [join(root, 'tools/src/build.ts'), `--out=${out}`, 'nothing'], root),
+  ).toThrow('there is no package or app "nothing"');
+  expect(existsSync(out)).toBe(false);
+});
