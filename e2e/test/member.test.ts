@@ -214,11 +214,9 @@ describe('where a member lies and listens', () => {
     const at = { port: portOf(member.endpoint) };
     const version = await http(at, '/version');
     expect(version).toMatchObject({ status: 200, contentType: 'application/json' });
-    expect(JSON.parse(version.body)).toEqual({
-      etcdserver: expect.stringMatching(/^3\.\d+\.\d+$/),
-      etcdcluster: expect.stringMatching(/^3\.\d+\.0$/),
-      storage: expect.stringMatching(/^3\.\d+\.0$/),
-    });
+    expect(version.body).toMatch(
+      /^\{"etcdserver":"3\.\d+\.\d+","etcdcluster":"3\.\d+\.0","storage":"3\.\d+\.0"\}$/,
+    );
     expect(await http(at, '/health')).toMatchObject({ status: 200, body: '{"health":"true","reason":""}' });
     expect(await http(at, '/livez')).toMatchObject({ status: 200, body: 'ok\n' });
     const ready = await http(at, '/readyz?verbose');
@@ -273,7 +271,7 @@ describe('what a member logs', () => {
     for (const text of ['starting', 'ready to serve', 'stopping', 'stopped'])
       expect(lines.filter(({ msg }) => msg === text)).toHaveLength(1);
     for (const line of lines)
-      expect(line).toMatchObject({ level: expect.any(String), time: expect.any(String) });
+      expect(Object.keys(line)).toEqual(expect.arrayContaining(['level', 'time', 'member']));
     for (const secret of secrets) {
       expect(member.output).not.toContain(secret);
       expect(member.output).not.toContain(Buffer.from(secret).toString('base64').slice(0, 12));

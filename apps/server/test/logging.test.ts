@@ -23,15 +23,11 @@ test('lines are JSON with level, time and member, in every file named', () => {
   log.debug('not this');
   log.warn({ alarm: 'NOSPACE' }, 'an alarm was raised');
   for (const path of [a, b]) {
-    expect(linesOf(path)).toEqual([
-      {
-        level: 'warn',
-        time: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/),
-        member: 'm1',
-        alarm: 'NOSPACE',
-        msg: 'an alarm was raised',
-      },
+    const lines = linesOf(path);
+    expect(lines).toMatchObject([
+      { level: 'warn', member: 'm1', alarm: 'NOSPACE', msg: 'an alarm was raised' },
     ]);
+    expect(lines[0]?.['time']).toMatch(/^\d{4}-\d\d-\d\dT[\d:.]+Z$/);
   }
 });
 

@@ -75,7 +75,8 @@ test('histograms of calls are there only when asked for', async () => {
 
 test('operations, leases and the log are counted', async () => {
   const { metrics, member } = await openObserved();
-  const { replica, during } = member;
+  const { replica } = member;
+  const during = <T>(work: Promise<T>): Promise<T> => member.during(work);
   await during(replica.leases.grant({ ID: 7n, TTL: 60n }));
   await during(replica.kv.put(putRequest('a', '1', { lease: 7n })));
   await during(replica.kv.range(rangeRequest('a')));

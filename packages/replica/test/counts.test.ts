@@ -8,7 +8,9 @@ import { openTestMember, putRequest, rangeRequest } from '../src/testing/index.t
 const none = { compare: [], success: [], failure: [] };
 
 test('a member counts what it has applied, transactions by what they changed', async () => {
-  const { replica, during } = await openTestMember();
+  const member = await openTestMember();
+  const { replica } = member;
+  const during = <T>(work: Promise<T>): Promise<T> => member.during(work);
   const before = replica.counts;
   await during(replica.leases.grant({ ID: 7n, TTL: 60n }));
   await during(replica.kv.put(putRequest('a', '1')));
@@ -45,7 +47,9 @@ test('a member counts what it has applied, transactions by what they changed', a
 });
 
 test('a refused request is not counted', async () => {
-  const { replica, during } = await openTestMember();
+  const member = await openTestMember();
+  const { replica } = member;
+  const during = <T>(work: Promise<T>): Promise<T> => member.during(work);
   await expect(during(replica.kv.put(putRequest('a', '1', { lease: 9n })))).rejects.toThrow();
   await expect(during(replica.leases.revoke({ ID: 9n }))).rejects.toThrow();
   expect(replica.counts).toMatchObject({ puts: 0, leasesRevoked: 0 });
@@ -53,11 +57,13 @@ test('a refused request is not counted', async () => {
 
 test('an observer is told how long entries that were committed together took to apply', async () => {
   const batches: { entries: number; durationMs: number }[] = [];
-  const { replica, during } = await openTestMember({
+  const member = await openTestMember({
     observer: { onApplied: (event) => batches.push(event) },
   });
   batches.length = 0;
-  await during(Promise.all(Array.from({ length: 20 }, (_, i) => replica.kv.put(putRequest(`k${i}`, 'v')))));
+  await member.during(
+    Promise.all(Array.from({ length: 20 }, (_, i) => member.replica.kv.put(putRequest(`k${i}`, 'v')))),
+  );
   expect(batches.reduce((sum, { entries }) => sum + entries, 0)).toBe(20);
   expect(batches.length).toBeLessThan(20);
   expect(batches.every(({ durationMs }) => durationMs >= 0)).toBe(true);

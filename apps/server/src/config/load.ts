@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isDeepStrictEqual } from 'node:util';
 import { parse as parseYaml } from 'yaml';
 import { z } from 'zod';
 import { parseDuration } from './field.ts';
@@ -203,7 +204,7 @@ function checkNotBuilt(config: ServerConfig, originOf: (key: ConfigKey) => strin
   const defaults = serverConfig.parse({});
   for (const key of configKeys) {
     const { notBuilt } = metaOf(key);
-    if (notBuilt === undefined || String(config[key]) === String(defaults[key])) continue;
+    if (notBuilt === undefined || isDeepStrictEqual(config[key], defaults[key])) continue;
     throw new ConfigError(`${originOf(key)} needs ${notBuilt}, which this version does not support`);
   }
   for (const key of ['listenPeerUrls', 'listenClientUrls'] as const) {
