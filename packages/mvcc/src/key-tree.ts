@@ -49,6 +49,8 @@ const innerMax = 64;
 /** A node with fewer entries is joined with a neighbour, if both fit with room to spare. */
 const nodeMin = 16;
 const joinMax = 48;
+/** So many entries a node gets by `build`: nodes with room, about as many as inserting leaves; or none, as appending does. */
+const entriesBuilt = { roomy: 48, full: 64 } as const;
 
 /** The index; `seek` moves its one cursor, and the changing methods work at the cursor. */
 export class KeyTree {
@@ -107,6 +109,22 @@ export class KeyTree {
     const wasLive = this.leaf.heads[this.position]! > 0;
     this.leaf.heads[this.position] = head;
     if (wasLive !== head > 0) this.#addLive(head > 0 ? 1 : -1);
+  }
+
+  /**
+   * Fills an empty tree with keys that ascend strictly, and their heads, from the leaves up. `nodes` are 'full'
+   * when later keys are likely to be appended, 'roomy' when they come anywhere. The cursor is void then.
+   */
+  build(keys: readonly Key[], heads: readonly number[], nodes: keyof typeof entriesBuilt): void {
+    invariant(this.#keyCount === 0, 'only an empty tree is built');
+    invariant(keys.length === heads.length, 'each key has a head');
+    if (keys.length === 0) return;
+    const size = entriesBuilt[nodes];
+    let level = buildLeaves(keys, heads, size);
+    while (level.nodes.length > 1) level = buildInners(level, size);
+    this.#root = level.nodes[0]!; // One is left.
+    this.#keyCount = keys.length;
+    this.#liveCount = level.counts[0]!;
   }
 
   /** Removes a key that is there. */
@@ -239,6 +257,52 @@ export class KeyTree {
       total += live;
     });
     return total;
+  }
+}
+
+/** Nodes of a tree that lie side by side: the first key below each, and how many below it are live. */
+interface Level {
+  readonly nodes: TreeNode[];
+  readonly firsts: Key[];
+  readonly counts: number[];
+}
+
+function buildLeaves(keys: readonly Key[], heads: readonly number[], size: number): Level {
+  const level: Level = { nodes: [], firsts: [], counts: [] };
+  let previous: Leaf | undefined;
+  forEachShare(keys.length, size, (start, end) => {
+    const leaf = new Leaf(keys.slice(start, end), heads.slice(start, end));
+    for (const head of leaf.heads) if (head > 0) leaf.live++;
+    leaf.previous = previous;
+    if (previous !== undefined) previous.next = leaf;
+    previous = leaf;
+    level.nodes.push(leaf);
+    level.firsts.push(keys[start]!); // No share is empty.
+    level.counts.push(leaf.live);
+  });
+  return level;
+}
+
+function buildInners({ nodes, firsts, counts }: Level, size: number): Level {
+  const above: Level = { nodes: [], firsts: [], counts: [] };
+  forEachShare(nodes.length, size, (start, end) => {
+    const below = counts.slice(start, end);
+    above.nodes.push(new Inner(firsts.slice(start + 1, end), nodes.slice(start, end), below));
+    above.firsts.push(firsts[start]!); // No share is empty.
+    above.counts.push(below.reduce((sum, count) => sum + count, 0));
+  });
+  return above;
+}
+
+/** Cuts `count` items into as few shares of at most `size` as will do, none larger than another by more than one. */
+function forEachShare(
+  count: number,
+  size: number,
+  visit: (start: number, endExclusive: number) => void,
+): void {
+  const shares = Math.ceil(count / size);
+  for (let i = 0; i < shares; i++) {
+    visit(Math.floor((count * i) / shares), Math.floor((count * (i + 1)) / shares));
   }
 }
 

@@ -1,5 +1,6 @@
 import { invariant, type Backend, type BackendRow } from '@quorate/std';
 import { finishedCompactKey, scheduledCompactKey } from './compaction.ts';
+import { HeadGathering } from './head-gathering.ts';
 import type { KeyIndex } from './key-index.ts';
 import { KeyValueFields, keyOf } from './key-value-bytes.ts';
 import type { RevisionLog } from './revision-log.ts';
@@ -26,6 +27,7 @@ export async function restore(
 ): Promise<Restored> {
   const loader = new RowLoader(index, log, options.onAdd);
   for await (const rows of backend.scan('key')) for (const row of rows) loader.load(row);
+  loader.heads.finish();
   for (const [key, lease] of loader.leases) options.leases?.attach(lease, key);
   return {
     lastRevision: loader.lastRevision,
@@ -42,6 +44,8 @@ function readRevision(backend: Backend, metaKey: Uint8Array): number {
 class RowLoader {
   /** Leases of the keys that live as of the last row loaded. */
   readonly leases = new Map<Key, bigint>();
+  /** The newest version of each key; they are in the tree once this is finished. */
+  readonly heads: HeadGathering;
   lastRevision = 0;
   readonly #index: KeyIndex;
   readonly #log: RevisionLog;
@@ -50,6 +54,7 @@ class RowLoader {
   readonly #fields = new KeyValueFields();
 
   constructor(index: KeyIndex, log: RevisionLog, onAdd: (version: number) => void) {
+    this.heads = new HeadGathering(index.tree);
     this.#index = index;
     this.#log = log;
     this.#onAdd = onAdd;
@@ -68,10 +73,9 @@ class RowLoader {
   }
 
   #enter(reader: RowReader, offsetFromEnd: number): void {
-    const { tree, versions } = this.#index;
+    const { versions } = this.#index;
     const key = keyOf(reader.bytes, reader.offset);
-    tree.seek(key);
-    const head = tree.head;
+    const head = this.heads.head(key);
     const older = Math.abs(head);
     const version = versions.add(reader.main, reader.sub, reader.tombstone, older);
     versions.markDrained(version);
@@ -80,7 +84,7 @@ class RowLoader {
       versions.markSuperseded(older);
       if (head > 0) this.#log.slabs.release(older);
     }
-    tree.setHead(key, reader.tombstone ? -version : version);
+    this.heads.setHead(key, reader.tombstone ? -version : version);
     this.#noteLease(key, reader);
     invariant(reader.main >= this.lastRevision, 'rows hold revisions in order');
     this.lastRevision = reader.main;

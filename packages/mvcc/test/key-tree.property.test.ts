@@ -92,3 +92,51 @@ test.each([
   tree.checkInvariants();
   expect([tree.keyCount, tree.liveCount]).toEqual([0, 0]);
 });
+
+test.each([0, 1, 47, 48, 49, 64, 65, 64 * 64, 64 * 64 + 1, 20_000])(
+  'a tree that is built of %i keys is one that they were inserted into',
+  (count) => {
+    const keys = Array.from({ length: count }, (_, i) => `/k/${String(i * 3).padStart(8, '0')}`);
+    const heads = keys.map((_, i) => (i % 5 === 2 ? -(i + 1) : i + 1));
+    const inserted = new KeyTree();
+    keys.forEach((each, i) => {
+      inserted.seek(each);
+      inserted.setHead(each, heads[i] ?? 0);
+    });
+    for (const nodes of ['roomy', 'full'] as const) {
+      const tree = new KeyTree();
+      tree.build(keys, heads, nodes);
+      tree.checkInvariants();
+      expect(entries(tree)).toEqual(entries(inserted));
+      expect([tree.keyCount, tree.liveCount]).toEqual([inserted.keyCount, inserted.liveCount]);
+      for (let i = 0; i <= count; i += 1 + (count >>> 6)) {
+        for (const bound of [
+          `/k/${String(i * 3).padStart(8, '0')}`,
+          `/k/${String(i * 3 + 1).padStart(8, '0')}`,
+        ]) {
+          expect(tree.liveRank(bound)).toBe(inserted.liveRank(bound));
+        }
+      }
+      changeAfterBuild(tree, keys);
+    }
+  },
+);
+
+/** Puts a key behind each of a tree's keys, and takes all of them out again. */
+function changeAfterBuild(tree: KeyTree, keys: readonly string[]): void {
+  const both = keys.flatMap((each) => [each, `${each}-`]);
+  const { liveCount } = tree;
+  both.forEach((each, i) => {
+    tree.seek(each);
+    expect(tree.found).toBe(i % 2 === 0);
+    if (!tree.found) tree.setHead(each, keys.length + i);
+  });
+  tree.checkInvariants();
+  expect([tree.keyCount, tree.liveCount]).toEqual([both.length, liveCount + keys.length]);
+  for (let i = 0; i < both.length; i++) {
+    tree.remove(both[(i * 7919) % both.length] ?? '');
+    if (i % 2500 === 0) tree.checkInvariants();
+  }
+  tree.checkInvariants();
+  expect([tree.keyCount, tree.liveCount]).toEqual([0, 0]);
+}
