@@ -40,9 +40,10 @@ export class WalFailedError extends Error {
   override readonly name = 'WalFailedError';
   readonly code = 'WAL_FAILED';
 
-  constructor(cause: unknown) {
+  /** `segment` is the last one by its present name: the disk knows a file by the name it was opened under. */
+  constructor(cause: unknown, segment: string) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    super(`the log failed and takes nothing more: ${reason}`, { cause });
+    super(`the log failed at its last segment, ${segment}, and takes nothing more: ${reason}`, { cause });
   }
 }
 

@@ -406,7 +406,7 @@ export class Wal implements AsyncDisposable {
       try {
         await action();
       } catch (error) {
-        this.#failure = new WalFailedError(error);
+        this.#failure = new WalFailedError(error, `${this.#dir}/${this.#segments.at(-1)!.name}`);
         throw this.#failure;
       }
     });
