@@ -5,10 +5,12 @@ import {
   keyRange,
   putCost,
   txnCost,
+  type KvErrorCode,
+  type MvccErrorCode,
   type MvccStore,
   type WriteTxn,
 } from '@quorate/mvcc';
-import type { Lessor } from '@quorate/lease';
+import type { LeaseErrorCode, Lessor } from '@quorate/lease';
 import type { Membership } from '@quorate/membership';
 import { clampCount, emptyBytes, fromLatin1, invariant, type BucketChanges } from '@quorate/std';
 import type { WatchHub } from '@quorate/watch';
@@ -20,6 +22,7 @@ import {
   raftRequestField,
   rpcpb,
   type RaftEnvelope,
+  type WireError,
 } from '@quorate/wire';
 import { alarmMember, alarmTypeOf, type Alarms } from './alarms.ts';
 import { ReplicaError } from './errors.ts';
@@ -77,7 +80,7 @@ export class Applier {
     try {
       return { ok: true, result: this.#dispatch(envelope) };
     } catch (error) {
-      if (isDomainError(error)) return { ok: false, error };
+      if (isOutcome(error)) return { ok: false, error };
       throw error;
     }
   }
@@ -262,9 +265,40 @@ export class Applier {
   }
 }
 
-/** Errors of the domain carry a code; anything else is a bug and must not be answered as if it were not. */
-function isDomainError(error: unknown): boolean {
-  return (
-    error instanceof Error && 'code' in error && error.code !== 'INVARIANT' && error.code !== 'BACKEND_FAILED'
-  );
+/**
+ * The errors that are outcomes: they follow from state and request alone, so every member comes to them. All
+ * else (a damaged row, a failing store, a bug) is this member's own trouble and must stop it.
+ */
+const outcomes = {
+  KV_EMPTY_KEY: true,
+  KV_INVALID_SORT: true,
+  KV_STREAM_SORT: true,
+  KV_STREAM_FILTERS: true,
+  KV_VALUE_PROVIDED: true,
+  KV_LEASE_PROVIDED: true,
+  KV_TOO_MANY_OPS: true,
+  KV_DUPLICATE_KEY: true,
+  KV_KEY_NOT_FOUND: true,
+  KV_LEASE_NOT_FOUND: true,
+  MVCC_COMPACTED: true,
+  MVCC_FUTURE_REVISION: true,
+  MVCC_DAMAGED_ROW: false,
+  LEASE_NOT_FOUND: true,
+  LEASE_EXISTS: true,
+  LEASE_TTL_TOO_LARGE: true,
+  LEASE_NOT_PRIMARY: false,
+  LEASE_EXPIRED: false,
+  LEASE_DAMAGED_ROW: false,
+  REPLICA_NO_SPACE: true,
+  REPLICA_CORRUPT: true,
+  WIRE_MALFORMED: true,
+} as const satisfies Record<
+  KvErrorCode | MvccErrorCode | LeaseErrorCode | 'REPLICA_NO_SPACE' | 'REPLICA_CORRUPT' | WireError['code'],
+  boolean
+>;
+
+function isOutcome(error: unknown): boolean {
+  if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return false;
+  const known: Readonly<Record<string, boolean>> = outcomes;
+  return Object.hasOwn(known, error.code) && known[error.code] === true;
 }

@@ -31,6 +31,26 @@ test('an entry of a kind that this version does not know stops the member', asyn
   }
 });
 
+test.each(['MVCC_DAMAGED_ROW', 'BACKEND_FAILED', 'INVARIANT', 'ERR_OUT_OF_RANGE'])(
+  'an error with the code %s is no outcome: it stops the member, which could else differ from others',
+  async (code) => {
+    const { applier, state } = await newApplier();
+    const broken = Object.assign(new Error('the disk holds something else'), { code });
+    state.store.beginWrite = () => {
+      throw broken;
+    };
+    const request = encodePutRequest({
+      key: fromUtf8('a'),
+      value: new Uint8Array(0),
+      lease: 0n,
+      prevKv: false,
+      ignoreValue: false,
+      ignoreLease: false,
+    });
+    expect(() => applier.apply(envelope(raftRequestField.put, request))).toThrow(broken);
+  },
+);
+
 test('a refused request changes nothing', async () => {
   const { applier, state } = await newApplier();
   const put = (lease: bigint, ignoreValue: boolean) =>

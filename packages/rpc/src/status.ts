@@ -1,4 +1,10 @@
+import type { LeaseErrorCode } from '@quorate/lease';
+import type { KvErrorCode, MvccErrorCode } from '@quorate/mvcc';
 import { RpcError, status, type StatusCode } from './errors.ts';
+
+/** Codes that a request can end with; those of damaged rows stop the member instead. */
+type RequestErrorCode =
+  KvErrorCode | Exclude<MvccErrorCode, 'MVCC_DAMAGED_ROW'> | Exclude<LeaseErrorCode, 'LEASE_DAMAGED_ROW'>;
 
 /**
  * The one place where errors of the domain become gRPC statuses. Codes and texts are etcd's, to the letter:
@@ -30,7 +36,7 @@ const statusOf = {
   REPLICA_NO_LEADER: [status.UNAVAILABLE, 'etcdserver: no leader'],
   REPLICA_STOPPED: [status.UNAVAILABLE, 'etcdserver: server stopped'],
   REPLICA_TIMEOUT: [status.UNAVAILABLE, 'etcdserver: request timed out'],
-} satisfies Record<string, readonly [StatusCode, string]>;
+} satisfies Record<RequestErrorCode | `REPLICA_${string}`, readonly [StatusCode, string]>;
 
 /** Codes of errors that a member may answer with; what it throws beyond them is a bug and becomes UNKNOWN. */
 export type DomainErrorCode = keyof typeof statusOf;
