@@ -19,10 +19,24 @@ export interface Member {
   readonly kv: MemberKv;
   readonly leases: MemberLeases;
   readonly maintenance: MemberMaintenance;
+  readonly cluster: MemberCluster;
   /** Identity and term of now; revision is the store's unless given. */
   header(revision?: number): ResponseHeader;
   watch(options: { readonly onReadable: () => void }): MemberWatch;
-  memberList(request: rpcpb.MemberListRequest): Promise<rpcpb.MemberListResponse>;
+  /**
+   * Calls `listener` once when this member has known no leader for three election timeouts, at once when that is
+   * so already. The returned function takes the listener back.
+   */
+  onLeaderLost(listener: () => void): () => void;
+}
+
+/** The members of the cluster and how they change. */
+export interface MemberCluster {
+  add(request: rpcpb.MemberAddRequest): Promise<rpcpb.MemberAddResponse>;
+  remove(request: rpcpb.MemberRemoveRequest): Promise<rpcpb.MemberRemoveResponse>;
+  update(request: rpcpb.MemberUpdateRequest): Promise<rpcpb.MemberUpdateResponse>;
+  promote(request: rpcpb.MemberPromoteRequest): Promise<rpcpb.MemberPromoteResponse>;
+  list(request: rpcpb.MemberListRequest): Promise<rpcpb.MemberListResponse>;
 }
 
 /** The key-value operations of a member. */
@@ -54,6 +68,23 @@ export interface MemberMaintenance {
   hash(): Promise<rpcpb.HashResponse>;
   hashKv(request: rpcpb.HashKVRequest): Promise<rpcpb.HashKVResponse>;
   defragment(): Promise<void>;
+  /** Ends when the target leads, or with an error when `signal` is aborted first. */
+  moveLeader(
+    request: rpcpb.MoveLeaderRequest,
+    options: { readonly signal: AbortSignal },
+  ): Promise<rpcpb.MoveLeaderResponse>;
+  downgrade(request: rpcpb.DowngradeRequest): Promise<rpcpb.DowngradeResponse>;
+  /** The whole store as a file of etcd's format, as of now. */
+  snapshot(): Promise<MemberSnapshot>;
+}
+
+/** A store on its way to a client. Whoever got it reads `chunks` or ends it (`return`). */
+export interface MemberSnapshot {
+  /** Of all chunks together. */
+  readonly sizeBytes: number;
+  /** The storage version, e.g. `3.6.0`. */
+  readonly version: string;
+  readonly chunks: AsyncIterable<Uint8Array>;
 }
 
 /** One watch stream of a member. */

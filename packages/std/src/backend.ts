@@ -51,8 +51,8 @@ export interface ScanRange {
   readonly endExclusive?: Uint8Array;
 }
 
-/** The buckets on disk (or in memory, for tests). */
-export interface Backend extends AsyncDisposable {
+/** What can be read of the buckets. */
+export interface BackendReader {
   /**
    * One value, now, as of the last completed `write`; undefined when the key is absent. Owned by the caller.
    * Synchronous, since apply may not wait; costs tens of microseconds on disk, so it is for values that
@@ -62,12 +62,48 @@ export interface Backend extends AsyncDisposable {
 
   /** The rows of a bucket in key order as of the call, in slices of a few hundred; rows are owned by the caller. */
   scan(bucket: Bucket, range?: ScanRange): AsyncIterable<readonly BackendRow[]>;
+}
 
+/** All buckets as they were at one moment, however they go on. Disposing it lets go of what it pins. */
+export interface BackendSnapshot extends AsyncDisposable {
+  /** The rows of a bucket in key order; any number of scans, side by side and one after the other. */
+  scan(bucket: Bucket, range?: ScanRange): AsyncIterable<readonly BackendRow[]>;
+}
+
+/**
+ * A whole second set of buckets being filled beside the present one, which it then replaces in one atomic step.
+ * It can be read while it is filled, and what was opened on it goes on working after `install`.
+ */
+export interface StagedBackend extends BackendReader {
+  /** Applies all changes or none. What was staged counts for nothing before `seal`. */
+  write(changes: readonly BucketChange[]): Promise<void>;
+  /** Makes what was staged survive a crash: `Backend.sealedStage` finds it after the next start. */
+  seal(): Promise<void>;
+  /**
+   * Only after `seal`: makes these the buckets of the backend, durably and at once, a crash leaving the one or
+   * the other whole. What was there before is removed in the background, but snapshots of it stay readable.
+   */
+  install(): Promise<void>;
+  /** Throws away what was staged. */
+  discard(): Promise<void>;
+}
+
+/** The buckets on disk (or in memory, for tests). */
+export interface Backend extends BackendReader, AsyncDisposable {
   /**
    * Applies all changes or none; later changes of a key win. Without `sync` a crash of the machine may lose
    * the newest batches (in order, none torn); with it, this batch and all before it survive.
    */
   write(changes: readonly BucketChange[], options: { readonly sync: boolean }): Promise<void>;
+
+  /** The buckets as of the last completed `write`. */
+  snapshot(): BackendSnapshot;
+
+  /** Begins a new set of buckets, empty; one that was begun before is thrown away. */
+  stage(): Promise<StagedBackend>;
+
+  /** What was sealed before a crash and not installed; undefined when there is no such thing. */
+  sealedStage(): Promise<StagedBackend | undefined>;
 
   /** Bytes that the store takes on disk, approximately. */
   sizeBytes(): number;

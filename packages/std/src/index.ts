@@ -23,9 +23,12 @@ export { SeededRandom, systemRandom, type Random } from './random.ts';
 export {
   ChangeList,
   type Backend,
+  type BackendReader,
   type BackendRow,
+  type BackendSnapshot,
   type Bucket,
   type BucketChange,
   type BucketChanges,
   type ScanRange,
+  type StagedBackend,
 } from './backend.ts';
