@@ -276,7 +276,7 @@ class Pair {
 
   /** Memory is lost, and what was not written. The log then plays again what the disk does not have. */
   async #crash(): Promise<void> {
-    this.#backend = this.#backend.snapshot();
+    this.#backend = this.#backend.copy();
     const lost = this.#applied.splice(this.#durable);
     this.#changes = new ChangeList();
     const model = new ModelStore();

@@ -23,11 +23,11 @@ interface Moment {
 
 /** A backend that keeps a copy after each batch. */
 class RecordingBackend extends MemoryBackend {
-  readonly copies: MemoryBackend[] = [this.snapshot()];
+  readonly copies: MemoryBackend[] = [this.copy()];
 
   override async write(changes: readonly BucketChange[]): Promise<void> {
     await super.write(changes);
-    this.copies.push(this.snapshot());
+    this.copies.push(this.copy());
   }
 }
 
@@ -110,7 +110,7 @@ test('a crash at any call of the disk, with any newer or older store, loses noth
     const keep = (['none', 'all', 'random'] as const)[random.below(3)]!;
     const left = memory.crash(keep === 'random' ? { keep, random } : { keep });
     // Batches of the store are lost in order, newest first; a mark in the log makes those before it durable.
-    moments.push({ acknowledgedRevision, disk: left, backend: backend.copies.at(-1)!.snapshot() });
+    moments.push({ acknowledgedRevision, disk: left, backend: backend.copies.at(-1)!.copy() });
   };
   const member = await openTestMember({ ...tuning, disk, backend });
   await workload(member, (revision) => {
@@ -136,7 +136,7 @@ test('whatever batch the store had last before a crash, the log brings it to the
   expect(backend.copies.length).toBeGreaterThan(8);
   for (const copy of backend.copies) {
     await checkSurvivor(
-      { acknowledgedRevision, disk: disk.crash({ keep: 'none' }), backend: copy.snapshot() },
+      { acknowledgedRevision, disk: disk.crash({ keep: 'none' }), backend: copy.copy() },
       hashes,
     );
   }

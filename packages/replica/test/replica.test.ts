@@ -248,7 +248,7 @@ test('snapshot marks release the log below them, and a restart begins at the new
 
 test('a store that is older than the log begins is refused with a sentence', async () => {
   const [disk, backend] = [new MemoryDisk(), new MemoryBackend()];
-  const old = backend.snapshot();
+  const old = backend.copy();
   const first = await openTestMember({
     disk,
     backend,

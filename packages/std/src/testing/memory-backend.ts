@@ -1,52 +1,110 @@
-import type { Backend, BackendRow, Bucket, BucketChange, ScanRange } from '../backend.ts';
-import { copyBytes, fromLatin1, toLatin1 } from '../bytes.ts';
+import type {
+  Backend,
+  BackendRow,
+  BackendSnapshot,
+  Bucket,
+  BucketChange,
+  ScanRange,
+  StagedBackend,
+} from '../backend.ts';
+import { invariant } from '../invariant.ts';
+import { MemoryBuckets } from './memory-buckets.ts';
 
-/** A `Backend` that lives as long as its object: for tests, and for simulated disks through `snapshot`. */
+/** A `Backend` that lives as long as its object: for tests, and for simulated disks through `copy`. */
 export class MemoryBackend implements Backend {
-  readonly #buckets = new Map<Bucket, Map<string, Uint8Array>>();
+  #present = new MemoryBuckets();
+  #stage: MemoryStage | undefined;
 
   get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined {
-    const value = this.#buckets.get(bucket)?.get(toLatin1(key));
-    return value && copyBytes(value);
+    return this.#present.get(bucket, key);
   }
 
-  scan(bucket: Bucket, range: ScanRange = {}): AsyncIterable<readonly BackendRow[]> {
-    const start = range.start && toLatin1(range.start);
-    const end = range.endExclusive && toLatin1(range.endExclusive);
-    const rows = [...(this.#buckets.get(bucket) ?? [])]
-      .filter(([key]) => (start === undefined || key >= start) && (end === undefined || key < end))
-      .sort(([a], [b]) => (a < b ? -1 : 1))
-      .map(([key, value]): BackendRow => [fromLatin1(key), copyBytes(value)]);
-    return slices(rows);
+  scan(bucket: Bucket, range?: ScanRange): AsyncIterable<readonly BackendRow[]> {
+    return this.#present.scan(bucket, range);
   }
 
   async write(changes: readonly BucketChange[]): Promise<void> {
-    for (const { bucket, key, value } of changes) {
-      let rows = this.#buckets.get(bucket);
-      if (rows === undefined) this.#buckets.set(bucket, (rows = new Map<string, Uint8Array>()));
-      if (value === undefined) rows.delete(toLatin1(key));
-      else rows.set(toLatin1(key), copyBytes(value));
-    }
+    this.#present.write(changes);
+  }
+
+  snapshot(): BackendSnapshot {
+    return this.#present.copy();
+  }
+
+  async stage(): Promise<StagedBackend> {
+    await this.#stage?.discard();
+    return this.#begin(new MemoryBuckets(), 'filling');
+  }
+
+  async sealedStage(): Promise<StagedBackend | undefined> {
+    return this.#stage?.state === 'sealed' ? this.#stage : undefined;
   }
 
   sizeBytes(): number {
-    let size = 0;
-    for (const rows of this.#buckets.values()) {
-      for (const [key, value] of rows) size += key.length + value.length;
-    }
-    return size;
+    return this.#present.sizeBytes() + (this.#stage?.buckets.sizeBytes() ?? 0);
   }
 
-  /** A second backend with the same content: what a crash at this moment would leave. */
-  snapshot(): MemoryBackend {
+  /** A second backend with what a crash at this moment would leave: all rows, and a stage if it is sealed. */
+  copy(): MemoryBackend {
     const copy = new MemoryBackend();
-    for (const [bucket, rows] of this.#buckets) copy.#buckets.set(bucket, new Map(rows));
+    copy.#present = this.#present.copy();
+    if (this.#stage?.state === 'sealed') copy.#begin(this.#stage.buckets.copy(), 'sealed');
     return copy;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {}
+
+  #begin(buckets: MemoryBuckets, state: StageState): MemoryStage {
+    return (this.#stage = new MemoryStage(buckets, state, (isInstalled) => {
+      if (isInstalled) this.#present = buckets;
+      this.#stage = undefined;
+    }));
+  }
 }
 
-async function* slices(rows: readonly BackendRow[]): AsyncGenerator<readonly BackendRow[], void> {
-  for (let at = 0; at < rows.length; at += 256) yield rows.slice(at, at + 256);
+/** `filling` -> `sealed` -> `installed`, and from both of the first to `discarded`. */
+type StageState = 'filling' | 'sealed' | 'installed' | 'discarded';
+
+class MemoryStage implements StagedBackend {
+  readonly buckets: MemoryBuckets;
+  state: StageState;
+  readonly #onEnd: (isInstalled: boolean) => void;
+
+  constructor(buckets: MemoryBuckets, state: StageState, onEnd: (isInstalled: boolean) => void) {
+    this.buckets = buckets;
+    this.state = state;
+    this.#onEnd = onEnd;
+  }
+
+  get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined {
+    invariant(this.state !== 'discarded', 'a stage that was thrown away is not read');
+    return this.buckets.get(bucket, key);
+  }
+
+  scan(bucket: Bucket, range?: ScanRange): AsyncIterable<readonly BackendRow[]> {
+    invariant(this.state !== 'discarded', 'a stage that was thrown away is not read');
+    return this.buckets.scan(bucket, range);
+  }
+
+  async write(changes: readonly BucketChange[]): Promise<void> {
+    invariant(this.state === 'filling', 'a stage is written before it is sealed');
+    this.buckets.write(changes);
+  }
+
+  async seal(): Promise<void> {
+    invariant(this.state === 'filling', 'a stage is sealed once');
+    this.state = 'sealed';
+  }
+
+  async install(): Promise<void> {
+    invariant(this.state === 'sealed', 'a stage is installed once, when it is sealed');
+    this.state = 'installed';
+    this.#onEnd(true);
+  }
+
+  async discard(): Promise<void> {
+    if (this.state !== 'filling' && this.state !== 'sealed') return;
+    this.state = 'discarded';
+    this.#onEnd(false);
+  }
 }
