@@ -1,100 +1,53 @@
-import { copyBytes, invariant } from '@quorate/std';
-import type { Backend, BackendRow, Bucket, BucketChange, ScanRange } from '@quorate/std';
+import { invariant } from '@quorate/std';
+import type {
+  Backend,
+  BackendRow,
+  BackendSnapshot,
+  Bucket,
+  BucketChange,
+  ScanRange,
+  StagedBackend,
+} from '@quorate/std';
+import { BackendError, doesSupport, wrapped, type BytesLevel, type BytesOperation } from './bytes-level.ts';
+import { decodeSlot, encodeSlot, presentSlotKey, sealedSlotKey } from './level-keys.ts';
+import { LevelSlot } from './level-slot.ts';
+import { LevelStage, type StageHost } from './level-stage.ts';
 
-/**
- * The rows of all buckets share one ordered key space, so that one batch is atomic over buckets:
- *
- *     +---------+-----+----------------------+
- *     | letter  | '/' | key of the bucket    |
- *     +---------+-----+----------------------+
- *
- * The letters are a format on disk: never change one, never use one twice. What comes with every batch
- * (`meta`, `lease`) sorts after `key`, whose rows are appended: a table file of the newest rows then overlaps
- * only the end of those that are there, and compaction moves files instead of rewriting them.
- */
-const bucketLetters = {
-  alarm: 'a',
-  auth: 'h',
-  authRoles: 'r',
-  authUsers: 'u',
-  cluster: 'c',
-  key: 'k',
-  lease: 'l',
-  members: 'm',
-  members_removed: 'x',
-  meta: 't',
-} as const satisfies Record<Bucket, string>;
-
-const separator = 0x2f; // '/'
-const prefixSize = 2;
-
-/** A slice of a scan ends at so many rows, or (where the database knows how) at so many bytes. */
-const sliceRows = 256;
-const sliceBytes = 1024 * 1024;
-
-/** What a backend needs of a database: an abstract-level 3 one whose keys and values are bytes has it. */
-export interface BytesLevel {
-  readonly supports: object;
-  keyEncoding(): { readonly name: string };
-  valueEncoding(): { readonly name: string };
-  open(): Promise<void>;
-  close(): Promise<void>;
-  getSync(key: Uint8Array): Uint8Array | undefined;
-  iterator(options: BytesIteratorOptions): BytesIterator;
-  batch(operations: BytesOperation[], options: { readonly sync: boolean }): Promise<void>;
-  /** Of RocksLevel. */
-  sizeBytes?(): number;
-  /** Of ClassicLevel. */
-  approximateSize?(start: Uint8Array, endExclusive: Uint8Array): Promise<number>;
-}
-
-interface BytesIteratorOptions {
-  readonly gte: Uint8Array;
-  readonly lt: Uint8Array;
-  readonly highWaterMarkBytes: number;
-  readonly fillCache: boolean;
-}
-
-interface BytesIterator {
-  nextv(size: number): Promise<[Uint8Array, Uint8Array][]>;
-  close(): Promise<void>;
-}
-
-type BytesOperation =
-  | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
-  | { readonly type: 'del'; readonly key: Uint8Array };
-
-/** The store below failed; the member must stop, since nothing is known about what is on disk. */
-export class BackendError extends Error {
-  override readonly name = 'BackendError';
-  readonly code = 'BACKEND_FAILED';
-
-  constructor(action: string, cause: unknown) {
-    super(`backend could not ${action}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      cause,
-    });
-  }
-}
+export { BackendError, type BytesLevel } from './bytes-level.ts';
 
 /**
  * The buckets of a member over any abstract-level 3 database that reads synchronously and gives iterators a
  * consistent view: RocksLevel, ClassicLevel, MemoryLevel. It owns the database from `open` on.
+ *
+ * A stage fills the slot that is not the present one (see level-keys.ts). `install` makes it the present one in
+ * one synced batch, and the rows of the other slot are then removed in the background; when that was
+ * interrupted, it begins again at the next `open`.
  */
 export class LevelBackend implements Backend {
   readonly #db: BytesLevel;
   readonly #size: SizeMeter;
-  /** Whether what the database returns may still be its own memory. */
-  readonly #isInMemory: boolean;
+  readonly #slots: readonly [LevelSlot, LevelSlot];
+  #present: LevelSlot;
+  #stage: LevelStage | undefined;
   /**
    * The last write. One follows the other, since databases write on a thread pool that may reorder; and none
    * follows one that failed, since what survives must be a prefix of what was written.
    */
   #lastWrite: Promise<void> = Promise.resolve();
+  /** The last removal of a slot's rows. */
+  #lastClear: Promise<void> = Promise.resolve();
+  /** The last call of `stage`; they go one after the other. */
+  #lastStage: Promise<unknown> = Promise.resolve();
 
   private constructor(db: BytesLevel, size: SizeMeter) {
     this.#db = db;
     this.#size = size;
-    this.#isInMemory = !doesSupport(db, 'permanence');
+    this.#slots = [new LevelSlot(db, 0), new LevelSlot(db, 1)];
+    this.#present = this.#slots[decodeSlot(db.getSync(presentSlotKey)) ?? 0];
+    const sealed = decodeSlot(db.getSync(sealedSlotKey));
+    invariant(sealed !== this.#present.number, 'a sealed stage is not the present slot');
+    if (sealed === undefined) this.#clear(this.#otherSlot());
+    else this.#stage = this.#newStage('sealed');
   }
 
   /**
@@ -118,67 +71,105 @@ export class LevelBackend implements Backend {
   }
 
   get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined {
-    try {
-      const value = this.#db.getSync(prefixed(bucket, key));
-      return value !== undefined && this.#isInMemory ? copyBytes(value) : value;
-    } catch (error) {
-      throw new BackendError('read', error);
-    }
+    return this.#present.get(bucket, key);
   }
 
   /** The view is taken at the call; the iterator behind it is released when the scan ends or is left. */
-  scan(bucket: Bucket, range: ScanRange = {}): AsyncIterable<readonly BackendRow[]> {
-    const options = {
-      gte: prefixed(bucket, range.start),
-      lt: range.endExclusive === undefined ? bucketEnd(bucket) : prefixed(bucket, range.endExclusive),
-      highWaterMarkBytes: sliceBytes,
-      fillCache: false,
-    };
-    try {
-      return this.#slices(this.#db.iterator(options));
-    } catch (error) {
-      throw new BackendError('scan', error);
-    }
-  }
-
-  async *#slices(iterator: BytesIterator): AsyncGenerator<readonly BackendRow[], void> {
-    try {
-      for (;;) {
-        const rows = await wrapped('scan', iterator.nextv(sliceRows));
-        if (rows.length === 0) return;
-        yield rows.map(([key, value]): BackendRow => [
-          this.#isInMemory ? copyBytes(key.subarray(prefixSize)) : key.subarray(prefixSize),
-          this.#isInMemory ? copyBytes(value) : value,
-        ]);
-      }
-    } finally {
-      await iterator.close();
-    }
+  scan(bucket: Bucket, range?: ScanRange): AsyncIterable<readonly BackendRow[]> {
+    return this.#present.scan(bucket, range);
   }
 
   async write(changes: readonly BucketChange[], options: { readonly sync: boolean }): Promise<void> {
-    const write = this.#lastWrite.then(() => this.#writeNow(changes, options.sync));
-    this.#lastWrite = write;
-    await wrapped('write', write);
+    // Which slot is the present one is known when its turn has come.
+    await this.#inTurn(() => this.#writeNow(this.#present.operations(changes), options.sync));
   }
 
-  async #writeNow(changes: readonly BucketChange[], isSync: boolean): Promise<void> {
-    const operations = changes.map(({ bucket, key, value }): BytesOperation =>
-      value === undefined
-        ? { type: 'del', key: prefixed(bucket, key) }
-        : { type: 'put', key: prefixed(bucket, key), value },
-    );
-    await this.#db.batch(operations, { sync: isSync });
-    await this.#size.add(changes);
+  /** The view is taken at the call. It keeps the files that it reads on disk. */
+  snapshot(): BackendSnapshot {
+    return this.#present.snapshot();
   }
 
+  /** Waits until the rows of the slot's last use are removed. */
+  async stage(): Promise<StagedBackend> {
+    const stage = this.#lastStage.then(() => this.#beginStage());
+    this.#lastStage = stage.catch(() => undefined); // Whoever called has the error.
+    return stage;
+  }
+
+  async sealedStage(): Promise<StagedBackend | undefined> {
+    await wrapped('write', this.#lastWrite);
+    return this.#stage?.state === 'sealed' ? this.#stage : undefined;
+  }
+
+  /** The rows of both slots count, and those that were removed until the database has tidied up. */
   sizeBytes(): number {
     return this.#size.sizeBytes();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#lastWrite.catch(() => undefined); // Whoever wrote has the error.
+    await this.#lastClear.catch(() => undefined); // The next opening tries again.
     await wrapped('close', this.#db.close());
+  }
+
+  async #beginStage(): Promise<StagedBackend> {
+    await this.#stage?.discard();
+    await wrapped('write', this.#lastWrite); // An install may be among them.
+    await wrapped('remove old rows', this.#lastClear);
+    return (this.#stage = this.#newStage('filling'));
+  }
+
+  #newStage(state: 'filling' | 'sealed'): LevelStage {
+    const host: StageHost = {
+      write: (slot, changes) => this.#inTurn(() => this.#writeNow(slot.operations(changes), false)),
+      seal: (slot) => {
+        const seal = { type: 'put', key: sealedSlotKey, value: encodeSlot(slot.number) } as const;
+        return this.#inTurn(() => this.#writeNow([seal], true));
+      },
+      install: (slot) => this.#inTurn(() => this.#install(slot)),
+      discard: (slot, { wasSealed }) => this.#inTurn(() => this.#discard(slot, wasSealed)),
+    };
+    return new LevelStage(this.#otherSlot(), host, state);
+  }
+
+  async #install(slot: LevelSlot): Promise<void> {
+    const install: readonly BytesOperation[] = [
+      { type: 'put', key: presentSlotKey, value: encodeSlot(slot.number) },
+      { type: 'del', key: sealedSlotKey },
+    ];
+    await this.#writeNow(install, true);
+    const old = this.#present;
+    this.#present = slot;
+    this.#stage = undefined;
+    this.#clear(old);
+  }
+
+  async #discard(slot: LevelSlot, wasSealed: boolean): Promise<void> {
+    // Without a sync a crash could leave the seal on a slot whose rows are half removed.
+    if (wasSealed) await this.#writeNow([{ type: 'del', key: sealedSlotKey }], true);
+    this.#stage = undefined;
+    this.#clear(slot);
+  }
+
+  /** Removes the rows of a slot in the background; `stage` waits for it, and says if it failed. */
+  #clear(slot: LevelSlot): void {
+    this.#lastClear = slot.clear();
+    this.#lastClear.catch(() => undefined);
+  }
+
+  #otherSlot(): LevelSlot {
+    return this.#slots[this.#present.number === 0 ? 1 : 0];
+  }
+
+  async #inTurn(work: () => Promise<void>): Promise<void> {
+    const write = this.#lastWrite.then(work);
+    this.#lastWrite = write;
+    await wrapped('write', write);
+  }
+
+  async #writeNow(operations: readonly BytesOperation[], isSync: boolean): Promise<void> {
+    await this.#db.batch([...operations], { sync: isSync });
+    await this.#size.add(operations);
   }
 }
 
@@ -205,9 +196,10 @@ class SizeMeter {
     return this.#db.sizeBytes?.() ?? this.#measured + this.#writtenSince;
   }
 
-  async add(changes: readonly BucketChange[]): Promise<void> {
-    for (const { key, value } of changes)
-      this.#writtenSince += prefixSize + key.length + (value?.length ?? 0);
+  async add(operations: readonly BytesOperation[]): Promise<void> {
+    for (const operation of operations) {
+      this.#writtenSince += operation.key.length + (operation.type === 'put' ? operation.value.length : 0);
+    }
     if (this.#writtenSince > measureEveryBytes) await this.#measure();
   }
 
@@ -220,33 +212,6 @@ class SizeMeter {
 
 const measureEveryBytes = 16 * 1024 * 1024;
 
-/** The key of a row; without `key` the first that a row of the bucket could have. */
-function prefixed(bucket: Bucket, key?: Uint8Array): Uint8Array {
-  const whole = new Uint8Array(prefixSize + (key?.length ?? 0));
-  whole[0] = bucketLetters[bucket].charCodeAt(0);
-  whole[1] = separator;
-  if (key !== undefined) whole.set(key, prefixSize);
-  return whole;
-}
-
-function bucketEnd(bucket: Bucket): Uint8Array {
-  return new Uint8Array([bucketLetters[bucket].charCodeAt(0), separator + 1]);
-}
-
-/** Whether the manifest of an abstract-level database says yes; its types do not know every feature. */
-function doesSupport(db: BytesLevel, feature: string): boolean {
-  const manifest: Readonly<Record<string, unknown>> = { ...db.supports };
-  return manifest[feature] === true;
-}
-
 function isBytes(encodingName: string): boolean {
   return /^(view|buffer)\b/.test(encodingName);
-}
-
-async function wrapped<T>(action: string, work: Promise<T>): Promise<T> {
-  try {
-    return await work;
-  } catch (error) {
-    throw new BackendError(action, error);
-  }
 }
