@@ -2,18 +2,16 @@ import { rpcpb } from '@quorate/wire';
 import { generatedMethod } from './generated-method.ts';
 import type { Member } from './member.ts';
 import type { Method } from './transport.ts';
-import { notBuilt } from './not-built.ts';
 
 const { methods } = rpcpb.ClusterDefinition;
 
 /** `etcdserverpb.Cluster`. */
-export function clusterService(member: Member): Record<keyof typeof methods, Method> {
-  const changes = notBuilt('changing the members of a cluster');
+export function clusterService({ cluster }: Member): Record<keyof typeof methods, Method> {
   return {
-    memberList: generatedMethod(methods.memberList, (request) => member.memberList(request)),
-    memberAdd: changes,
-    memberRemove: changes,
-    memberUpdate: changes,
-    memberPromote: changes,
+    memberAdd: generatedMethod(methods.memberAdd, (request) => cluster.add(request)),
+    memberRemove: generatedMethod(methods.memberRemove, (request) => cluster.remove(request)),
+    memberUpdate: generatedMethod(methods.memberUpdate, (request) => cluster.update(request)),
+    memberList: generatedMethod(methods.memberList, (request) => cluster.list(request)),
+    memberPromote: generatedMethod(methods.memberPromote, (request) => cluster.promote(request)),
   };
 }

@@ -1,6 +1,6 @@
 import { checkFields } from '@quorate/wire';
 import { malformed } from './status.ts';
-import type { Method } from './transport.ts';
+import type { Call, Method } from './transport.ts';
 
 /** A message type of the generated code, as far as methods need it. */
 export interface Codec<T> {
@@ -11,12 +11,13 @@ export interface Codec<T> {
 /** A unary method over generated messages, for all but the hottest. */
 export function generatedMethod<Q, R>(
   definition: { readonly requestType: Codec<Q>; readonly responseType: Codec<R> },
-  handler: (request: Q) => Promise<R> | R,
+  handler: (request: Q, call: Call) => Promise<R> | R,
 ): Method {
   const { requestType, responseType } = definition;
   return {
     kind: 'unary',
-    handler: async (bytes) => responseType.encode(await handler(decodeRequest(requestType, bytes))).finish(),
+    handler: async (bytes, call) =>
+      responseType.encode(await handler(decodeRequest(requestType, bytes), call)).finish(),
   };
 }
 

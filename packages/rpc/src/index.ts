@@ -3,7 +3,15 @@ export { methodTable } from './services.ts';
 export { GrpcServer, type GrpcServerOptions, type GrpcObserver } from './grpc-server.ts';
 export { RpcError, status, type StatusCode } from './errors.ts';
 export { toRpcError, type DomainErrorCode } from './status.ts';
-export type { Member, MemberWatch } from './member.ts';
+export type {
+  Member,
+  MemberCluster,
+  MemberKv,
+  MemberLeases,
+  MemberMaintenance,
+  MemberSnapshot,
+  MemberWatch,
+} from './member.ts';
 export type { Call, Method, MethodTable, StreamCall, StreamHandler, UnaryHandler } from './transport.ts';
 export { HttpSurface, type HttpAnswer, type HttpSurfaceOptions } from './http-surface.ts';
 export { ClientPort, type ClientPortOptions } from './client-port.ts';

@@ -3,6 +3,7 @@ import { decodeRequest, generatedMethod } from './generated-method.ts';
 import { generatedHeader } from './header.ts';
 import type { Member } from './member.ts';
 import type { Method, StreamCall } from './transport.ts';
+import { untilAborted } from './until-aborted.ts';
 
 const { methods } = rpcpb.LeaseDefinition;
 
@@ -29,7 +30,7 @@ async function keepAlive(member: Member, call: StreamCall): Promise<void> {
     const { ID } = decodeRequest(rpcpb.LeaseKeepAliveRequest, bytes);
     // The header is of the moment before the renewal (reference: keep-alive).
     const header = generatedHeader(member.header());
-    const ttlSeconds = await member.leases.keepAlive(ID);
+    const ttlSeconds = await untilAborted(member.leases.keepAlive(ID), call.signal);
     const response = rpcpb.LeaseKeepAliveResponse.encode({ header, ID, TTL: BigInt(ttlSeconds) }).finish();
     if (!call.send(response)) await call.drained();
   }

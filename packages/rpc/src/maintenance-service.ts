@@ -1,7 +1,8 @@
 import { rpcpb } from '@quorate/wire';
+import { RpcError, status } from './errors.ts';
 import { generatedMethod } from './generated-method.ts';
 import type { Member } from './member.ts';
-import { notBuilt, notBuiltStream } from './not-built.ts';
+import { sendSnapshot } from './snapshot-stream.ts';
 import type { Method } from './transport.ts';
 
 const { methods } = rpcpb.MaintenanceDefinition;
@@ -17,8 +18,27 @@ export function maintenanceService({ maintenance }: Member): Record<keyof typeof
     }),
     hash: generatedMethod(methods.hash, () => maintenance.hash()),
     hashKV: generatedMethod(methods.hashKV, (request) => maintenance.hashKv(request)),
-    snapshot: notBuiltStream('streaming a snapshot', false),
-    moveLeader: notBuilt('moving the leadership'),
-    downgrade: notBuilt('downgrading a cluster'),
+    snapshot: {
+      kind: 'stream',
+      clientStreams: false,
+      serverStreams: true,
+      handler: (call) => sendSnapshot(maintenance, call),
+    },
+    moveLeader: generatedMethod(methods.moveLeader, (request, { signal }) =>
+      maintenance.moveLeader(request, { signal }),
+    ),
+    downgrade: generatedMethod(methods.downgrade, (request) => {
+      if (!downgradeActions.has(request.action)) {
+        throw new RpcError(status.UNKNOWN, 'etcdserver: unknown method');
+      }
+      return maintenance.downgrade(request);
+    }),
   };
 }
+
+const { VALIDATE, ENABLE, CANCEL } = rpcpb.DowngradeRequest_DowngradeAction;
+const downgradeActions: ReadonlySet<rpcpb.DowngradeRequest_DowngradeAction> = new Set([
+  VALIDATE,
+  ENABLE,
+  CANCEL,
+]);

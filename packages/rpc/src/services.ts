@@ -1,4 +1,4 @@
-import { electionpb, healthpb, lockpb, rpcpb } from '@quorate/wire';
+import { decodeRangeRequest, electionpb, healthpb, lockpb, rpcpb } from '@quorate/wire';
 import { clusterService } from './cluster-service.ts';
 import { RpcError, status } from './errors.ts';
 import { healthService } from './health-service.ts';
@@ -7,6 +7,7 @@ import { leaseService } from './lease-service.ts';
 import { maintenanceService } from './maintenance-service.ts';
 import type { Member } from './member.ts';
 import { notBuilt, notBuiltStream } from './not-built.ts';
+import { noLeader, whileLed } from './require-leader.ts';
 import type { Call, Method, MethodTable, StreamCall } from './transport.ts';
 import { watchService } from './watch-service.ts';
 
@@ -54,30 +55,25 @@ function notBuiltService<M extends string>(
   return Object.fromEntries(methods) as Record<M, Method>;
 }
 
-/** Methods that a learner serves; all others it refuses (reference: learner readiness). */
-const servedByLearners = new Set([
-  '/etcdserverpb.Maintenance/Status',
-  '/etcdserverpb.Maintenance/Snapshot',
-  '/etcdserverpb.KV/Range',
-  '/grpc.health.v1.Health/Check',
-  '/grpc.health.v1.Health/List',
-  '/grpc.health.v1.Health/Watch',
-]);
+/**
+ * Methods that a learner serves; all others it refuses, those of the health service among them (reference: learner
+ * readiness). Range only as far as it is serializable.
+ */
+const servedByLearners = new Set(['/etcdserverpb.Maintenance/Status', '/etcdserverpb.Maintenance/Snapshot']);
+const rangePath = '/etcdserverpb.KV/Range';
 
+/** The checks in front of a method, in etcd's order: learner, version of the client, leader. */
 function guarded(path: string, method: Method, member: Member): Method {
   const forLearners = servedByLearners.has(path);
-  const check = (call: Call): void => {
-    if (member.isLearner && !forLearners) {
-      throw new RpcError(status.FAILED_PRECONDITION, 'etcdserver: rpc not supported for learner');
-    }
-    checkMetadata(call, member);
-  };
   if (method.kind === 'unary') {
     const { handler } = method;
     return {
       ...method,
       handler: (request: Uint8Array, call: Call) => {
-        check(call);
+        if (member.isLearner && !forLearners && !(path === rangePath && isSerializable(request))) {
+          throw notForLearners();
+        }
+        checkMetadata(call, member);
         return handler(request, call);
       },
     };
@@ -86,19 +82,32 @@ function guarded(path: string, method: Method, member: Member): Method {
   return {
     ...method,
     handler: async (call: StreamCall) => {
-      check(call);
-      await handler(call);
+      if (member.isLearner && !forLearners) throw notForLearners();
+      checkMetadata(call, member);
+      if (demandsLeader(call)) await whileLed(member, call, handler);
+      else await handler(call);
     },
   };
 }
 
+function isSerializable(rangeRequest: Uint8Array): boolean {
+  return decodeRangeRequest(rangeRequest).serializable;
+}
+
+function notForLearners(): RpcError {
+  return new RpcError(status.FAILED_PRECONDITION, 'etcdserver: rpc not supported for learner');
+}
+
 function checkMetadata(call: Call, member: Member): void {
-  if (call.metadata('hasleader') === 'true' && !member.hasLeader) {
-    throw new RpcError(status.UNAVAILABLE, 'etcdserver: no leader');
-  }
   const version = call.metadata('client-api-version');
-  // Bytes that were no UTF-8 arrive as replacement characters.
+  // Bytes that were no UTF-8 arrive as replacement characters, if the transport lets them through: grpc-js drops
+  // values that are not ASCII, as if nothing had been sent.
   if (version?.includes('\ufffd') === true) {
     throw new RpcError(status.INVALID_ARGUMENT, 'etcdserver: invalid client api version');
   }
+  if (demandsLeader(call) && !member.hasLeader) throw noLeader();
+}
+
+function demandsLeader(call: Call): boolean {
+  return call.metadata('hasleader') === 'true';
 }

@@ -1,10 +1,15 @@
 import type { LeaseErrorCode } from '@quorate/lease';
+import type { MembershipErrorCode } from '@quorate/membership';
 import type { KvErrorCode, MvccErrorCode } from '@quorate/mvcc';
 import { RpcError, status, type StatusCode } from './errors.ts';
 
-/** Codes that a request can end with; those of damaged rows stop the member instead. */
+/** Codes that a request can end with; those of damaged rows and of wrong flags stop the member instead. */
 type RequestErrorCode =
-  KvErrorCode | Exclude<MvccErrorCode, 'MVCC_DAMAGED_ROW'> | Exclude<LeaseErrorCode, 'LEASE_DAMAGED_ROW'>;
+  | KvErrorCode
+  | Exclude<MvccErrorCode, 'MVCC_DAMAGED_ROW'>
+  | Exclude<LeaseErrorCode, 'LEASE_DAMAGED_ROW'>
+  | Exclude<MembershipErrorCode, 'BAD_INITIAL_CLUSTER' | 'BAD_MEMBER_JSON'>
+  | 'LEARNER_NOT_READY';
 
 /**
  * The one place where errors of the domain become gRPC statuses. Codes and texts are etcd's, to the letter:
@@ -28,14 +33,64 @@ const statusOf = {
   LEASE_EXPIRED: [status.NOT_FOUND, 'etcdserver: requested lease not found'],
   LEASE_TTL_TOO_LARGE: [status.OUT_OF_RANGE, 'etcdserver: too large lease TTL'],
   LEASE_NOT_PRIMARY: [status.FAILED_PRECONDITION, 'etcdserver: not leader'],
+  MEMBER_EXISTS: [status.FAILED_PRECONDITION, 'etcdserver: member ID already exist'],
+  // To whoever asks, a member that was removed is one that is not there.
+  MEMBER_REMOVED: [status.NOT_FOUND, 'etcdserver: member not found'],
+  MEMBER_NOT_FOUND: [status.NOT_FOUND, 'etcdserver: member not found'],
+  MEMBER_NOT_LEARNER: [status.FAILED_PRECONDITION, 'etcdserver: can only promote a learner member'],
+  MEMBER_BAD_URLS: [status.INVALID_ARGUMENT, 'etcdserver: given member URLs are invalid'],
+  PEER_URL_EXISTS: [status.FAILED_PRECONDITION, 'etcdserver: Peer URLs already exists'],
+  TOO_MANY_LEARNERS: [status.FAILED_PRECONDITION, 'etcdserver: too many learner members in cluster'],
+  // etcd has no status for this one on the wire, so it arrives as UNKNOWN; clients match the text.
+  NOT_ENOUGH_STARTED: [
+    status.UNKNOWN,
+    'etcdserver: re-configuration failed due to not enough started members',
+  ],
+  UNHEALTHY: [status.UNAVAILABLE, 'etcdserver: unhealthy cluster'],
+  LEARNER_NOT_READY: [
+    status.FAILED_PRECONDITION,
+    'etcdserver: can only promote a learner member which is in sync with leader',
+  ],
   REPLICA_NO_SPACE: [status.RESOURCE_EXHAUSTED, 'etcdserver: mvcc: database space exceeded'],
   REPLICA_CORRUPT: [status.DATA_LOSS, 'etcdserver: corrupt cluster'],
   REPLICA_REQUEST_TOO_LARGE: [status.INVALID_ARGUMENT, 'etcdserver: request is too large'],
-  // etcd has no status for this one on the wire, so it arrives as UNKNOWN; clients match the text.
+  // As NOT_ENOUGH_STARTED above.
   REPLICA_TOO_MANY_REQUESTS: [status.UNKNOWN, 'etcdserver: too many requests'],
   REPLICA_NO_LEADER: [status.UNAVAILABLE, 'etcdserver: no leader'],
   REPLICA_STOPPED: [status.UNAVAILABLE, 'etcdserver: server stopped'],
+  REPLICA_NOT_LEADER: [status.FAILED_PRECONDITION, 'etcdserver: not leader'],
+  REPLICA_LEADER_CHANGED: [status.UNAVAILABLE, 'etcdserver: leader changed'],
+  REPLICA_CANCELED: [status.CANCELLED, 'etcdserver: request canceled'],
   REPLICA_TIMEOUT: [status.UNAVAILABLE, 'etcdserver: request timed out'],
+  REPLICA_TIMEOUT_LEADER_FAIL: [
+    status.UNAVAILABLE,
+    'etcdserver: request timed out, possibly due to previous leader failure',
+  ],
+  REPLICA_TIMEOUT_CONNECTION_LOST: [
+    status.UNAVAILABLE,
+    'etcdserver: request timed out, possibly due to connection lost',
+  ],
+  REPLICA_APPLY_TIMEOUT: [
+    status.UNAVAILABLE,
+    'etcdserver: request timed out, waiting for the applied index took too long',
+  ],
+  REPLICA_BAD_TRANSFEREE: [status.FAILED_PRECONDITION, 'etcdserver: bad leader transferee'],
+  REPLICA_TRANSFER_TIMEOUT: [status.UNKNOWN, 'etcdserver: request timed out, leader transfer took too long'],
+  REPLICA_CLUSTER_ID_MISMATCH: [status.FAILED_PRECONDITION, 'etcdserver: cluster ID mismatch'],
+  REPLICA_WRONG_DOWNGRADE_FORMAT: [
+    status.INVALID_ARGUMENT,
+    'etcdserver: wrong downgrade target version format',
+  ],
+  REPLICA_INVALID_DOWNGRADE_TARGET: [status.INVALID_ARGUMENT, 'etcdserver: invalid downgrade target version'],
+  REPLICA_NO_CLUSTER_VERSION: [
+    status.FAILED_PRECONDITION,
+    'etcdserver: cluster version not found during downgrade',
+  ],
+  REPLICA_DOWNGRADE_IN_PROCESS: [
+    status.FAILED_PRECONDITION,
+    'etcdserver: cluster has a downgrade job in progress',
+  ],
+  REPLICA_NO_DOWNGRADE: [status.FAILED_PRECONDITION, 'etcdserver: no inflight downgrade job'],
 } satisfies Record<RequestErrorCode | `REPLICA_${string}`, readonly [StatusCode, string]>;
 
 /** Codes of errors that a member may answer with; what it throws beyond them is a bug and becomes UNKNOWN. */

@@ -24,7 +24,20 @@ export class FakeMember implements Member {
   readonly puts: Uint8Array[] = [];
   watchResponses: Uint8Array[] = [];
   watchClosed = 0;
+  onWatchClosed: () => void = () => {};
   wake: () => void = () => {};
+  /** What a snapshot is made of, and how far it was read. */
+  snapshotChunks: readonly Uint8Array[] = [];
+  /** Overrides the true size of the chunks. */
+  snapshotSizeBytes: number | undefined;
+  snapshotChunksRead = 0;
+  snapshotsEnded = 0;
+  onSnapshotEnded: () => void = () => {};
+  /** Listeners for the loss of the leader. */
+  readonly leaderLostListeners = new Set<() => void>();
+  /** The signal of a transfer of leadership under way. */
+  transferSignal: AbortSignal | undefined;
+  onTransferBegun: () => void = () => {};
 
   readonly kv: Member['kv'] = {
     range: async (request) => {
@@ -57,6 +70,41 @@ export class FakeMember implements Member {
     hash: async () => ({ header: generated, hash: 1 }),
     hashKv: async () => rpcpb.HashKVResponse.fromPartial({ hash: 2 }),
     defragment: async () => {},
+    moveLeader: ({ targetID }, { signal }) => this.#moveLeader(targetID, signal),
+    downgrade: async ({ version }) => {
+      this.#maybeFail();
+      return { header: generated, version };
+    },
+    snapshot: async () => {
+      this.#maybeFail();
+      const sizeBytes = this.snapshotChunks.reduce((size, chunk) => size + chunk.length, 0);
+      return {
+        sizeBytes: this.snapshotSizeBytes ?? sizeBytes,
+        version: '3.6.0',
+        chunks: this.#readSnapshot(),
+      };
+    },
+  };
+
+  readonly cluster: Member['cluster'] = {
+    add: async ({ peerURLs, isLearner }) => {
+      this.#maybeFail();
+      const member = rpcpb.Member.fromPartial({ ID: 8n, peerURLs, isLearner });
+      return { header: generated, member, members: [me, member] };
+    },
+    remove: async ({ ID }) => this.#membersWithout(ID),
+    update: async ({ ID, peerURLs }) => {
+      this.#maybeFail();
+      return { header: generated, members: [me, rpcpb.Member.fromPartial({ ID, peerURLs })] };
+    },
+    promote: async ({ ID }) => {
+      this.#maybeFail();
+      return { header: generated, members: [me, rpcpb.Member.fromPartial({ ID, name: 'promoted' })] };
+    },
+    list: async ({ linearizable }) => {
+      this.#maybeFail();
+      return { header: generated, members: linearizable ? [me] : [] };
+    },
   };
 
   header(revision = 5): ResponseHeader {
@@ -78,18 +126,53 @@ export class FakeMember implements Member {
       take: () => this.watchResponses.splice(0),
       close: () => {
         this.watchClosed++;
+        this.onWatchClosed();
       },
     };
   }
 
-  async memberList(): Promise<rpcpb.MemberListResponse> {
-    return { header: generated, members: [] };
+  onLeaderLost(listener: () => void): () => void {
+    this.leaderLostListeners.add(listener);
+    return () => this.leaderLostListeners.delete(listener);
+  }
+
+  /** As a member that has known no leader for long enough. */
+  loseLeader(): void {
+    this.hasLeader = false;
+    for (const listener of this.leaderLostListeners) listener();
   }
 
   async *#rangeStream(_request: RangeRequest) {
     yield { header: undefined, kvs: [greeting], more: false, count: 0 };
     this.#maybeFail();
     yield { header: this.header(), kvs: [greeting], more: false, count: 2 };
+  }
+
+  async *#readSnapshot() {
+    try {
+      for (const chunk of this.snapshotChunks) {
+        this.snapshotChunksRead++;
+        yield chunk;
+        this.#maybeFail();
+      }
+    } finally {
+      this.snapshotsEnded++;
+      this.onSnapshotEnded();
+    }
+  }
+
+  async #membersWithout(id: bigint): Promise<rpcpb.MemberRemoveResponse> {
+    this.#maybeFail();
+    return { header: generated, members: [me].filter(({ ID }) => ID !== id) };
+  }
+
+  async #moveLeader(targetId: bigint, signal: AbortSignal): Promise<rpcpb.MoveLeaderResponse> {
+    this.#maybeFail();
+    if (targetId === this.id) return { header: generated };
+    this.transferSignal = signal;
+    this.onTransferBegun();
+    await new Promise((resolve) => signal.addEventListener('abort', resolve));
+    throw new CodedError('REPLICA_TRANSFER_TIMEOUT');
   }
 
   #maybeFail(): void {
@@ -100,6 +183,7 @@ export class FakeMember implements Member {
 }
 
 const generated = rpcpb.ResponseHeader.fromPartial({ memberId: 7n });
+const me = rpcpb.Member.fromPartial({ ID: 7n, name: 'n1' });
 
 /** The one key of a fake member. */
 export const greeting = encodeKeyValue({

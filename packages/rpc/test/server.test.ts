@@ -125,8 +125,7 @@ test('a request beyond the receive limit is RESOURCE_EXHAUSTED, and the connecti
 
 test.each([
   '/etcdserverpb.Auth/AuthEnable',
-  '/etcdserverpb.Cluster/MemberAdd',
-  '/etcdserverpb.Maintenance/MoveLeader',
+  '/etcdserverpb.Auth/UserAdd',
   '/v3lockpb.Lock/Lock',
   '/v3electionpb.Election/Campaign',
 ])('%s is UNIMPLEMENTED with a sentence', async (path) => {
@@ -153,16 +152,6 @@ test('a client that demands a leader is refused while there is none', async () =
     details: 'etcdserver: no leader',
   });
   await unary('/etcdserverpb.KV/Range', range({ key: fromUtf8('k') }));
-});
-
-test('a learner serves reads and status, and refuses the rest', async () => {
-  member.isLearner = true;
-  await unary('/etcdserverpb.KV/Range', range({ key: fromUtf8('k'), serializable: true }));
-  await unary('/etcdserverpb.Maintenance/Status', new Uint8Array(0));
-  await expect(unary('/etcdserverpb.KV/Put', put('k', 'v'))).rejects.toMatchObject({
-    code: status.FAILED_PRECONDITION,
-    details: 'etcdserver: rpc not supported for learner',
-  });
 });
 
 test('the health service knows the server as a whole and nothing else', async () => {
