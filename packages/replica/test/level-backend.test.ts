@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
@@ -7,7 +7,7 @@ import { afterAll, expect, test } from 'vitest';
 import { RocksLevel, rocksAvailable } from '@quorate/rocksdb-level';
 import { fromUtf8 } from '@quorate/std';
 import { backendSuite } from '@quorate/std/testing';
-import { BackendError, LevelBackend } from '../src/level-backend.ts';
+import { BackendError, LevelBackend, type BytesLevel } from '../src/level-backend.ts';
 
 const bytes = { keyEncoding: 'view', valueEncoding: 'view' } as const;
 const directory = await mkdtemp(join(tmpdir(), 'level-backend-'));
@@ -16,17 +16,50 @@ const nextLocation = (): string => join(directory, String(made++));
 
 afterAll(() => rm(directory, { recursive: true, force: true }));
 
-const openMemory = (): Promise<LevelBackend> =>
-  LevelBackend.open(new MemoryLevel<Uint8Array, Uint8Array>({ ...bytes, storeEncoding: 'view' }));
+type Level = MemoryLevel<Uint8Array, Uint8Array>;
+const newMemoryLevel = (): Level => new MemoryLevel({ ...bytes, storeEncoding: 'view' });
 const openClassic = (location = nextLocation()): Promise<LevelBackend> =>
-  LevelBackend.open(new ClassicLevel<Uint8Array, Uint8Array>(location, bytes));
+  openAt(location, new ClassicLevel<Uint8Array, Uint8Array>(location, bytes));
 const openRocks = (location = nextLocation()): Promise<LevelBackend> =>
-  LevelBackend.open(new RocksLevel<Uint8Array, Uint8Array>(location, bytes));
+  openAt(location, new RocksLevel<Uint8Array, Uint8Array>(location, bytes));
 
-await backendSuite('LevelBackend over MemoryLevel', openMemory);
-await backendSuite('LevelBackend over ClassicLevel', openClassic);
-if (rocksAvailable()) await backendSuite('LevelBackend over RocksLevel', openRocks);
-else test.skip('LevelBackend over RocksLevel: this platform has no prebuilt RocksDB');
+const levels = new WeakMap<LevelBackend, Level>();
+async function openMemory(level = newMemoryLevel()): Promise<LevelBackend> {
+  const backend = await LevelBackend.open(level);
+  levels.set(backend, level);
+  return backend;
+}
+
+async function crashMemory(backend: LevelBackend): Promise<LevelBackend> {
+  const copy = newMemoryLevel();
+  for await (const [key, value] of levels.get(backend)!.iterator()) await copy.put(key, value);
+  return openMemory(copy);
+}
+
+const locations = new WeakMap<LevelBackend, string>();
+async function openAt(location: string, level: BytesLevel): Promise<LevelBackend> {
+  const backend = await LevelBackend.open(level);
+  locations.set(backend, location);
+  return backend;
+}
+
+/** The files as they are while the database is open: nothing was closed in order. */
+async function crashedLocation(backend: LevelBackend): Promise<string> {
+  const location = nextLocation();
+  await cp(locations.get(backend)!, location, { recursive: true });
+  await rm(join(location, 'LOCK'), { force: true });
+  return location;
+}
+
+await backendSuite('LevelBackend over MemoryLevel', openMemory, crashMemory);
+await backendSuite('LevelBackend over ClassicLevel', openClassic, async (backend) =>
+  openClassic(await crashedLocation(backend)),
+);
+if (rocksAvailable()) {
+  await backendSuite('LevelBackend over RocksLevel', openRocks, async (backend) =>
+    openRocks(await crashedLocation(backend)),
+  );
+} else test.skip('LevelBackend over RocksLevel: this platform has no prebuilt RocksDB');
 
 for (const [name, open] of [
   ['ClassicLevel', openClassic],

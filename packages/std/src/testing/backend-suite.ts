@@ -1,23 +1,16 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import { ChangeList, type Backend, type BackendRow, type Bucket, type ScanRange } from '../backend.ts';
+import { ChangeList, type Backend, type BackendRow, type Bucket } from '../backend.ts';
 import { fromUtf8, toHex, toLatin1, toUtf8 } from '../bytes.ts';
-
-const allBuckets: readonly Bucket[] = [
-  'alarm',
-  'auth',
-  'authRoles',
-  'authUsers',
-  'cluster',
-  'key',
-  'lease',
-  'members',
-  'members_removed',
-  'meta',
-];
+import { all, allBuckets, pair, put, rowsOf, text } from './bucket-rows.ts';
+import { defineStageSuite } from './stage-suite.ts';
 
 /** See `backendSuite` in the door. */
-export function defineBackendSuite(name: string, open: () => Promise<Backend>): void {
+export function defineBackendSuite<B extends Backend>(
+  name: string,
+  open: () => Promise<B>,
+  crash: (backend: B) => Promise<B>,
+): void {
   describe(`${name} is a backend`, () => {
     let backend: Backend | undefined;
     const fresh = async (): Promise<Backend> => (backend = await open());
@@ -29,6 +22,7 @@ export function defineBackendSuite(name: string, open: () => Promise<Backend>): 
     describe('get and write', () => pointTests(fresh));
     describe('scan', () => scanTests(fresh));
     test('it behaves like a sorted map under any batches', () => modelTest(open), 60_000);
+    defineStageSuite(open, crash);
   });
 }
 
@@ -217,9 +211,9 @@ async function modelTest(open: () => Promise<Backend>): Promise<void> {
       }
       for (const [bucket, rows] of model) {
         const sorted = [...rows].sort(([a], [b]) => (a < b ? -1 : 1));
-        expect((await rowsOf(backend, bucket)).map(latin1Pair)).toEqual(sorted);
+        expect((await rowsOf(backend, bucket)).map(latin1)).toEqual(sorted);
         const inRange = sorted.filter(([key]) => key >= toLatin1(start) && key < toLatin1(endExclusive));
-        expect((await rowsOf(backend, bucket, { start, endExclusive })).map(latin1Pair)).toEqual(inRange);
+        expect((await rowsOf(backend, bucket, { start, endExclusive })).map(latin1)).toEqual(inRange);
         for (const [key, value] of sorted) {
           expect(toLatin1(backend.get(bucket, Buffer.from(key, 'latin1'))!)).toBe(value);
         }
@@ -229,35 +223,6 @@ async function modelTest(open: () => Promise<Backend>): Promise<void> {
   );
 }
 
-async function put(
-  backend: Backend,
-  bucket: Bucket,
-  rows: Readonly<Record<string, string>>,
-  sync = false,
-): Promise<void> {
-  const changes = new ChangeList();
-  for (const [key, value] of Object.entries(rows)) changes.put(bucket, fromUtf8(key), fromUtf8(value));
-  await backend.write(changes.changes, { sync });
-}
-
-async function rowsOf(backend: Backend, bucket: Bucket, range?: ScanRange): Promise<BackendRow[]> {
-  const found: BackendRow[] = [];
-  for await (const rows of backend.scan(bucket, range)) found.push(...rows);
-  return found;
-}
-
-async function all(backend: Backend, bucket: Bucket, range?: ScanRange): Promise<[string, string][]> {
-  return (await rowsOf(backend, bucket, range)).map(pair);
-}
-
-function pair([key, value]: BackendRow): [string, string] {
-  return [toUtf8(key), toUtf8(value)];
-}
-
-function latin1Pair([key, value]: BackendRow): [string, string] {
+function latin1([key, value]: BackendRow): [string, string] {
   return [toLatin1(key), toLatin1(value)];
-}
-
-function text(value: Uint8Array | undefined): string | undefined {
-  return value && toUtf8(value);
 }
