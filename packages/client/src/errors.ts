@@ -81,6 +81,15 @@ export class LeaseLostError extends EtcdError {
   }
 }
 
+/** A snapshot broke off, or is not what its checksum says; what was received of it is worth nothing. */
+export class SnapshotError extends EtcdError {
+  override readonly name = 'SnapshotError';
+
+  constructor(message: string) {
+    super('DATA_LOSS', message);
+  }
+}
+
 /** The name of a status code's number; UNKNOWN for numbers that gRPC does not know. */
 export function codeName(code: number): EtcdErrorCode {
   return codeNames[code] ?? 'UNKNOWN';

@@ -9,6 +9,7 @@ export {
   CompactedError,
   EtcdError,
   LeaseLostError,
+  SnapshotError,
   WatchCanceledError,
   type EtcdErrorCode,
 } from './errors.ts';
@@ -19,3 +20,4 @@ export { Kv } from './kv.ts';
 export { Leases, type GrantOptions } from './lease.ts';
 export { Cluster } from './cluster.ts';
 export { Maintenance } from './maintenance.ts';
+export type { SnapshotPart } from './snapshot.ts';

@@ -14,6 +14,8 @@ export interface FakeStream<Request, Response> {
   /** The next request; undefined when the client has ended or cancelled the stream. */
   next(): Promise<Request | undefined>;
   send(response: Response): void;
+  /** Calls the listener when the client has gone away. */
+  onCancelled(listener: () => void): void;
   /** Ends the stream well, or with a status. */
   end(code?: grpc.status, message?: string): void;
 }
@@ -74,6 +76,7 @@ export class FakeServer implements AsyncDisposable {
           metadata: call.metadata,
           next: () => nextOf<Request>(requests),
           send: (response) => void call.write(response),
+          onCancelled: (listener) => void call.on('cancelled', listener),
           end: (code, message = '') => {
             if (code === undefined) call.end();
             else call.emit('error', status(code, message));

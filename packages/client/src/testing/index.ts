@@ -4,6 +4,8 @@ export {
   freePort,
   startRealEtcd,
   startServer,
+  type MemberIdentity,
   type StartedServer,
   type StartOptions,
 } from './real-etcd.ts';
+export { startCluster, startRealCluster, type StartClusterOptions, type StartedCluster } from './cluster.ts';

@@ -23,6 +23,20 @@ export interface StartOptions {
   readonly extraArguments?: readonly string[];
   /** Have the server sign itself a certificate, and its endpoint begin with `https://`. */
   readonly tls?: boolean;
+  /** Who the server is in a cluster of several; left out, it is the only member of its own. */
+  readonly member?: MemberIdentity;
+}
+
+/** A member's place in a cluster. */
+export interface MemberIdentity {
+  readonly name: string;
+  readonly peerUrl: string;
+  /** `--initial-cluster`: all members, this one among them. */
+  readonly initialCluster: string;
+  /** `existing` for one that was added to a cluster that runs. */
+  readonly state: 'new' | 'existing';
+  /** One that follows without a vote answers nothing but serializable reads. */
+  readonly isLearner?: boolean;
 }
 
 /** Starts one real etcd on ports of its own, with its data in a folder that goes away with it. */
@@ -33,22 +47,21 @@ export function startRealEtcd(binFolder: string, options?: StartOptions): Promis
 /** Starts a server that takes etcd's flags: `command` is a program and its first arguments. */
 export async function startServer(
   command: readonly [string, ...string[]],
-  { extraArguments = [], tls = false }: StartOptions = {},
+  { extraArguments = [], tls = false, member }: StartOptions = {},
 ): Promise<StartedServer> {
   const dataFolder = await mkdtemp(join(tmpdir(), 'quorate-real-etcd-'));
-  const [clientPort, peerPort] = [await freePort(), await freePort()];
-  const endpoint = `${tls ? 'https://' : ''}127.0.0.1:${clientPort}`;
+  const endpoint = `${tls ? 'https://' : ''}127.0.0.1:${await freePort()}`;
   const clientUrl = tls ? endpoint : `http://${endpoint}`;
-  const peerUrl = `http://127.0.0.1:${peerPort}`;
+  const { name, peerUrl, initialCluster, state, isLearner = false } = member ?? (await onlyMember());
   const [program, ...firstArguments] = command;
   const server = spawn(
     program,
     [
       ...firstArguments,
-      ...['--name', 'n1', '--data-dir', dataFolder],
+      ...['--name', name, '--data-dir', dataFolder],
       ...['--listen-client-urls', clientUrl, '--advertise-client-urls', clientUrl],
       ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
-      ...['--initial-cluster', `n1=${peerUrl}`, '--log-level', 'error'],
+      ...['--initial-cluster', initialCluster, '--initial-cluster-state', state, '--log-level', 'error'],
       ...(tls ? ['--auto-tls'] : []),
       ...extraArguments,
     ],
@@ -59,7 +72,7 @@ export async function startServer(
     await rm(dataFolder, { recursive: true, force: true });
   };
   try {
-    await Promise.race([answersReads(endpoint), endedEarly(server)]);
+    await Promise.race([answersReads(endpoint, isLearner), endedEarly(server)]);
   } catch (error) {
     await stop();
     throw error;
@@ -67,14 +80,19 @@ export async function startServer(
   return { endpoint, peerUrl, [Symbol.asyncDispose]: stop };
 }
 
+async function onlyMember(): Promise<MemberIdentity> {
+  const peerUrl = `http://127.0.0.1:${await freePort()}`;
+  return { name: 'n1', peerUrl, initialCluster: `n1=${peerUrl}`, state: 'new' };
+}
+
 /** Waits until the server has a leader and answers. A read that finds no connection is repeated by the client. */
-async function answersReads(endpoint: string): Promise<void> {
+async function answersReads(endpoint: string, serializable: boolean): Promise<void> {
   await using client = new Client({
     endpoints: [endpoint],
     requestTimeoutMs: 30_000,
     ...(endpoint.startsWith('https:') ? { tls: { insecureSkipVerify: true } } : {}),
   });
-  await client.get('a key that need not exist');
+  await client.get('a key that need not exist', { serializable });
 }
 
 /** Rejects when the process ends, with what it said last. */
