@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import { MemoryLevel } from 'memory-level';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import { RocksLevel, rocksAvailable } from '@quorate/rocksdb-level';
-import { fromUtf8 } from '@quorate/std';
+import { fromUtf8, toUtf8 } from '@quorate/std';
 import { backendSuite } from '@quorate/std/testing';
 import { BackendError, LevelBackend, type BytesLevel } from '../src/level-backend.ts';
 
@@ -122,6 +122,106 @@ test('a database whose keys are text is refused', async () => {
   const level = new MemoryLevel<Uint8Array, Uint8Array>({ keyEncoding: 'utf8' });
   await expect(LevelBackend.open(level)).rejects.toThrow('keys of a backend are bytes');
 });
+
+test('rows as they were before there were two slots are the present ones', async () => {
+  const level = newMemoryLevel();
+  await level.put(fromUtf8('k/a'), fromUtf8('1'));
+  await level.put(fromUtf8('t/b'), fromUtf8('2'));
+  await using backend = await openMemory(level);
+  expect(backend.get('key', fromUtf8('a'))).toEqual(fromUtf8('1'));
+  expect(backend.get('meta', fromUtf8('b'))).toEqual(fromUtf8('2'));
+  await (await backend.stage()).discard();
+  expect(await keysOf(level)).toEqual(['k/a', 't/b']);
+});
+
+test('installing is one synced batch, the only one that touches what names the slots', async () => {
+  const level = newMemoryLevel();
+  const batch = vi.spyOn(level, 'batch');
+  await using backend = await openMemory(level);
+  const stage = await backend.stage();
+  await stage.write([{ bucket: 'key', key: fromUtf8('a'), value: fromUtf8('1') }]);
+  await stage.seal();
+  await stage.install();
+  await backend.write([{ bucket: 'key', key: fromUtf8('b'), value: fromUtf8('1') }], { sync: false });
+  const seen = batch.mock.calls.map(([operations = [], options]: Parameters<BytesLevel['batch']> | []) => ({
+    keys: operations.map(({ key }) => toUtf8(key)),
+    isSync: options?.sync === true,
+  }));
+  expect(seen).toEqual([
+    { keys: ['K/a'], isSync: false },
+    { keys: ['!sealed'], isSync: true },
+    { keys: ['!present', '!sealed'], isSync: true },
+    { keys: ['K/b'], isSync: false },
+  ]);
+});
+
+test('what is left of a stage, or of rows that were replaced, is removed when it is opened again', async () => {
+  const level = newMemoryLevel();
+  for (const key of ['!present', 'A/a', 'K/a', 'K/b', 'X/z', 'k/old', 't/old']) {
+    await level.put(fromUtf8(key), fromUtf8('1'));
+  }
+  await using backend = await openMemory(level);
+  expect(backend.get('key', fromUtf8('old'))).toBeUndefined();
+  await (await backend.stage()).discard();
+  expect(await keysOf(level)).toEqual(['!present', 'A/a', 'K/a', 'K/b', 'X/z']);
+});
+
+const oneRow = [{ bucket: 'key', key: fromUtf8('a'), value: fromUtf8('1') }] as const;
+
+test('nobody waits for the removal of old rows but a new stage', async () => {
+  const level = newMemoryLevel();
+  const backend = await openMemory(level);
+  await backend.write(oneRow, { sync: false });
+  const removal = Promise.withResolvers<void>();
+  const clear = level.clear.bind(level);
+  vi.spyOn(level, 'clear').mockImplementation(async (range) => {
+    await removal.promise;
+    await clear({ ...range });
+  });
+  const first = await backend.stage();
+  await first.seal();
+  await first.install();
+  await backend.write(oneRow, { sync: true });
+  expect(await keysOf(level)).toEqual(['!present', 'K/a', 'k/a']);
+  let isStaged = false;
+  const second = backend.stage().then(() => (isStaged = true));
+  await new Promise(setImmediate);
+  expect(isStaged).toBe(false);
+  removal.resolve();
+  await second;
+  expect(await keysOf(level)).toEqual(['!present', 'K/a']);
+  await backend[Symbol.asyncDispose]();
+});
+
+test('when the removal of old rows fails, only staging does, until it is opened again', async () => {
+  const level = newMemoryLevel();
+  const backend = await openMemory(level);
+  await backend.write(oneRow, { sync: false });
+  vi.spyOn(level, 'clear').mockRejectedValue(new Error('disk full'));
+  const first = await backend.stage();
+  await first.seal();
+  await first.install();
+  await expect(backend.stage()).rejects.toMatchObject({ code: 'BACKEND_FAILED' });
+  await backend.write(oneRow, { sync: true });
+  await using next = await crashMemory(backend);
+  await (await next.stage()).discard();
+  expect(await keysOf(levels.get(next)!)).toEqual(['!present', 'K/a']);
+  await backend[Symbol.asyncDispose]();
+});
+
+test.each([
+  ['!present', '2'],
+  ['!present', ''],
+  ['!sealed', '0'],
+])('a store whose row %s says %j is refused', async (key, value) => {
+  const level = newMemoryLevel();
+  await level.put(fromUtf8(key), fromUtf8(value));
+  await expect(LevelBackend.open(level)).rejects.toMatchObject({ code: 'BACKEND_FAILED' });
+});
+
+async function keysOf(level: Level): Promise<string[]> {
+  return (await level.keys().all()).map((key) => toUtf8(key));
+}
 
 /** The codes of an error and of what caused it, outermost first. */
 function codesOf(error: unknown): string[] {
