@@ -19,11 +19,14 @@ export class FutureRevisionError extends Error {
   }
 }
 
-/** A row of the backend is missing or does not hold what was written to it. Not to be recovered from here. */
+/**
+ * A row of the backend is missing or does not hold what was written to it, or a row in etcd's format is none. Not
+ * to be recovered from here.
+ */
 export class DamagedRowError extends Error {
   override readonly name = 'DamagedRowError';
   readonly code = 'MVCC_DAMAGED_ROW' satisfies MvccErrorCode;
-  constructor(row: string, reason: string) {
-    super(`row ${row} of bucket key is damaged: ${reason}`);
+  constructor(row: string, reason: string, options?: ErrorOptions) {
+    super(`row ${row} of bucket key is damaged: ${reason}`, options);
   }
 }

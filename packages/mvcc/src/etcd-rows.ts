@@ -1,8 +1,18 @@
-import { invariant, type BackendRow } from '@quorate/std';
-import { storedSize, tombstoneSize, writeTombstone, keyOf } from './key-value-bytes.ts';
-import { decodeRevisionKey, encodeRevisionKey } from './revision-key.ts';
-import { defaultTuning } from './revision-log.ts';
+import { toHex, toLatin1, type BackendRow } from '@quorate/std';
+import { DamagedRowError } from './errors.ts';
+import {
+  KeyValueFields,
+  startsWithKey,
+  storedSize,
+  tombstoneSize,
+  writeTombstone,
+} from './key-value-bytes.ts';
+import { decodeRevisionKey, encodeRevisionKey, type RevisionKey } from './revision-key.ts';
+import { defaultTuning, type MvccTuning } from './revision-log.ts';
 import { checkRow, RowBuilder, RowReader } from './row.ts';
+
+/** How large packed rows get. */
+export type RowLimits = Pick<MvccTuning, 'rowRevisionsMax' | 'rowBytesMax'>;
 
 /**
  * The rows that etcd's own bucket `key` would have for one of ours, one for each revision, in order: for
@@ -28,12 +38,27 @@ export function toEtcdRows([rowKey, bytes]: BackendRow): BackendRow[] {
  * database in etcd's format. The rows it hands out share no memory with what it was given.
  */
 export class EtcdRowPacker {
+  readonly #limits: RowLimits;
   readonly #builder = new RowBuilder();
+  readonly #fields = new KeyValueFields();
+  /** The revision added last; none comes before the first transaction. */
+  #lastMain = 0;
+  #lastSub = Infinity;
 
-  /** Adds the next revision; returns a row when one is full. @throws InvariantError, RangeError for no such row */
+  constructor(limits: RowLimits = defaultTuning) {
+    this.#limits = limits;
+  }
+
+  /**
+   * Adds the next revision; returns a row when one is full.
+   *
+   * @throws DamagedRowError when it does not come after the one before, or etcd would not have written it
+   */
   add([etcdKey, value]: BackendRow): BackendRow | undefined {
-    const { main, sub, tombstone } = decodeRevisionKey(etcdKey);
-    const bytes = tombstone ? withRevision(value, main) : value;
+    const { main, sub, tombstone } = this.#nextRevision(etcdKey);
+    const bytes = tombstone
+      ? this.#checkTombstone(etcdKey, value, main)
+      : this.#checkPut(etcdKey, value, main);
     const full = this.#fits(bytes.length) ? undefined : this.finish();
     if (this.#builder.count === 0) this.#builder.start(main, sub);
     this.#builder.add(main, sub, tombstone, bytes, 0, bytes.length);
@@ -50,17 +75,58 @@ export class EtcdRowPacker {
   }
 
   #fits(size: number): boolean {
-    const { rowRevisionsMax, rowBytesMax } = defaultTuning;
+    const { rowRevisionsMax, rowBytesMax } = this.#limits;
     const { count, valueBytes } = this.#builder;
     return count === 0 || (count < rowRevisionsMax && valueBytes + size <= rowBytesMax);
   }
+
+  #nextRevision(etcdKey: Uint8Array): RevisionKey {
+    const revision = decodedKey(etcdKey);
+    const { main, sub } = revision;
+    const ascends = main > this.#lastMain || (main === this.#lastMain && sub > this.#lastSub);
+    if (!ascends) throw damaged(etcdKey, 'it does not come after the row before it');
+    this.#lastMain = main;
+    this.#lastSub = sub;
+    return revision;
+  }
+
+  #checkPut(etcdKey: Uint8Array, value: Uint8Array, main: number): Uint8Array {
+    const { modRevision } = this.#readFields(etcdKey, value);
+    if (modRevision !== main) throw damaged(etcdKey, `its KeyValue is of revision ${modRevision}`);
+    return value;
+  }
+
+  /** etcd keeps of a tombstone only the key; ours has the revision as well. */
+  #checkTombstone(etcdKey: Uint8Array, value: Uint8Array, main: number): Uint8Array {
+    const { keyStart, keyEnd } = this.#readFields(etcdKey, value);
+    const bytes = new Uint8Array(tombstoneSize(keyEnd - keyStart, main));
+    writeTombstone(toLatin1(value, keyStart, keyEnd), main, bytes, 0);
+    if (storedSize(bytes.length, true, main) !== value.length) {
+      throw damaged(etcdKey, 'a tombstone holds only its key');
+    }
+    return bytes;
+  }
+
+  /** What comes from elsewhere is read here once, so that a store that opens on it meets no surprise. */
+  #readFields(etcdKey: Uint8Array, value: Uint8Array): KeyValueFields {
+    try {
+      this.#fields.read(value, 0, value.length);
+    } catch (error) {
+      throw damaged(etcdKey, 'it holds no KeyValue', error);
+    }
+    if (!startsWithKey(value)) throw damaged(etcdKey, 'its KeyValue does not start with a key');
+    return this.#fields;
+  }
 }
 
-/** etcd keeps of a tombstone only the key; ours has the revision as well. */
-function withRevision(value: Uint8Array, main: number): Uint8Array {
-  const key = keyOf(value, 0);
-  const bytes = new Uint8Array(tombstoneSize(key.length, main));
-  writeTombstone(key, main, bytes, 0);
-  invariant(storedSize(bytes.length, true, main) === value.length, 'a tombstone of etcd holds only its key');
-  return bytes;
+function decodedKey(etcdKey: Uint8Array): RevisionKey {
+  try {
+    return decodeRevisionKey(etcdKey);
+  } catch (error) {
+    throw damaged(etcdKey, 'its key is no revision', error);
+  }
+}
+
+function damaged(etcdKey: Uint8Array, reason: string, cause?: unknown): DamagedRowError {
+  return new DamagedRowError(toHex(etcdKey), reason, { cause });
 }

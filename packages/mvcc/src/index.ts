@@ -1,6 +1,7 @@
 /** The revisioned key-value store of etcd. */
 export { MvccStore, type HashKvResult, type MvccStoreOptions } from './store.ts';
-export { EtcdRowPacker, toEtcdRows } from './etcd-rows.ts';
+export { EtcdRowPacker, toEtcdRows, type RowLimits } from './etcd-rows.ts';
+export { etcdRowsOf, stageEtcdRows, type WriteChanges } from './etcd-transfer.ts';
 export { defaultTuning, type MvccTuning } from './revision-log.ts';
 export type { RevisionHash } from './key-values-hash.ts';
 export type { History, HistoryChange, HistoryOptions } from './history.ts';

@@ -162,6 +162,11 @@ export class KeyValueFields implements PutCounts {
   }
 }
 
+/** Whether these are the bytes of a KeyValue with a key, which then comes first. */
+export function startsWithKey(bytes: Uint8Array): boolean {
+  return bytes[0] === keyTag;
+}
+
 /** The key of the KeyValue that starts at `start`. */
 export function keyOf(bytes: Uint8Array, start: number): Key {
   if (bytes[start] !== keyTag) throw new RangeError('a KeyValue starts with its key');

@@ -1,4 +1,4 @@
-import { invariant, type Backend, type BackendRow } from '@quorate/std';
+import { invariant, type BackendReader, type BackendRow } from '@quorate/std';
 import { finishedCompactKey, scheduledCompactKey } from './compaction.ts';
 import { HeadGathering } from './head-gathering.ts';
 import type { KeyIndex } from './key-index.ts';
@@ -20,7 +20,7 @@ export interface Restored {
 
 /** Fills an empty index and log from the backend, and attaches the keys that live to their leases. */
 export async function restore(
-  backend: Backend,
+  backend: BackendReader,
   index: KeyIndex,
   log: RevisionLog,
   options: { leases: LeaseAttachments | undefined; onAdd: (version: number) => void },
@@ -36,7 +36,7 @@ export async function restore(
   };
 }
 
-function readRevision(backend: Backend, metaKey: Uint8Array): number {
+function readRevision(backend: BackendReader, metaKey: Uint8Array): number {
   const stored = backend.get('meta', metaKey);
   return stored === undefined ? -1 : decodeRevisionKey(stored).main;
 }

@@ -1,4 +1,4 @@
-import { invariant, type Backend, type BucketChanges } from '@quorate/std';
+import { invariant, type BackendReader, type BucketChanges } from '@quorate/std';
 import { RowBuilder, RowReader } from './row.ts';
 import { Rows } from './rows.ts';
 import { Slabs } from './slabs.ts';
@@ -44,7 +44,7 @@ export class RevisionLog {
   #token = 0;
   readonly #builder = new RowBuilder();
 
-  constructor(backend: Backend, versions: VersionTable, valueBudgetBytes: number, tuning: MvccTuning) {
+  constructor(backend: BackendReader, versions: VersionTable, valueBudgetBytes: number, tuning: MvccTuning) {
     this.rows = new Rows(backend);
     this.slabs = new Slabs(versions, { budgetBytes: valueBudgetBytes, slabBytes: tuning.slabBytes });
     this.versions = versions;

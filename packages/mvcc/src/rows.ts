@@ -1,4 +1,4 @@
-import type { Backend, BucketChanges } from '@quorate/std';
+import type { BackendReader, BucketChanges } from '@quorate/std';
 import { encodeRevisionKey } from './revision-key.ts';
 import { RowDirectory } from './row-directory.ts';
 import { checkRow, RowReader, type RowBuilder } from './row.ts';
@@ -26,13 +26,13 @@ interface UnflushedRow {
  */
 export class Rows {
   readonly directory = new RowDirectory();
-  readonly #backend: Backend;
+  readonly #backend: BackendReader;
   readonly #unflushed = new Map<RowName, UnflushedRow>();
   /** Least recently read first. */
   readonly #cache = new Map<RowName, Uint8Array>();
   readonly #found = new RowReader();
 
-  constructor(backend: Backend) {
+  constructor(backend: BackendReader) {
     this.#backend = backend;
   }
 

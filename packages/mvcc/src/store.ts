@@ -1,4 +1,4 @@
-import { invariant, type Backend, type BucketChanges } from '@quorate/std';
+import { invariant, type BackendReader, type BucketChanges } from '@quorate/std';
 import { Compaction, scheduledCompactKey } from './compaction.ts';
 import { CompactedError, FutureRevisionError } from './errors.ts';
 import { readHistory, type History, type HistoryOptions } from './history.ts';
@@ -21,8 +21,11 @@ import type {
 import { StoreTxn, type TxnHost } from './write-txn.ts';
 
 export interface MvccStoreOptions {
-  /** Where the rows are. The store reads it; what it writes goes through `BucketChanges`. */
-  readonly backend: Backend;
+  /**
+   * Where the rows are: a backend, or a stage, on which the store goes on when it is installed. The store reads
+   * it; what it writes goes through `BucketChanges`.
+   */
+  readonly backend: BackendReader;
   /** Told which key hangs on which lease; at `open`, of all live keys. */
   readonly leases?: LeaseAttachments;
   /** Memory for the newest values; 512 MiB by default. What does not fit is read from the backend. */
@@ -81,7 +84,7 @@ export class MvccStore implements ReadView {
     this.#host = this.#makeHost(leases);
   }
 
-  async #restore(backend: Backend, leases: LeaseAttachments | undefined): Promise<void> {
+  async #restore(backend: BackendReader, leases: LeaseAttachments | undefined): Promise<void> {
     const restored = await restore(backend, this.#index, this.#log, {
       leases,
       onAdd: (version) => this.#added(version),
