@@ -1,0 +1,25 @@
+import { unboundedEnd } from '@quorate/mvcc';
+import type { Replica } from '@quorate/replica';
+import { crc32c, fromUtf8 } from '@quorate/std';
+
+/** A checksum of the replicated state of a member that is not history: keys, leases, members, alarms. */
+export function stateDigest({ state }: Replica): number {
+  const { store, lessor, membership, alarms } = state;
+  let digest = 0;
+  for (const kv of store.range({ start: '', endExclusive: unboundedEnd }).kvs) digest = crc32c(kv, digest);
+  const words: string[] = [`${store.currentRevision} ${store.compactedRevision}`];
+  for (const id of lessor.list().sort((a, b) => (a < b ? -1 : 1))) {
+    words.push(`lease ${id} ${[...(lessor.keys(id) ?? [])].sort().join()}`);
+  }
+  for (const { id, name, peerUrls, isLearner } of membership.list()) {
+    words.push(`member ${id} ${name} ${peerUrls.join()} ${isLearner}`);
+  }
+  words.push(
+    `removed ${membership
+      .removedIds()
+      .sort((a, b) => (a < b ? -1 : 1))
+      .join()}`,
+  );
+  for (const { memberId, type } of alarms.list()) words.push(`alarm ${memberId} ${type}`);
+  return crc32c(fromUtf8(words.join('\n')), digest);
+}

@@ -1,0 +1,63 @@
+import { crc32c } from '@quorate/std';
+import { decodeRaftEnvelope, type Entry } from '@quorate/wire';
+import type { AppliedEntry } from '../../history/types.ts';
+import { loggedRequest } from '../clients/from-wire.ts';
+import { Violation } from './violation.ts';
+
+/** An entry that some member has applied. */
+interface CommittedEntry {
+  readonly term: number;
+  readonly checksum: number;
+  /** Who applied it first. */
+  readonly member: string;
+}
+
+/** The log as it was committed, put together from what all members apply: none may apply anything else. */
+export class TruthLog {
+  readonly #committed = new Map<number, CommittedEntry>();
+  readonly #states = new Map<number, { readonly digest: number; readonly member: string }>();
+  readonly applied: AppliedEntry[] = [];
+  #lastIndex = 0;
+
+  /** The highest index that was applied anywhere. */
+  get lastIndex(): number {
+    return this.#lastIndex;
+  }
+
+  /** The term of a committed entry. */
+  termAt(index: number): number | undefined {
+    return this.#committed.get(index)?.term;
+  }
+
+  /** A member applied these entries. @throws Violation */
+  add(member: string, entries: readonly Entry[], atMs: number): void {
+    for (const entry of entries) this.#add(member, entry, atMs);
+  }
+
+  /** What a member's state is after an index. @throws Violation when another one has a different one */
+  addState(member: string, index: number, digest: number): void {
+    const known = this.#states.get(index);
+    if (known === undefined) this.#states.set(index, { digest, member });
+    else if (known.digest !== digest)
+      throw new Violation('equal states', `${known.member} and ${member} differ after entry ${index}`);
+  }
+
+  #add(member: string, entry: Entry, atMs: number): void {
+    const { index, term, data, type } = entry;
+    const checksum = crc32c(data);
+    const known = this.#committed.get(index);
+    if (known !== undefined) {
+      if (known.term === term && known.checksum === checksum) return;
+      const other = `${known.member} applied one of term ${known.term}`;
+      throw new Violation(
+        'state machine safety',
+        `${member} applies entry ${index} of term ${term}; ${other}`,
+      );
+    }
+    this.#committed.set(index, { term, checksum, member });
+    this.#lastIndex = Math.max(this.#lastIndex, index);
+    if (type !== 0 || data.length === 0) return;
+    const request = loggedRequest(decodeRaftEnvelope(data));
+    if (request !== undefined) this.applied.push({ index, request, at: atMs });
+  }
+}

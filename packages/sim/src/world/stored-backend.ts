@@ -1,0 +1,117 @@
+import { copyBytes, toLatin1, type Bucket, type BucketChange, type ScanRange } from '@quorate/std';
+import type { Chance } from './chance.ts';
+
+/** Sorted rows of buckets in memory. Values are never written to, so copies share them. */
+export class StoredRows {
+  readonly #buckets = new Map<Bucket, Map<string, Uint8Array>>();
+
+  get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined {
+    const value = this.#buckets.get(bucket)?.get(toLatin1(key));
+    return value && copyBytes(value);
+  }
+
+  apply(changes: readonly BucketChange[]): void {
+    for (const { bucket, key, value } of changes) {
+      let rows = this.#buckets.get(bucket);
+      if (rows === undefined) this.#buckets.set(bucket, (rows = new Map<string, Uint8Array>()));
+      if (value === undefined) rows.delete(toLatin1(key));
+      else rows.set(toLatin1(key), value);
+    }
+  }
+
+  /** In the order of keys; the values are not the caller's to write to. */
+  range(bucket: Bucket, { start, endExclusive }: ScanRange): [key: string, value: Uint8Array][] {
+    const first = start && toLatin1(start);
+    const end = endExclusive && toLatin1(endExclusive);
+    const rows: [string, Uint8Array][] = [];
+    for (const row of this.#buckets.get(bucket) ?? []) {
+      if ((first === undefined || row[0] >= first) && (end === undefined || row[0] < end)) rows.push(row);
+    }
+    return rows.sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+
+  copy(): StoredRows {
+    const copy = new StoredRows();
+    for (const [bucket, rows] of this.#buckets) copy.#buckets.set(bucket, new Map(rows));
+    return copy;
+  }
+
+  sizeBytes(): number {
+    let size = 0;
+    for (const rows of this.#buckets.values()) {
+      for (const [key, value] of rows) size += key.length + value.length;
+    }
+    return size;
+  }
+}
+
+/**
+ * The store of a machine: what a process sees, what is durable, and the batches between the two. It outlives
+ * processes; `losePower` says what it is after the power was gone.
+ */
+export class StoredBackend {
+  #live = new StoredRows();
+  #durable = new StoredRows();
+  #unsynced: (readonly BucketChange[])[] = [];
+  /** A set of rows beside the present one, sealed or not. */
+  #staged: { readonly rows: StoredRows; isSealed: boolean } | undefined;
+
+  get live(): StoredRows {
+    return this.#live;
+  }
+
+  get sealed(): StoredRows | undefined {
+    return this.#staged?.isSealed === true ? this.#staged.rows : undefined;
+  }
+
+  write(batch: readonly BucketChange[], { sync }: { readonly sync: boolean }): void {
+    this.#live.apply(batch);
+    this.#unsynced.push(batch);
+    if (sync) this.#makeDurable(this.#unsynced.length);
+  }
+
+  stage(): StoredRows {
+    const rows = new StoredRows();
+    this.#staged = { rows, isSealed: false };
+    return rows;
+  }
+
+  seal(rows: StoredRows): void {
+    if (this.#staged?.rows === rows) this.#staged.isSealed = true;
+  }
+
+  install(rows: StoredRows): void {
+    if (this.#staged?.rows !== rows || !this.#staged.isSealed)
+      throw new Error('only a sealed stage is installed');
+    this.#staged = undefined;
+    this.#live = rows;
+    this.#durable = rows.copy();
+    this.#unsynced = [];
+  }
+
+  discard(rows: StoredRows): void {
+    if (this.#staged?.rows === rows) this.#staged = undefined;
+  }
+
+  /** The process went, the machine did not: what was begun and not sealed is of no use. */
+  loseProcess(): void {
+    if (this.#staged?.isSealed === false) this.#staged = undefined;
+  }
+
+  /** Of the batches that were not synced, the first few survive. */
+  losePower(chance: Chance): void {
+    this.loseProcess();
+    this.#makeDurable(chance.below(this.#unsynced.length + 1));
+    this.#unsynced = [];
+    this.#live = this.#durable.copy();
+  }
+
+  /** Batches that a loss of power may take. */
+  get unsyncedCount(): number {
+    return this.#unsynced.length;
+  }
+
+  #makeDurable(count: number): void {
+    for (const batch of this.#unsynced.splice(0, count)) this.#durable.apply(batch);
+  }
+}

@@ -1,0 +1,135 @@
+import type { PeerHost } from '@quorate/peer';
+import type { Message } from '@quorate/wire';
+import { crc32c } from '@quorate/std';
+import { decodeMessage, encodeMessage, raftpb } from '@quorate/wire';
+import type { Chance } from './chance.ts';
+import type { NetworkTroubles } from './network-troubles.ts';
+import type { SimProcess } from './process.ts';
+import type { Timeline } from './timeline.ts';
+
+/** A member that can be reached: one life of it. */
+export interface Endpoint {
+  /** The machine's name, which partitions know. */
+  readonly machine: string;
+  readonly process: SimProcess;
+  readonly host: PeerHost;
+}
+
+/** Sees each message that is about to arrive. */
+export type MessageListener = (message: Message, from: Endpoint, to: Endpoint) => void;
+
+/**
+ * The wires between machines: knows who is where, and carries bytes. Two members never share memory: a message is
+ * encoded when it is sent and decoded for each copy that arrives.
+ */
+export class Wires {
+  readonly timeline: Timeline;
+  readonly troubles: NetworkTroubles;
+  readonly chance: Chance;
+  readonly #endpoints = new Map<bigint, Endpoint>();
+  /** When the last message of a direction arrives, so that those that are not late keep their order. */
+  readonly #lastArrival = new Map<string, number>();
+  /** Since when a link has been working, seen from the first of the two. */
+  readonly #activeSince = new Map<string, number>();
+  /** Sees each message that leaves a member. */
+  onSend: ((message: Message, from: Endpoint) => void) | undefined;
+  onDeliver: MessageListener | undefined;
+
+  constructor(timeline: Timeline, troubles: NetworkTroubles, chance: Chance) {
+    this.timeline = timeline;
+    this.troubles = troubles;
+    this.chance = chance;
+  }
+
+  attach(endpoint: Endpoint): void {
+    this.#endpoints.set(endpoint.host.id, endpoint);
+  }
+
+  detach(endpoint: Endpoint): void {
+    if (this.#endpoints.get(endpoint.host.id) === endpoint) this.#endpoints.delete(endpoint.host.id);
+  }
+
+  /** The life of that member that can be reached now, if there is one. */
+  endpoint(id: bigint): Endpoint | undefined {
+    const found = this.#endpoints.get(id);
+    return found === undefined || found.process.isGone ? undefined : found;
+  }
+
+  /** For how long the member has been heard; undefined while it is not. */
+  activeForMs(from: Endpoint, id: bigint): number | undefined {
+    const since = this.#activeSince.get(`${from.host.id}<${id}`);
+    return since === undefined ? undefined : this.timeline.nowMs - since;
+  }
+
+  send(from: Endpoint, message: Message): void {
+    const bytes = encodeMessage(message);
+    this.timeline.trace.number(crc32c(bytes));
+    this.onSend?.(message, from);
+    const copies = this.troubles.copies();
+    if (copies === 0) return this.#lost(from, message.to, 0.1);
+    for (let copy = 0; copy < copies; copy++) {
+      const delay = this.troubles.delay();
+      const delayMs = delay.isLate ? delay.ms : this.#inOrder(from.host.id, message.to, delay.ms);
+      this.timeline.after(delayMs, `msg ${nameOf(message.type)}`, () =>
+        this.#arrive(from, message.to, bytes),
+      );
+    }
+  }
+
+  /** The member cannot be reached: the sender is told, mostly. */
+  lost(from: Endpoint, id: bigint): void {
+    this.#lost(from, id, 0.6);
+  }
+
+  #inOrder(from: bigint, to: bigint, delayMs: number): number {
+    const key = `${from}>${to}`;
+    const arrivalMs = Math.max(this.timeline.nowMs + delayMs, this.#lastArrival.get(key) ?? 0);
+    this.#lastArrival.set(key, arrivalMs);
+    return arrivalMs - this.timeline.nowMs;
+  }
+
+  #arrive(from: Endpoint, id: bigint, bytes: Uint8Array): void {
+    const to = this.endpoint(id);
+    if (to === undefined || this.troubles.isCut(from.machine, to.machine)) return this.lost(from, id);
+    if (to.process.isAsleep) {
+      // It waits in the receiver's socket.
+      to.process.later(0, 'msg', () => this.#handOver(from, to, bytes));
+    } else {
+      this.#handOver(from, to, bytes);
+    }
+  }
+
+  #handOver(from: Endpoint, to: Endpoint, bytes: Uint8Array): void {
+    const message = decodeMessage(bytes);
+    // As the receiver of a removed member's stream does: it is told so, and its message goes nowhere.
+    if (to.host.isRemoved(message.from)) {
+      const { process, host } = from;
+      if (!process.isGone) process.later(this.troubles.delay().ms, 'msg removed', () => host.onRemoved());
+      return;
+    }
+    if (from.host.clusterId !== to.host.clusterId) return;
+    this.#noteActive(to, message.from);
+    this.#noteActive(from, message.to);
+    this.onDeliver?.(message, from, to);
+    to.host.receive(message);
+  }
+
+  #noteActive(at: Endpoint, id: bigint): void {
+    const key = `${at.host.id}<${id}`;
+    if (!this.#activeSince.has(key)) this.#activeSince.set(key, this.timeline.nowMs);
+  }
+
+  #lost(from: Endpoint, id: bigint, toldRate: number): void {
+    this.#activeSince.delete(`${from.host.id}<${id}`);
+    if (!this.chance.happens(toldRate) || from.process.isGone) return;
+    from.process.later(this.troubles.delay().ms, 'msg unreachable', () => from.host.reportUnreachable(id));
+  }
+}
+
+const names = new Map(
+  Object.entries(raftpb.MessageType).map(([name, type]) => [Number(type), name] as [number, string]),
+);
+
+function nameOf(type: number): string {
+  return names.get(type) ?? String(type);
+}
