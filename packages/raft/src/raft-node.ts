@@ -246,6 +246,11 @@ export class RaftNode {
     return this.#core.log.committed;
   }
 
+  /** Index of a snapshot that came from the leader and is not installed yet; 0 when there is none. */
+  get pendingSnapshotIndex(): number {
+    return this.#core.log.pendingSnapshot?.index ?? 0;
+  }
+
   /** Costly checks, for tests and simulation. @throws InvariantError */
   checkInvariants(): void {
     this.#core.checkInvariants();

@@ -1,4 +1,4 @@
-import { idToHex, type Backend, type BucketChanges } from '@quorate/std';
+import { idToHex, type BackendReader, type BucketChanges } from '@quorate/std';
 import { rpcpb } from '@quorate/wire';
 
 /** The alarms that change what a member does. */
@@ -31,7 +31,7 @@ export function alarmMember(alarm: Alarm): rpcpb.AlarmMember {
 export class Alarms {
   readonly #active = new Map<string, Alarm>();
 
-  static async restore(backend: Backend): Promise<Alarms> {
+  static async restore(backend: BackendReader): Promise<Alarms> {
     const alarms = new Alarms();
     for await (const rows of backend.scan('alarm')) {
       for (const [key] of rows) {

@@ -28,12 +28,15 @@ import { alarmMember, alarmTypeOf, type Alarms } from './alarms.ts';
 import { ReplicaError } from './errors.ts';
 import { leaseGrantCostBytes, type Quota } from './quota.ts';
 
-/** The replicated state of a member: what applying the log changes, and nothing else does. */
+/**
+ * The replicated state of a member: what applying the log changes, and nothing else does. A snapshot of the
+ * leader puts other objects in their places, all in one step; whoever keeps one of them keeps the past.
+ */
 export interface MemberState {
-  readonly store: MvccStore;
-  readonly lessor: Lessor;
-  readonly alarms: Alarms;
-  readonly membership: Membership;
+  store: MvccStore;
+  lessor: Lessor;
+  alarms: Alarms;
+  membership: Membership;
   readonly hub: WatchHub;
   readonly quota: Quota;
 }
@@ -48,6 +51,7 @@ export interface ApplierOptions {
   /** A request was applied although the quota does not allow it: the alarm is due. */
   readonly onOverQuota: () => void;
   readonly onCompaction: (revision: number) => void;
+  readonly onClusterVersion: (version: string) => void;
   readonly onAlarm: (event: {
     readonly member: bigint;
     readonly type: string;
@@ -107,6 +111,10 @@ export class Applier {
         return this.#setMemberAttributes(request);
       case raftRequestField.clusterVersionSet:
         return this.#setClusterVersion(request);
+      case raftRequestField.downgradeInfoSet:
+        return this.#setDowngrade(request);
+      case raftRequestField.downgradeVersionTest:
+        return undefined; // etcd writes it for its own tests; it changes nothing.
       default:
         invariant(false, `the log has a request of kind ${requestField}, which this version cannot apply`);
     }
@@ -201,11 +209,13 @@ export class Applier {
   }
 
   #leaseCheckpoint(bytes: Uint8Array): unknown {
-    const { lessor } = this.#options.state;
+    const { lessor, membership } = this.#options.state;
+    // Older members read no such rows, so they are written once all members know them (reference: checkpointing).
+    const persist = isAtLeast(membership.clusterVersion, 3, 6);
     for (const { ID, remainingTTL } of rpcpb.LeaseCheckpointRequest.decode(bytes).checkpoints) {
       lessor.applyCheckpoint(
         { id: ID, remainingTtlSeconds: clampCount(remainingTTL) },
-        { nowMs: this.#options.now(), changes: this.#options.changes(), persist: true },
+        { nowMs: this.#options.now(), changes: this.#options.changes(), persist },
       );
     }
     return undefined;
@@ -247,6 +257,15 @@ export class Applier {
   #setClusterVersion(bytes: Uint8Array): undefined {
     const { ver } = membershippb.ClusterVersionSetRequest.decode(bytes);
     this.#options.state.membership.setClusterVersion(ver, this.#options.changes());
+    this.#options.onClusterVersion(ver);
+  }
+
+  #setDowngrade(bytes: Uint8Array): undefined {
+    const { enabled, ver } = membershippb.DowngradeInfoSetRequest.decode(bytes);
+    this.#options.state.membership.setDowngrade(
+      { isEnabled: enabled, targetVersion: ver },
+      this.#options.changes(),
+    );
   }
 
   #refuseWhenCorrupt(): void {
@@ -296,6 +315,11 @@ const outcomes = {
   KvErrorCode | MvccErrorCode | LeaseErrorCode | 'REPLICA_NO_SPACE' | 'REPLICA_CORRUPT' | WireError['code'],
   boolean
 >;
+
+function isAtLeast(version: string | undefined, major: number, minor: number): boolean {
+  const [ownMajor = 0, ownMinor = 0] = (version ?? '').split('.').map(Number);
+  return ownMajor > major || (ownMajor === major && ownMinor >= minor);
+}
 
 function isOutcome(error: unknown): boolean {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return false;

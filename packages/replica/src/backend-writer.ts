@@ -1,9 +1,12 @@
 import {
   ChangeList,
   fromUtf8,
+  invariant,
   uint64FromBytes,
   uint64ToBytes,
   type Backend,
+  type BackendReader,
+  type BackendSnapshot,
   type BucketChanges,
   type Clock,
   type Timer,
@@ -25,7 +28,8 @@ export interface DrainedStore {
 
 export interface BackendWriterOptions {
   readonly backend: Backend;
-  readonly store: DrainedStore;
+  /** The store of the moment: a snapshot of the leader puts another one in its place. */
+  readonly store: () => DrainedStore;
   readonly clock: Clock;
   readonly intervalMs: number;
   /** Entries applied since the last batch after which one is written at once. */
@@ -34,6 +38,8 @@ export interface BackendWriterOptions {
   readonly position: () => { readonly index: number; readonly term: number };
   readonly onWritten: (event: { readonly durationMs: number; readonly changes: number }) => void;
   readonly onFatal: (error: unknown) => void;
+  /** The index that the backend holds already. */
+  readonly writtenIndex: number;
 }
 
 /**
@@ -48,10 +54,12 @@ export class BackendWriter {
   #writing: Promise<number> | undefined;
   #writtenIndex: number;
   #closed = false;
+  /** While another store is put in place nothing is written; resolves when it is. */
+  #suspended: PromiseWithResolvers<void> | undefined;
 
   constructor(options: BackendWriterOptions) {
     this.#options = options;
-    this.#writtenIndex = options.position().index;
+    this.#writtenIndex = options.writtenIndex;
   }
 
   /** Where the parts write down what the entry being applied changes. Good until the next batch is taken. */
@@ -76,15 +84,43 @@ export class BackendWriter {
    * survive a crash of the machine. Resolves to the index they stand for.
    */
   async flush(options: { readonly sync: boolean }): Promise<number> {
-    while (this.#writing !== undefined) await this.#writing;
-    this.#timer?.cancel();
-    this.#timer = undefined;
-    this.#writing = this.#write(options.sync);
-    try {
-      return await this.#writing;
-    } finally {
-      this.#writing = undefined;
-    }
+    return this.#writeNext(options.sync, () => {});
+  }
+
+  /**
+   * A frozen view of the backend with every change made so far. `describe` is called at the moment that the
+   * view shows.
+   */
+  async freeze<T>(describe: () => T): Promise<{ readonly description: T; readonly store: BackendSnapshot }> {
+    let description: T | undefined;
+    let store: BackendSnapshot | undefined;
+    await this.#writeNext(
+      false,
+      () => {
+        store = this.#options.backend.snapshot();
+      },
+      () => {
+        description = describe();
+      },
+    );
+    invariant(store !== undefined, 'the view is taken when the batch is written');
+    // `describe` ran before the batch was written, whatever it returned.
+    return { description: description as T, store };
+  }
+
+  /** Waits for the batch under way; from then on nothing is written before `resume`. */
+  async suspend(): Promise<void> {
+    this.#suspended ??= Promise.withResolvers();
+    while (this.#writing !== undefined) await this.#writing.catch(() => {});
+  }
+
+  /** Another store is in place: changes of the one before are forgotten. */
+  resume(): void {
+    this.#changes = new ChangeList();
+    this.#entries = 0;
+    this.#writtenIndex = this.#options.position().index;
+    this.#suspended?.resolve();
+    this.#suspended = undefined;
   }
 
   /** Stops the timer; changes not yet written stay in the log, from which the next start replays them. */
@@ -98,14 +134,30 @@ export class BackendWriter {
     this.#timer?.cancel();
     this.#timer = this.#options.clock.after(delayMs, () => {
       this.#timer = undefined;
-      if (this.#writing !== undefined) return this.#writeSoon(1);
+      if (this.#writing !== undefined || this.#suspended !== undefined) return this.#writeSoon(1);
       this.flush({ sync: false }).catch(this.#options.onFatal);
     });
   }
 
-  async #write(sync: boolean): Promise<number> {
-    const { backend, store, clock, position, onWritten } = this.#options;
+  async #writeNext(sync: boolean, onDone: () => void, onTaken = () => {}): Promise<number> {
+    while (this.#writing !== undefined || this.#suspended !== undefined) {
+      await (this.#suspended?.promise ?? this.#writing);
+    }
+    this.#timer?.cancel();
+    this.#timer = undefined;
+    this.#writing = this.#write(sync, onDone, onTaken);
+    try {
+      return await this.#writing;
+    } finally {
+      this.#writing = undefined;
+    }
+  }
+
+  async #write(sync: boolean, onDone: () => void, onTaken: () => void): Promise<number> {
+    const { backend, clock, position, onWritten } = this.#options;
+    const store = this.#options.store();
     const { index, term } = position();
+    onTaken();
     const batch = this.#changes;
     this.#changes = new ChangeList();
     this.#entries = 0;
@@ -114,6 +166,7 @@ export class BackendWriter {
     batch.put('meta', metaKeys.term, uint64ToBytes(BigInt(term)));
     const startedAtMs = clock.now();
     await backend.write(batch.changes, { sync });
+    onDone();
     store.markFlushed(token);
     this.#writtenIndex = index;
     onWritten({ durationMs: clock.now() - startedAtMs, changes: batch.changes.length });
@@ -122,7 +175,7 @@ export class BackendWriter {
 }
 
 /** The position that the backend stands for: 0 when it is new. */
-export function readPosition(backend: Backend): { index: number; term: number } {
+export function readPosition(backend: BackendReader): { index: number; term: number } {
   const read = (key: Uint8Array): number => {
     const value = backend.get('meta', key);
     return value === undefined ? 0 : Number(uint64FromBytes(value));

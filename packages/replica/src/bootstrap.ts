@@ -1,7 +1,21 @@
-import { bootstrapEntries, clusterId, initialMembers, parseInitialCluster } from '@quorate/membership';
+import {
+  addMemberChange,
+  bootstrapEntries,
+  clusterId,
+  compareIds,
+  initialMembers,
+  parseInitialCluster,
+  removeMemberChange,
+  type InitialMember,
+  type MemberChange,
+} from '@quorate/membership';
+import { decodeConfChange, encodeConfChange } from '@quorate/raft';
+import { idToHex, invariant } from '@quorate/std';
 import { Wal } from '@quorate/wal';
-import { etcdserverpb, type Entry, type HardState, type WalSnapshot } from '@quorate/wire';
+import { etcdserverpb, type ConfState, type Entry, type HardState, type WalSnapshot } from '@quorate/wire';
+import { readPosition } from './backend-writer.ts';
 import { StartError } from './errors.ts';
+import { matchMembers } from './join.ts';
 import type { ReplicaOptions } from './options.ts';
 
 /** What the log says a member is, and how far it had come. */
@@ -17,16 +31,14 @@ export interface OpenedLog {
 }
 
 /**
- * Opens the log of a member, or makes a new one.
+ * Opens the log of a member, or makes a new one. A snapshot that was being installed when the member stopped is
+ * then installed or forgotten.
  *
- * @param options.position the entry that the backend stands for (index 0 when it is new)
  * @throws StartError when log, backend and configuration do not fit together
  */
-export async function openLog(
-  options: ReplicaOptions,
-  position: { readonly index: number },
-): Promise<OpenedLog> {
-  if (await Wal.exists(options.disk, options.walDir)) return openExisting(options, position);
+export async function openLog(options: ReplicaOptions): Promise<OpenedLog> {
+  if (await Wal.exists(options.disk, options.walDir)) return openExisting(options);
+  const position = readPosition(options.backend);
   if (position.index > 0) {
     throw new StartError(
       `the store holds entries up to ${position.index}, but there is no log in ${options.walDir}: ` +
@@ -36,11 +48,11 @@ export async function openLog(
   return createNew(options);
 }
 
-async function openExisting(
-  { disk, walDir, segmentSizeBytes, observer }: ReplicaOptions,
-  position: { readonly index: number },
-): Promise<OpenedLog> {
+async function openExisting(options: ReplicaOptions): Promise<OpenedLog> {
+  const { disk, walDir, segmentSizeBytes, observer, backend } = options;
   const marks = await Wal.validSnapshots(disk, walDir);
+  await finishInstallation(options, marks);
+  const position = readPosition(backend);
   const from = marks.findLast((mark) => mark.index <= position.index);
   if (from === undefined) {
     throw new StartError(
@@ -60,7 +72,7 @@ async function openExisting(
         'the log has lost entries that were acknowledged; restore it or replace this member',
     );
   }
-  return {
+  const log: OpenedLog = {
     wal: opened.wal,
     memberId: NodeID,
     clusterId: ClusterID,
@@ -69,41 +81,139 @@ async function openExisting(
     snapshot: opened.snapshot,
     isNew: false,
   };
+  return options.forceNewCluster ? forceNewCluster(log, position) : log;
 }
 
-/** A new log holds the members as its first entries, of term 1 and committed (reference: bootstrap entries). */
+/** Makes the log of a member that has none: of a new cluster, or of one that it joins. */
 async function createNew(options: ReplicaOptions): Promise<OpenedLog> {
-  const { disk, walDir, segmentSizeBytes } = options;
-  const members = initialMembers(parseInitialCluster(options.initialCluster), options.clusterToken);
-  const self = members.find((member) => member.name === options.name);
-  if (self === undefined) {
+  const configured = parseInitialCluster(options.initialCluster);
+  if (!configured.some((member) => member.name === options.name)) {
     throw new StartError(
       `--initial-cluster has no member named "${options.name}": add ${options.name}=<peer URL> to it`,
     );
   }
-  if (members.length > 1) {
+  return options.initialClusterState === 'existing'
+    ? joinCluster(options, configured)
+    : beginCluster(options, configured);
+}
+
+/**
+ * The log of a new cluster holds its members as its first entries, of term 1 and committed, the same on every
+ * member (reference: bootstrap entries).
+ */
+async function beginCluster(
+  options: ReplicaOptions,
+  configured: readonly InitialMember[],
+): Promise<OpenedLog> {
+  const members = initialMembers(configured, options.clusterToken);
+  const self = members.find((member) => member.name === options.name);
+  invariant(self !== undefined, 'the name is one of the configured ones');
+  const cluster = clusterId(members.map((member) => member.id));
+  const { runningCluster } = options;
+  const known = runningCluster?.members.find((member) => member.id === self.id);
+  if (runningCluster?.clusterId === cluster && known !== undefined && known.clientUrls.length > 0) {
     throw new StartError(
-      `--initial-cluster names ${members.length} members: this version runs clusters of one member only`,
+      `member ${idToHex(self.id)} has already been bootstrapped: its data is lost or elsewhere. Remove it from ` +
+        'the cluster and add it again, then start it with --initial-cluster-state=existing',
     );
   }
-  const cluster = clusterId(members.map((member) => member.id));
-  const metadata = etcdserverpb.Metadata.encode({ NodeID: self.id, ClusterID: cluster }).finish();
-  const wal = await Wal.create({
-    disk,
-    dir: walDir,
-    metadata,
-    ...(segmentSizeBytes && { segmentSizeBytes }),
-  });
+  const wal = await createWal(options, { memberId: self.id, clusterId: cluster });
   const entries = bootstrapEntries(members);
   const hardState: HardState = { term: 1, vote: 0n, commit: entries.length };
   await wal.save({ hardState, entries, sync: true });
+  return { ...newLog(wal, self.id, cluster), hardState, entries };
+}
+
+/** A member that joins begins with an empty log; the leader tells it everything. */
+async function joinCluster(
+  options: ReplicaOptions,
+  configured: readonly InitialMember[],
+): Promise<OpenedLog> {
+  const running = options.runningCluster;
+  if (running === undefined) {
+    throw new StartError(
+      'no member of the existing cluster answers at the peer URLs of --initial-cluster: check that they are right ' +
+        'and that the cluster runs',
+    );
+  }
+  const id = matchMembers(configured, running.members).get(options.name);
+  invariant(id !== undefined, 'the name is one of the configured ones');
+  const wal = await createWal(options, { memberId: id, clusterId: running.clusterId });
+  return newLog(wal, id, running.clusterId);
+}
+
+function createWal(
+  { disk, walDir, segmentSizeBytes }: ReplicaOptions,
+  ids: { readonly memberId: bigint; readonly clusterId: bigint },
+): Promise<Wal> {
+  const metadata = etcdserverpb.Metadata.encode({ NodeID: ids.memberId, ClusterID: ids.clusterId }).finish();
+  return Wal.create({ disk, dir: walDir, metadata, ...(segmentSizeBytes && { segmentSizeBytes }) });
+}
+
+function newLog(wal: Wal, memberId: bigint, clusterId: bigint): OpenedLog {
   return {
     wal,
-    memberId: self.id,
-    clusterId: cluster,
-    hardState,
-    entries,
+    memberId,
+    clusterId,
+    hardState: { term: 0, vote: 0n, commit: 0 },
+    entries: [],
     snapshot: { index: 0, term: 0, confState: undefined },
     isNew: true,
   };
+}
+
+/** Installs a snapshot that was staged when the member stopped, if the log speaks of it; else forgets it. */
+async function finishInstallation({ backend }: ReplicaOptions, marks: readonly WalSnapshot[]): Promise<void> {
+  const stage = await backend.sealedStage();
+  if (stage === undefined) return;
+  const { index } = readPosition(stage);
+  const isInLog = marks.some((mark) => mark.index === index);
+  if (isInLog && index > readPosition(backend).index) await stage.install();
+  else await stage.discard();
+}
+
+/**
+ * A cluster of this member alone, out of what it has: entries that were not committed are dropped, and the
+ * other members removed by entries that count as committed (reference: force-new-cluster).
+ */
+async function forceNewCluster(log: OpenedLog, position: { readonly index: number }): Promise<OpenedLog> {
+  const commit = Math.max(log.hardState.commit, position.index);
+  const kept = log.entries.filter((entry) => entry.index <= commit);
+  const known = knownMembers(log.snapshot.confState, kept);
+  const changes = [
+    ...(known.has(log.memberId) ? [] : [addSelf(log.memberId)]),
+    ...[...known]
+      .filter((id) => id !== log.memberId)
+      .sort(compareIds)
+      .map(removeMemberChange),
+  ];
+  const last = kept.at(-1) ?? log.snapshot;
+  const term = Math.max(log.hardState.term, last.term);
+  const added = changes.map((change, at): Entry => ({
+    term,
+    index: last.index + 1 + at,
+    type: 1,
+    data: encodeConfChange({ ...change, id: 0n }),
+  }));
+  const entries = [...kept, ...added];
+  const hardState: HardState = { term, vote: log.hardState.vote, commit: last.index + added.length };
+  await log.wal.save({ hardState, entries: added, sync: true });
+  return { ...log, hardState, entries };
+}
+
+function addSelf(id: bigint): MemberChange {
+  return addMemberChange({ id, peerUrls: ['http://localhost:2380'], isLearner: false });
+}
+
+/** Voters and learners of the snapshot, as the entries have changed them. */
+function knownMembers(confState: ConfState | undefined, entries: readonly Entry[]): Set<bigint> {
+  const known = new Set([...(confState?.voters ?? []), ...(confState?.learners ?? [])]);
+  for (const entry of entries) {
+    if (entry.type === 0) continue;
+    for (const { type, nodeId } of decodeConfChange(entry).changes) {
+      if (type === 'removeNode') known.delete(nodeId);
+      else if (type !== 'updateNode') known.add(nodeId);
+    }
+  }
+  return known;
 }

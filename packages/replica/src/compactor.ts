@@ -2,7 +2,8 @@ import type { MvccStore } from '@quorate/mvcc';
 import type { BucketChanges, Clock } from '@quorate/std';
 
 export interface CompactorOptions {
-  readonly store: MvccStore;
+  /** The store of the moment: a snapshot of the leader puts another one in its place. */
+  readonly store: () => MvccStore;
   readonly clock: Clock;
   readonly changes: () => BucketChanges;
   /** Writes the changes made so far to the backend. */
@@ -53,13 +54,13 @@ export class Compactor {
     const { store, clock, changes, flush, sleepMs, onCompacted } = this.#options;
     const startedAtMs = clock.now();
     let slices = 0;
-    while (!this.#stopped && store.hasCompaction) {
-      store.compactSlice(changes());
+    while (!this.#stopped && store().hasCompaction) {
+      store().compactSlice(changes());
       if (++slices % slicesPerBatch === 0) await flush();
       await new Promise<void>((resolve) => clock.after(slices % 8 === 0 ? sleepMs : 0, resolve));
     }
     if (this.#stopped || slices === 0) return;
     await flush();
-    onCompacted({ revision: store.compactedRevision, durationMs: clock.now() - startedAtMs });
+    onCompacted({ revision: store().compactedRevision, durationMs: clock.now() - startedAtMs });
   }
 }

@@ -32,6 +32,7 @@ import type { Quota } from './quota.ts';
 import { readRange } from './sliced-range.ts';
 
 export interface KvApiOptions {
+  /** The store of the moment; a snapshot of the leader puts another one in its place. */
   readonly store: MvccStore;
   readonly quota: Quota;
   readonly proposer: Proposer;
@@ -74,10 +75,11 @@ export class KvApi {
 
   /** @throws KvRequestError, CompactedError, FutureRevisionError, ReplicaError */
   async range(request: RangeRequest): Promise<RangeResponseParts> {
-    const { store, linearizable } = this.#options;
+    const { linearizable } = this.#options;
     validateRange(request);
     if (!request.serializable) await linearizable();
-    const response = await readRange(store, request, () => this.#nextTurn());
+    const { store } = this.#options;
+    const response = await readRange(store, request, () => this.#nextTurn(store));
     this.#rangeCount++;
     this.#complete(response);
     return response;
@@ -85,9 +87,10 @@ export class KvApi {
 
   /** A range in chunks at one revision; between two chunks others get their turn. */
   async *rangeStream(request: RangeRequest): AsyncIterable<RangeResponseParts> {
-    const { store, linearizable, maxRequestBytes } = this.#options;
+    const { linearizable, maxRequestBytes } = this.#options;
     validateRangeStream(request);
     if (!request.serializable) await linearizable();
+    const { store } = this.#options;
     this.#rangeCount++;
     const streamer = new RangeStreamer(request, { maxRequestBytes });
     for (;;) {
@@ -95,7 +98,7 @@ export class KvApi {
       if (chunk === undefined) return;
       this.#complete(chunk);
       yield chunk;
-      await this.#nextTurn();
+      await this.#nextTurn(store);
     }
   }
 
@@ -115,13 +118,13 @@ export class KvApi {
 
   /** Takes an encoded TxnRequest. One that only reads is answered here and does not go into the log. */
   async txn(encoded: Uint8Array): Promise<TxnResponseParts> {
-    const { store, linearizable, maxTxnOps } = this.#options;
+    const { linearizable, maxTxnOps } = this.#options;
     const request = decodeTxnRequest(encoded);
     this.#checkQuota(txnCost(request));
     validateTxn(request, { maxTxnOps });
     if (!isReadOnlyTxn(request)) return this.#propose<TxnResponseParts>(raftRequestField.txn, encoded);
     if (!isSerializableTxn(request)) await linearizable();
-    const response = executeReadOnlyTxn(store, request);
+    const response = executeReadOnlyTxn(this.#options.store, request);
     this.#readOnlyTxnCount++;
     this.#complete(response);
     return response;
@@ -129,15 +132,17 @@ export class KvApi {
 
   /** Takes an encoded CompactionRequest; with `physical` it waits until the space is free. */
   async compact(encoded: Uint8Array): Promise<ResponseHeader> {
-    const { store, proposer, header, compacted } = this.#options;
+    const { proposer, header, compacted } = this.#options;
     const { physical } = rpcpb.CompactionRequest.decode(encoded);
     await proposer.propose(raftRequestField.compaction, encoded);
     if (physical) await compacted();
-    return header(store.currentRevision);
+    return header(this.#options.store.currentRevision);
   }
 
-  #nextTurn(): Promise<void> {
-    return new Promise((resolve) => this.#options.clock.soon(resolve));
+  /** @throws ReplicaError REPLICA_LEADER_CHANGED when a snapshot of the leader took the store's place meanwhile */
+  async #nextTurn(store: MvccStore): Promise<void> {
+    await new Promise<void>((resolve) => this.#options.clock.soon(resolve));
+    if (this.#options.store !== store) throw new ReplicaError('REPLICA_LEADER_CHANGED');
   }
 
   async #propose<R extends { header: ResponseHeader | undefined }>(

@@ -1,4 +1,12 @@
-import { LeaseExpiredError, LeaseNotFoundError, type Lease, type Lessor } from '@quorate/lease';
+import {
+  LeaseExpiredError,
+  LeaseNotFoundError,
+  NotPrimaryError,
+  type Lease,
+  type Lessor,
+} from '@quorate/lease';
+import { PeerError, type PeerLease, type PeerNetwork } from '@quorate/peer';
+import { noNode, type RaftNode } from '@quorate/raft';
 import { fromLatin1, type Clock } from '@quorate/std';
 import { raftRequestField, rpcpb } from '@quorate/wire';
 import { ReplicaError } from './errors.ts';
@@ -13,8 +21,13 @@ export interface LeaseApiOptions {
   readonly header: () => rpcpb.ResponseHeader;
   /** A new lease ID: positive and not used before. */
   readonly newLeaseId: () => bigint;
-  /** Resolves once everything committed by now is applied and this member is sure that it leads. */
+  readonly node: RaftNode;
+  readonly network: PeerNetwork;
+  readonly requestTimeoutMs: number;
+  /** Resolves when this member leads for certain. @throws ReplicaError */
   readonly confirmLeadership: () => Promise<void>;
+  /** Resolves once everything committed by now is applied. @throws ReplicaError REPLICA_APPLY_TIMEOUT */
+  readonly caughtUp: () => Promise<void>;
   readonly onOverQuota: () => void;
 }
 
@@ -52,33 +65,67 @@ export class LeaseApi {
     return { header: this.#options.header() };
   }
 
-  /** The full time to live again, in seconds; 0 for a lease that is gone or about to go. */
-  async keepAlive(id: bigint): Promise<number> {
-    const { lessor, clock, confirmLeadership } = this.#options;
+  /** The full time to live again, in seconds; 0 for a lease that is gone. @throws ReplicaError */
+  keepAlive(id: bigint): Promise<number> {
+    return this.#atLeader(
+      () => this.renewHere(id).catch(zeroWhenGone),
+      async (leader) => (await this.#options.network.renewLease(leader, id)) ?? 0,
+    );
+  }
+
+  /**
+   * Renews a lease on the leader, which alone knows when leases expire. One that has expired is waited for
+   * until it is revoked.
+   *
+   * @throws LeaseNotFoundError, ReplicaError
+   */
+  async renewHere(id: bigint): Promise<number> {
+    const { lessor, clock, requestTimeoutMs, confirmLeadership, caughtUp } = this.#options;
+    const deadlineMs = clock.now() + requestTimeoutMs;
     await confirmLeadership();
-    try {
-      const ttlSeconds = lessor.renew(id, clock.now());
-      this.#renewedCount++;
-      return ttlSeconds;
-    } catch (error) {
-      if (error instanceof LeaseNotFoundError || error instanceof LeaseExpiredError) return 0;
-      throw error;
+    await caughtUp();
+    if (lessor.hasCheckpoint(id)) await this.#clearCheckpoint(id);
+    for (;;) {
+      try {
+        const ttlSeconds = lessor.renew(id, clock.now());
+        this.#renewedCount++;
+        return ttlSeconds;
+      } catch (error) {
+        if (error instanceof NotPrimaryError) throw new ReplicaError('REPLICA_NOT_LEADER', { cause: error });
+        if (!(error instanceof LeaseExpiredError)) throw error;
+        if (clock.now() >= deadlineMs) throw new ReplicaError('REPLICA_TIMEOUT', { cause: error });
+        await this.#pause();
+      }
     }
   }
 
   /** An unknown lease is no error: its TTL is -1. */
   async timeToLive(request: rpcpb.LeaseTimeToLiveRequest): Promise<rpcpb.LeaseTimeToLiveResponse> {
-    const { lessor, clock, header, confirmLeadership } = this.#options;
-    await confirmLeadership();
-    const found = lessor.timeToLive(request.ID, clock.now());
-    const answer = { header: header(), ID: request.ID };
+    const { network, header } = this.#options;
+    const { ID, keys } = request;
+    const found = await this.#atLeader(
+      () => this.timeToLiveHere(ID, { keys }),
+      (leader) => network.leaseTimeToLive(leader, ID, { keys }),
+    );
+    const answer = { header: header(), ID };
     if (found === undefined) return { ...answer, TTL: -1n, grantedTTL: 0n, keys: [] };
     return {
       ...answer,
       TTL: BigInt(found.ttlSeconds),
       grantedTTL: BigInt(found.grantedTtlSeconds),
-      keys: request.keys ? (lessor.keys(request.ID) ?? []).map((key) => fromLatin1(key)) : [],
+      keys: [...found.keys],
     };
+  }
+
+  /** The part of `timeToLive` that is the leader's. @throws ReplicaError */
+  async timeToLiveHere(id: bigint, options: { readonly keys: boolean }): Promise<PeerLease | undefined> {
+    const { lessor, clock, confirmLeadership, caughtUp } = this.#options;
+    await confirmLeadership();
+    await caughtUp();
+    if (!lessor.isPrimary) throw new ReplicaError('REPLICA_LEADER_CHANGED');
+    const found = lessor.timeToLive(id, clock.now());
+    const keys = options.keys ? (lessor.keys(id) ?? []).map((key) => fromLatin1(key)) : [];
+    return found && { ...found, keys };
   }
 
   /** All leases, the next to expire first. */
@@ -86,4 +133,53 @@ export class LeaseApi {
     const { lessor, header } = this.#options;
     return { header: header(), leases: lessor.list().map((ID) => ({ ID })) };
   }
+
+  /** The next primary goes on from a checkpoint, so it is taken back before the full time starts again. */
+  async #clearCheckpoint(id: bigint): Promise<void> {
+    const checkpoints = [{ ID: id, remainingTTL: 0n }];
+    const encoded = rpcpb.LeaseCheckpointRequest.encode({ checkpoints }).finish();
+    await this.#options.proposer.propose(raftRequestField.leaseCheckpoint, encoded);
+  }
+
+  /** Asks whoever leads, this member or another, until there is an answer or the time is over. */
+  async #atLeader<T>(here: () => Promise<T>, there: (leader: bigint) => Promise<T>): Promise<T> {
+    const { node, clock, requestTimeoutMs } = this.#options;
+    const deadlineMs = clock.now() + requestTimeoutMs;
+    for (;;) {
+      if (node.isLeader) {
+        try {
+          return await here();
+        } catch (error) {
+          if (!isAboutLeading(error)) throw error;
+        }
+      } else if (node.leader !== noNode) {
+        try {
+          return await there(node.leader);
+        } catch (error) {
+          if (!(error instanceof PeerError)) throw error; // Another try may find another leader.
+        }
+      }
+      if (clock.now() >= deadlineMs) {
+        throw new ReplicaError(node.leader === noNode ? 'REPLICA_NO_LEADER' : 'REPLICA_TIMEOUT');
+      }
+      await this.#pause();
+    }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.after(retryMs, resolve));
+  }
+}
+
+/** Pause before the leader is asked again (reference: lease keep-alive). */
+const retryMs = 50;
+
+function zeroWhenGone(error: unknown): number {
+  if (error instanceof LeaseNotFoundError) return 0;
+  throw error;
+}
+
+function isAboutLeading(error: unknown): boolean {
+  if (!(error instanceof ReplicaError)) return false;
+  return error.code === 'REPLICA_NOT_LEADER' || error.code === 'REPLICA_LEADER_CHANGED';
 }

@@ -1,21 +1,29 @@
 import type { Lessor } from '@quorate/lease';
+import type { RaftNode } from '@quorate/raft';
 import { raftRequestField, rpcpb } from '@quorate/wire';
+import type { Leadership } from './leadership.ts';
 import type { Proposer } from './proposer.ts';
 
 /** How often expired leases are looked for, how many are taken a round, and how many revocations are in flight. */
 const roundMs = 500;
 const leasesPerRound = 500;
 const revocationsInFlight = 16;
+/** Checkpoints that go into one proposal. */
+const checkpointsPerRound = 1_000;
 
 export interface LeaseKeeperOptions {
   readonly lessor: Lessor;
   readonly proposer: Proposer;
+  readonly node: RaftNode;
+  readonly leadership: Leadership;
   readonly onExpired: (count: number) => void;
 }
 
 /**
- * Revokes leases that have expired, through the log, on the member that leads. What could not be revoked
- * (the proposal timed out) is handed out again by the lessor after a while: late, never early.
+ * Revokes leases that have expired, through the log, on the member that leads. It acts only while that member
+ * has no doubt that it leads, and a proposal counts only in the term it was made in: a leader that stood still
+ * revokes nothing that its successor has prolonged. What could not be revoked is handed out again by the lessor
+ * after a while: late, never early.
  */
 export class LeaseKeeper {
   readonly #options: LeaseKeeperOptions;
@@ -29,26 +37,34 @@ export class LeaseKeeper {
 
   /** Called on every tick. */
   tick(nowMs: number): void {
-    const { lessor } = this.#options;
-    if (!lessor.isPrimary) {
+    const { lessor, leadership, node } = this.#options;
+    if (!lessor.isPrimary || !node.isLeader) {
       this.#queue = [];
+      return;
+    }
+    if (!leadership.isCertain) {
+      this.#queue = [];
+      leadership.confirm().catch(() => {}); // The next tick asks again.
       return;
     }
     if (nowMs >= this.#nextRoundAtMs) {
       this.#nextRoundAtMs = nowMs + roundMs;
       // The queue is bounded: nothing is taken while a whole round still waits.
       if (this.#queue.length < leasesPerRound) this.#queue.push(...lessor.expired(nowMs, leasesPerRound));
+      this.#checkpoint(nowMs);
     }
     this.#revoke();
   }
 
   #revoke(): void {
-    const { proposer, onExpired } = this.#options;
-    while (this.#inFlight < revocationsInFlight && this.#queue.length > 0) {
+    const { proposer, node, leadership, onExpired } = this.#options;
+    while (this.#inFlight < revocationsInFlight && this.#queue.length > 0 && leadership.isCertain) {
       const ID = this.#queue.shift()!;
       this.#inFlight++;
       proposer
-        .propose(raftRequestField.leaseRevoke, rpcpb.LeaseRevokeRequest.encode({ ID }).finish())
+        .propose(raftRequestField.leaseRevoke, rpcpb.LeaseRevokeRequest.encode({ ID }).finish(), {
+          onlyInTerm: node.term,
+        })
         .then(
           () => onExpired(1),
           () => {}, // Already revoked, or handed out again after the lessor's retry interval.
@@ -58,5 +74,24 @@ export class LeaseKeeper {
           this.#revoke();
         });
     }
+  }
+
+  #checkpoint(nowMs: number): void {
+    const { lessor, proposer, node } = this.#options;
+    const due = lessor.dueCheckpoints(nowMs, checkpointsPerRound);
+    if (due.length === 0) return;
+    const checkpoints = due.map(({ id, remainingTtlSeconds }) => ({
+      ID: id,
+      remainingTTL: BigInt(remainingTtlSeconds),
+    }));
+    proposer
+      .propose(
+        raftRequestField.leaseCheckpoint,
+        rpcpb.LeaseCheckpointRequest.encode({ checkpoints }).finish(),
+        {
+          onlyInTerm: node.term,
+        },
+      )
+      .catch(() => {}); // It is due again after the interval.
   }
 }

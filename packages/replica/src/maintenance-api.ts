@@ -1,13 +1,16 @@
 import type { Membership } from '@quorate/membership';
 import type { MvccStore } from '@quorate/mvcc';
 import type { RaftNode } from '@quorate/raft';
-import { clampCount, crc32c, fromUtf8, idToHex, toUtf8, type Backend, type Bucket } from '@quorate/std';
+import { clampCount, crc32c, fromUtf8, idToHex, toUtf8, type Backend, type Clock } from '@quorate/std';
 import { raftRequestField, rpcpb } from '@quorate/wire';
 import type { Alarm, Alarms } from './alarms.ts';
 import { metaKeys } from './backend-writer.ts';
+import type { Downgrades } from './downgrades.ts';
 import { ReplicaError } from './errors.ts';
 import type { Proposer } from './proposer.ts';
 import type { Quota } from './quota.ts';
+import type { StoreMoment } from './snapshot-sender.ts';
+import { buckets, exportStore } from './store-export.ts';
 
 export interface MaintenanceApiOptions {
   readonly memberId: bigint;
@@ -20,7 +23,13 @@ export interface MaintenanceApiOptions {
   readonly quota: Quota;
   readonly proposer: Proposer;
   readonly header: (revision?: number) => rpcpb.ResponseHeader;
+  readonly clock: Clock;
+  readonly downgrades: Downgrades;
   readonly storageVersion: () => string;
+  /** The store as of now, frozen. */
+  readonly takeMoment: () => Promise<StoreMoment>;
+  /** Makes raft's new messages leave. */
+  readonly wake: () => void;
   /** Everything applied so far is in the backend. */
   readonly flush: () => Promise<unknown>;
 }
@@ -30,19 +39,17 @@ const unhashedMetaKeys = new Set(
   [metaKeys.consistentIndex, metaKeys.term, metaKeys.storageVersion].map(toUtf8),
 );
 
-/** Every bucket of etcd's database, in byte order of their names. */
-const buckets: readonly Bucket[] = [
-  'alarm',
-  'auth',
-  'authRoles',
-  'authUsers',
-  'cluster',
-  'key',
-  'lease',
-  'members',
-  'members_removed',
-  'meta',
-];
+/** A store on its way out. Whoever got it reads `chunks` to the end or ends them (`return`). */
+export interface StoreSnapshot {
+  /** Of all chunks together. */
+  readonly sizeBytes: number;
+  /** The storage version, e.g. `3.6.0`. */
+  readonly version: string;
+  readonly chunks: AsyncIterable<Uint8Array>;
+}
+
+/** How often it is looked whether the target leads by now. */
+const transferPollMs = 50;
 
 /** What operators ask of a member. */
 export class MaintenanceApi {
@@ -77,7 +84,10 @@ export class MaintenanceApi {
       isLearner: membership.get(memberId)?.isLearner ?? false,
       storageVersion: storageVersion(),
       dbSizeQuota: BigInt(Math.max(quota.limitBytes, 0)),
-      downgradeInfo: { enabled: false, targetVersion: '' },
+      downgradeInfo: {
+        enabled: membership.downgrade.isEnabled,
+        targetVersion: membership.downgrade.targetVersion,
+      },
     };
   }
 
@@ -122,6 +132,56 @@ export class MaintenanceApi {
     await this.#options.flush();
   }
 
+  /**
+   * Hands the leadership to another voter; resolves when that one leads.
+   *
+   * @throws ReplicaError REPLICA_NOT_LEADER, REPLICA_BAD_TRANSFEREE, REPLICA_TRANSFER_TIMEOUT
+   */
+  async moveLeader(
+    { targetID }: rpcpb.MoveLeaderRequest,
+    { signal }: { readonly signal: AbortSignal },
+  ): Promise<rpcpb.MoveLeaderResponse> {
+    const { node, membership, header } = this.#options;
+    if (!node.isLeader) throw new ReplicaError('REPLICA_NOT_LEADER');
+    const target = membership.get(targetID);
+    if (target === undefined || target.isLearner) throw new ReplicaError('REPLICA_BAD_TRANSFEREE');
+    await this.transferTo(targetID, { signal });
+    return { header: header() };
+  }
+
+  /** The part of `moveLeader` behind its checks. */
+  async transferTo(target: bigint, { signal }: { readonly signal: AbortSignal }): Promise<void> {
+    const { node, clock, wake } = this.#options;
+    node.transferLeadership(target);
+    wake();
+    while (node.leader !== target) {
+      if (signal.aborted) throw new ReplicaError('REPLICA_TRANSFER_TIMEOUT');
+      await new Promise<void>((resolve) => clock.after(transferPollMs, resolve));
+    }
+  }
+
+  downgrade(request: rpcpb.DowngradeRequest): Promise<rpcpb.DowngradeResponse> {
+    return this.#options.downgrades.downgrade(request);
+  }
+
+  /** The whole store as a file of etcd's, as of now. It is read from a frozen view, at the pace of the reader. */
+  async snapshot(): Promise<StoreSnapshot> {
+    const { takeMoment, clock, storageVersion } = this.#options;
+    const { store } = await takeMoment();
+    try {
+      const yieldToLoop = (): Promise<void> => new Promise((resolve) => clock.soon(resolve));
+      const file = await exportStore(store, { yieldToLoop });
+      return {
+        sizeBytes: file.sizeBytes,
+        version: storageVersion(),
+        chunks: thenDispose(file.chunks(), store),
+      };
+    } catch (error) {
+      await store[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
   #errors(): string[] {
     const { node, alarms } = this.#options;
     const texts = alarms.list().map(alarmText);
@@ -149,5 +209,16 @@ function checkAlarmRequest({ action, alarm, memberID }: rpcpb.AlarmRequest): voi
     throw new ReplicaError('REPLICA_INVALID_ALARM', {
       detail: `alarm ${alarm} (member ${idToHex(memberID)}) is none of NONE, NOSPACE, CORRUPT`,
     });
+  }
+}
+
+async function* thenDispose(
+  chunks: AsyncIterable<Uint8Array>,
+  resource: AsyncDisposable,
+): AsyncGenerator<Uint8Array, void> {
+  try {
+    yield* chunks;
+  } finally {
+    await resource[Symbol.asyncDispose]();
   }
 }

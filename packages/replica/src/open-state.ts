@@ -1,8 +1,8 @@
 import { Lessor, minTtlSeconds } from '@quorate/lease';
 import { decodeConfState, Membership } from '@quorate/membership';
 import { MvccStore } from '@quorate/mvcc';
-import type { Backend } from '@quorate/std';
-import { WatchHub } from '@quorate/watch';
+import type { BackendReader } from '@quorate/std';
+import { WatchHub, type EventSource } from '@quorate/watch';
 import type { ConfState } from '@quorate/wire';
 import { Alarms } from './alarms.ts';
 import type { MemberState } from './applier.ts';
@@ -10,32 +10,57 @@ import { metaKeys } from './backend-writer.ts';
 import { defaults, type FullOptions } from './options.ts';
 import { Quota } from './quota.ts';
 
-/** The replicated state as the backend holds it. */
-export async function openState(options: FullOptions): Promise<MemberState> {
-  const { backend, clock, random, quotaBytes, valueBudgetBytes } = options;
+/** The replicated state as the backend, or a snapshot of the leader staged beside it, holds it. */
+export async function openState(options: FullOptions, backend: BackendReader): Promise<MemberState> {
+  const { clock, random, quotaBytes, valueBudgetBytes } = options;
   // Leases first: the store then hangs its keys on them.
-  const lessor = await openLessor(options);
+  const lessor = await openLessor(options, backend);
   const store = await MvccStore.open({
     backend,
     leases: lessor,
     valueBudgetBytes,
     yieldToLoop: () => new Promise((resolve) => clock.soon(resolve)),
   });
-  return {
+  const replaceable = {
     store,
     lessor,
     alarms: await Alarms.restore(backend),
     membership: await Membership.load(backend),
-    hub: new WatchHub({ source: store, random }),
+  };
+  return Object.assign(replaceable, {
+    hub: new WatchHub({ source: sourceOf(() => replaceable.store), random }),
     quota: new Quota({
       limitBytes: quotaBytes === 0 ? defaults.quotaBytes : quotaBytes,
-      usedBytes: () => store.sizeBytes,
+      usedBytes: () => replaceable.store.sizeBytes,
     }),
+  });
+}
+
+/** Puts another state in the place of one: watch streams stay, and read on from the new store. */
+export function replaceState(state: MemberState, by: MemberState): void {
+  state.store = by.store;
+  state.lessor = by.lessor;
+  state.alarms = by.alarms;
+  state.membership = by.membership;
+  state.hub.restore();
+}
+
+/** The store of the moment, as watchers see it. */
+function sourceOf(store: () => MvccStore): EventSource {
+  return {
+    get currentRevision() {
+      return store().currentRevision;
+    },
+    get compactedRevision() {
+      return store().compactedRevision;
+    },
+    history: (options) => store().history(options),
+    at: (key, revision) => store().at(key, revision),
   };
 }
 
 /** The configuration as of the entry that the backend stands for; undefined when it has never seen one. */
-export function readConfState(backend: Backend): ConfState | undefined {
+export function readConfState(backend: BackendReader): ConfState | undefined {
   const stored = backend.get('meta', metaKeys.confState);
   return stored && decodeConfState(stored);
 }
@@ -45,14 +70,15 @@ export function emptyConfState(): ConfState {
   return { voters: [], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
 }
 
-async function openLessor(options: FullOptions): Promise<Lessor> {
-  const { backend, electionTimeoutMs, heartbeatIntervalMs } = options;
+async function openLessor(options: FullOptions, backend: BackendReader): Promise<Lessor> {
+  const { electionTimeoutMs, heartbeatIntervalMs, leaseCheckpointMs } = options;
   const lessor = new Lessor({
     minTtlSeconds: minTtlSeconds({
       electionTicks: Math.floor(electionTimeoutMs / heartbeatIntervalMs),
       heartbeatMs: heartbeatIntervalMs,
     }),
     electionTimeoutMs,
+    ...(leaseCheckpointMs > 0 && { checkpointIntervalMs: leaseCheckpointMs }),
   });
   for await (const rows of backend.scan('lease')) {
     for (const row of rows) lessor.restore(row);

@@ -1,3 +1,4 @@
+import type { PeerHost, PeerMember, PeerNetwork } from '@quorate/peer';
 import type { Backend, Clock, Random } from '@quorate/std';
 import type { Disk } from '@quorate/wal';
 
@@ -6,6 +7,8 @@ export interface ReplicaOptions {
   /** Where the log lies, and the disk it lies on. */
   readonly disk: Disk;
   readonly walDir: string;
+  /** Where `.snap` files and snapshots on their way in lie; by default the sibling `snap` of the log. */
+  readonly snapDir?: string;
   /** The durable store; the replica closes it. */
   readonly backend: Backend;
   readonly clock: Clock;
@@ -15,6 +18,16 @@ export interface ReplicaOptions {
   /** `name=url` pairs of a new cluster, as `--initial-cluster`. */
   readonly initialCluster: string;
   readonly clusterToken: string;
+  /** `existing` joins the cluster in `runningCluster`; by default the cluster is new. Only for an empty log. */
+  readonly initialClusterState?: 'new' | 'existing';
+  /** What a running cluster with these peer URLs says of itself, if there is one. */
+  readonly runningCluster?: RunningCluster;
+  /** Makes a cluster of this member alone out of its data (reference: force-new-cluster). */
+  readonly forceNewCluster?: boolean;
+  /** The peer URLs told to the other members; by default those of `initialCluster`. */
+  readonly advertisePeerUrls?: readonly string[];
+  /** The way to the other members; without it this member hears and tells nothing. */
+  readonly network?: (host: PeerHost) => PeerNetwork;
   readonly clientUrls: readonly string[];
   /** What this server says it is, e.g. `3.6.14`. */
   readonly serverVersion: string;
@@ -43,7 +56,25 @@ export interface ReplicaOptions {
   readonly valueBudgetBytes?: number;
   /** Acknowledge before the log is on disk: for tests only, a crash loses data. */
   readonly unsafeNoFsync?: boolean;
+  readonly learnerCountMax?: number;
+  /** Refuse changes of members that would lose the quorum. */
+  readonly strictReconfiguration?: boolean;
+  /** Time between two comparisons of all members' data by the leader; 0 is never. */
+  readonly corruptionCheckMs?: number;
+  /** The same for the hash at the last compaction. */
+  readonly compactHashCheckMs?: number;
+  /** Compare the data with that of the other members before serving. */
+  readonly initialCorruptionCheck?: boolean;
+  /** Time between two checkpoints of what is left of leases; 0 is never. */
+  readonly leaseCheckpointMs?: number;
+  readonly downgradeCheckMs?: number;
   readonly observer?: ReplicaObserver;
+}
+
+/** A cluster as its members tell of it at `/members`. */
+export interface RunningCluster {
+  readonly clusterId: bigint;
+  readonly members: readonly PeerMember[];
 }
 
 /** Compaction without being asked: by age (milliseconds) or by count of revisions; 0 is off. */
@@ -65,6 +96,17 @@ export interface ReplicaObserver {
   onLeaseExpired?(event: { readonly count: number }): void;
   /** A damaged tail of the log was cut off at the start. */
   onLogRepaired?(event: { readonly file: string; readonly offset: number }): void;
+  /** The member was removed from the cluster: whoever owns it closes it. Called once. */
+  onRemoved?(): void;
+  /** A snapshot for another member was sent, or not. */
+  onSnapshotSent?(event: { readonly to: bigint; readonly index: number; readonly error?: unknown }): void;
+  /** A snapshot of the leader was installed in place of this member's state. */
+  onSnapshotInstalled?(event: { readonly index: number; readonly durationMs: number }): void;
+  /** A member was added, promoted, updated or removed. */
+  onMemberChange?(event: { readonly kind: string; readonly member: bigint }): void;
+  onClusterVersion?(event: { readonly version: string }): void;
+  /** A check of the data found a difference, or could not be made. */
+  onCorruption?(event: { readonly member: bigint; readonly reason: string }): void;
   /** The member can't go on; it answers nobody from now on. */
   onFatal?(error: unknown): void;
 }
@@ -85,6 +127,13 @@ export const defaults = {
   compactionSleepMs: 10,
   watchProgressIntervalMs: 600_000,
   valueBudgetBytes: 512 * 1024 ** 2,
+  learnerCountMax: 1,
+  strictReconfiguration: true,
+  corruptionCheckMs: 0,
+  compactHashCheckMs: 60_000,
+  initialCorruptionCheck: false,
+  leaseCheckpointMs: 0,
+  downgradeCheckMs: 5_000,
 } as const;
 
 /** Options with every default filled in. */
@@ -102,3 +151,6 @@ export function withDefaults(options: ReplicaOptions): FullOptions {
 /** Proposals that may wait at once, in number and bytes; beyond it callers get `too many requests`. */
 export const maxPendingProposals = 50_000;
 export const maxPendingProposalBytes = 256 * 1024 ** 2;
+
+/** Entries committed and not yet applied beyond which no proposal is taken (reference: proposal flow). */
+export const maxApplyLag = 5_000;

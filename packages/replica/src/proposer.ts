@@ -1,7 +1,9 @@
+import type { MemberChange } from '@quorate/membership';
+import { encodeConfChange } from '@quorate/raft';
 import type { Clock } from '@quorate/std';
 import { encodeRaftEnvelope } from '@quorate/wire';
 import { ReplicaError } from './errors.ts';
-import { maxPendingProposalBytes, maxPendingProposals } from './options.ts';
+import { maxApplyLag, maxPendingProposalBytes, maxPendingProposals } from './options.ts';
 import type { RequestIds } from './request-ids.ts';
 import type { Waiters } from './waiters.ts';
 
@@ -11,8 +13,12 @@ export interface ProposerOptions {
   readonly clock: Clock;
   readonly requestTimeoutMs: number;
   readonly maxRequestBytes: number;
-  /** Hands an encoded InternalRaftRequest to raft at the end of the turn. */
-  readonly propose: (data: Uint8Array) => void;
+  /** Hands an encoded InternalRaftRequest to raft at the end of the turn; see `RaftDriver.propose`. */
+  readonly propose: (data: Uint8Array, suffix: number, onlyInTerm?: number) => void;
+  /** Hands an encoded ConfChange to raft; false when it cannot be taken now. */
+  readonly proposeConfChange: (data: Uint8Array) => boolean;
+  /** Entries that are committed and not yet applied. */
+  readonly applyLag: () => number;
   /** Set once the member can't go on. */
   readonly stoppedBecause: () => Error | undefined;
 }
@@ -27,18 +33,20 @@ export class Proposer {
 
   /**
    * Proposes one encoded request as field `requestField` of an InternalRaftRequest. Resolves to what applying
-   * it on this member came to; the type is the caller's knowledge of that request.
+   * it on this member came to; the type is the caller's knowledge of that request. With `onlyInTerm` it is
+   * proposed only while this member leads in that term, and otherwise times out.
    *
    * @throws ReplicaError REPLICA_TOO_MANY_REQUESTS, REPLICA_REQUEST_TOO_LARGE (nothing was proposed);
    *   REPLICA_TIMEOUT, REPLICA_STOPPED (it may or may not be applied); and what applying it throws
    */
-  propose<R>(requestField: number, request: Uint8Array): Promise<R> {
-    const { ids, waiters, clock, requestTimeoutMs, maxRequestBytes } = this.#options;
-    const stopped = this.#options.stoppedBecause();
-    if (stopped !== undefined) return Promise.reject(new ReplicaError('REPLICA_STOPPED', { cause: stopped }));
-    if (waiters.count >= maxPendingProposals || waiters.bytes >= maxPendingProposalBytes) {
-      return Promise.reject(new ReplicaError('REPLICA_TOO_MANY_REQUESTS'));
-    }
+  propose<R>(
+    requestField: number,
+    request: Uint8Array,
+    options: { readonly onlyInTerm?: number } = {},
+  ): Promise<R> {
+    const { ids, maxRequestBytes } = this.#options;
+    const refusal = this.#refusal();
+    if (refusal !== undefined) return Promise.reject(refusal);
     const suffix = ids.next();
     const data = encodeRaftEnvelope({
       idHigh: ids.high(suffix),
@@ -49,11 +57,51 @@ export class Proposer {
       request,
     });
     if (data.length > maxRequestBytes) return Promise.reject(new ReplicaError('REPLICA_REQUEST_TOO_LARGE'));
-    const outcome = waiters.add<R>(suffix, {
-      deadlineMs: clock.now() + requestTimeoutMs,
-      bytes: data.length,
-    });
-    this.#options.propose(data);
+    const outcome = this.#wait<R>(suffix, data.length);
+    this.#options.propose(data, suffix, options.onlyInTerm);
     return outcome;
   }
+
+  /**
+   * Proposes a change of one member. While raft cannot take it, since another change is under way or there is
+   * no leader, it is tried again until the time is over.
+   *
+   * @throws ReplicaError as `propose`, and the MembershipError for which it is refused when it is applied
+   */
+  async proposeChange<R>(change: MemberChange): Promise<R> {
+    const { ids, waiters, clock, proposeConfChange } = this.#options;
+    const refusal = this.#refusal();
+    if (refusal !== undefined) throw refusal;
+    const suffix = ids.next();
+    const id = (BigInt(ids.high(suffix)) << 32n) | BigInt(ids.low(suffix));
+    const data = encodeMemberChange(id, change);
+    const outcome = this.#wait<R>(suffix, data.length);
+    const attempt = (): void => {
+      if (waiters.has(suffix) && !proposeConfChange(data)) clock.after(retryChangeMs, attempt);
+    };
+    attempt();
+    return outcome;
+  }
+
+  #refusal(): ReplicaError | undefined {
+    const { waiters, applyLag, stoppedBecause } = this.#options;
+    const stopped = stoppedBecause();
+    if (stopped !== undefined) return new ReplicaError('REPLICA_STOPPED', { cause: stopped });
+    const isFull = waiters.count >= maxPendingProposals || waiters.bytes >= maxPendingProposalBytes;
+    return isFull || applyLag() > maxApplyLag ? new ReplicaError('REPLICA_TOO_MANY_REQUESTS') : undefined;
+  }
+
+  #wait<R>(suffix: number, bytes: number): Promise<R> {
+    const { waiters, clock, requestTimeoutMs } = this.#options;
+    const startedAtMs = clock.now();
+    return waiters.add<R>(suffix, { startedAtMs, deadlineMs: startedAtMs + requestTimeoutMs, bytes });
+  }
+}
+
+/** How long a change of a member waits before raft is asked again. */
+const retryChangeMs = 50;
+
+/** As etcd does, a raftpb.ConfChange with the ID of the request, by which its waiter is found. */
+function encodeMemberChange(id: bigint, change: MemberChange): Uint8Array {
+  return encodeConfChange({ ...change, id });
 }

@@ -1,7 +1,8 @@
-import { noNode, type RaftNode, type Ready } from '@quorate/raft';
+import type { RaftNode, Ready } from '@quorate/raft';
 import { invariant, type Clock } from '@quorate/std';
 import type { Wal } from '@quorate/wal';
-import type { Entry, HardState, Message, WalSnapshot } from '@quorate/wire';
+import type { Entry, HardState, Message, Snapshot, WalSnapshot } from '@quorate/wire';
+import { ProposalQueue } from './proposal-queue.ts';
 
 /** What the driver turns between: the core, the log, and those who hear of it. */
 export interface RaftDriverOptions {
@@ -17,31 +18,49 @@ export interface RaftDriverOptions {
   readonly onTurn: () => void;
   readonly onSaved: (event: { readonly durationMs: number; readonly entries: number }) => void;
   readonly onFatal: (error: unknown) => void;
+  /** Whether somebody still waits for what a proposal comes to. */
+  readonly isAwaited: (suffix: number) => boolean;
+  readonly snapshots: SnapshotInstaller;
   /** Never wait for the disk: for tests that need no durability. */
   readonly unsafeNoFsync: boolean;
 }
 
+/** How a snapshot that the leader sent becomes this member's state. */
+export interface SnapshotInstaller {
+  /** Before the log speaks of it: makes what was received survive a crash. */
+  seal(snapshot: Snapshot): Promise<void>;
+  /** After the log speaks of it: puts it in the place of store and state. */
+  install(snapshot: Snapshot): Promise<void>;
+}
+
+/** How long entries are applied in one go while others wait for their turn. */
+const applySliceMs = 10;
+
 /**
- * The loop between raft and the log. One turn takes all that was proposed since the last one:
+ * The loop between raft and the log. One turn takes all that was proposed and heard since the last one:
  *
- *     proposals of a turn -> raft -> Ready -> one write and one sync -> advance -> commit -> apply -> answers
+ *     proposals, messages -> raft -> Ready -> one write and one sync -> advance -> commit -> apply -> answers
  *                                      |                                  ^
  *                                      +-- messages that promise nothing -+-- messages that promise what was synced
  *
- * One sync is in flight at a time; what arrives meanwhile forms the next batch (group commit). Committed
- * entries are applied while the next batch is being written.
+ * One sync is in flight at a time; what arrives meanwhile forms the next batch (group commit). A leader's
+ * appends leave beside its own sync (Raft thesis §10.2.1). Committed entries are applied while the next batch
+ * is being written.
  *
  * 1. Nothing that promises durability (a vote, an append answer, a commit that counts this member) leaves
  *    before the sync that covers it returned: `advance` is called only then.
  * 2. Readies are advanced in the order in which raft handed them out.
  * 3. After an error of the disk nothing is advanced, applied or answered any more.
+ * 4. A snapshot is sealed, then in the log, then installed, then advanced: whatever a crash leaves, log and
+ *    store fit together.
  */
 export class RaftDriver {
   readonly #options: RaftDriverOptions;
-  /** Proposals of this turn. Their bound is that of the waiters: nobody proposes without being one. */
-  #proposals: Uint8Array[] = [];
+  readonly #proposals: ProposalQueue;
   /** Readies handed out and not yet being written. */
   #unsaved: Ready[] = [];
+  /** Committed entries not yet applied. */
+  #committed: (readonly Entry[])[] = [];
   /** A new commit index that is not in the log yet. It may be lost, so it waits for the next write. */
   #commitOnly: HardState | undefined;
   #marks: { mark: WalSnapshot; done: () => void }[] = [];
@@ -51,11 +70,16 @@ export class RaftDriver {
 
   constructor(options: RaftDriverOptions) {
     this.#options = options;
+    this.#proposals = new ProposalQueue(options);
   }
 
-  /** Proposes at the end of this turn of the event loop, with all else that was proposed in it. */
-  propose(data: Uint8Array): void {
-    this.#proposals.push(data);
+  /**
+   * Proposes at the end of this turn of the event loop, with all else that was proposed in it. Without a leader
+   * it waits until there is one, as long as somebody waits for its outcome. One with `onlyInTerm` is dropped
+   * unless this node leads in that term.
+   */
+  propose(data: Uint8Array, suffix: number, onlyInTerm?: number): void {
+    this.#proposals.add(data, suffix, onlyInTerm);
     this.wake();
   }
 
@@ -74,7 +98,7 @@ export class RaftDriver {
     if (this.#stopped) return;
     try {
       this.#options.onTurn();
-      this.#flushProposals();
+      this.#proposals.flush();
       this.#pump();
     } catch (error) {
       this.#fail(error);
@@ -103,39 +127,38 @@ export class RaftDriver {
     if (hardState !== undefined) await this.#options.wal.save({ hardState, entries: [], sync: true });
   }
 
-  #flushProposals(): void {
-    if (this.#proposals.length === 0) return;
-    // Without a leader proposals wait here; their waiters time out in their own time.
-    if (this.#options.node.leader === noNode) return;
-    const proposals = this.#proposals;
-    this.#proposals = [];
-    // A dropped batch (leadership is moving) is answered by the time-out, as etcd does.
-    this.#options.node.proposeMany(proposals);
-  }
-
   #pump(): void {
-    const { node, apply, onReadState, onSoftState, send } = this.#options;
-    let committed: (readonly Entry[])[] = [];
-    while (node.hasReady()) {
-      const ready = node.ready();
-      if (ready.softState !== undefined) onSoftState(ready.softState);
-      if (ready.messages.length > 0) send(ready.messages);
-      this.#unsaved.push(ready);
-      if (ready.committedEntries.length > 0) committed.push(ready.committedEntries);
-      for (const { index, context } of ready.readStates) onReadState(index, context);
-      if (committed.length > 0 && !node.hasReady()) {
-        // The disk works on the next batch while this one is applied.
-        this.#startSaving();
-        for (const entries of committed) this.#apply(entries, apply);
-        committed = [];
+    const { node, clock, onReadState, onSoftState, send } = this.#options;
+    const startedAtMs = clock.now();
+    for (;;) {
+      while (node.hasReady()) {
+        const ready = node.ready();
+        if (ready.softState !== undefined) onSoftState(ready.softState);
+        if (ready.messages.length > 0) send(ready.messages);
+        this.#unsaved.push(ready);
+        if (ready.committedEntries.length > 0) this.#committed.push(ready.committedEntries);
+        for (const { index, context } of ready.readStates) onReadState(index, context);
       }
+      // The disk works on the next batch while this one is applied.
+      this.#startSaving();
+      const entries = this.#committed.shift();
+      if (entries === undefined) {
+        if (!node.hasReady()) return;
+        continue;
+      }
+      this.#apply(entries);
+      if (clock.now() - startedAtMs > applySliceMs) return this.wake();
     }
-    this.#startSaving();
   }
 
-  #apply(entries: readonly Entry[], apply: (entries: readonly Entry[]) => void): void {
-    apply(entries);
-    this.#options.node.appliedTo(entries[entries.length - 1]!.index);
+  /** Entries handed out before the snapshot came; raft hands out none while it is pending. */
+  #applyRest(): void {
+    for (const entries of this.#committed.splice(0)) if (!this.#stopped) this.#apply(entries);
+  }
+
+  #apply(entries: readonly Entry[]): void {
+    this.#options.apply(entries);
+    if (!this.#stopped) this.#options.node.appliedTo(entries[entries.length - 1]!.index);
   }
 
   #startSaving(): void {
@@ -171,6 +194,24 @@ export class RaftDriver {
     readies: readonly Ready[],
     marks: readonly { mark: WalSnapshot; done: () => void }[],
   ): Promise<void> {
+    const { wal } = this.#options;
+    // A snapshot replaces the log, so it is written between what came before it and what came after.
+    let from = 0;
+    for (let at = 0; at < readies.length; at++) {
+      const { snapshot } = readies[at]!;
+      if (snapshot === undefined) continue;
+      await this.#saveBatch(readies.slice(from, at));
+      await this.#saveSnapshot(readies[at]!, snapshot);
+      from = at + 1;
+    }
+    await this.#saveBatch(readies.slice(from));
+    for (const { mark, done } of marks) {
+      await wal.saveSnapshot(mark);
+      done();
+    }
+  }
+
+  async #saveBatch(readies: readonly Ready[]): Promise<void> {
     const { wal, clock, onSaved, unsafeNoFsync } = this.#options;
     const batch = join(readies, this.#commitOnly);
     this.#commitOnly = undefined;
@@ -183,12 +224,23 @@ export class RaftDriver {
       });
       onSaved({ durationMs: clock.now() - startedAtMs, entries: batch.entries.length });
     }
-    for (const { mark, done } of marks) {
-      await wal.saveSnapshot(mark);
-      done();
-    }
     if (this.#stopped) return;
     for (const ready of readies) this.#advance(ready);
+  }
+
+  async #saveSnapshot(ready: Ready, snapshot: Snapshot): Promise<void> {
+    const { wal, snapshots } = this.#options;
+    const { index, term, confState } = snapshot;
+    await snapshots.seal(snapshot);
+    await wal.saveSnapshot({ index, term, confState });
+    // The mark counts from the commit index on that covers it.
+    const hardState = ready.hardState ?? this.#commitOnly;
+    this.#commitOnly = undefined;
+    await wal.save({ entries: ready.entries, sync: true, ...(hardState !== undefined && { hardState }) });
+    this.#applyRest();
+    if (this.#stopped) return;
+    await snapshots.install(snapshot);
+    if (!this.#stopped) this.#advance(ready);
   }
 
   #advance(ready: Ready): void {
@@ -204,7 +256,6 @@ export class RaftDriver {
 }
 
 function needsDisk(ready: Ready): boolean {
-  invariant(ready.snapshot === undefined, 'a single member is sent no snapshot');
   return ready.mustSync || ready.entries.length > 0;
 }
 

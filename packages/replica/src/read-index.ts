@@ -63,7 +63,7 @@ export class ReadIndexRounds {
   /**
    * Resolves when a read of this member's state sees every write acknowledged before the call.
    *
-   * @throws ReplicaError REPLICA_TIMEOUT, REPLICA_STOPPED
+   * @throws ReplicaError REPLICA_TIMEOUT, REPLICA_LEADER_CHANGED, REPLICA_STOPPED
    */
   join(): Promise<void> {
     this.#next ??= newGroup();
@@ -113,6 +113,16 @@ export class ReadIndexRounds {
         this.#ask(round);
       }
     }
+  }
+
+  /**
+   * There is another leader: what the one before was asked may never be answered. Reads whose index is known
+   * only wait for it to be applied, and those that have not been asked for go to the new leader.
+   */
+  onLeaderChanged(): void {
+    const rounds = new Set(this.#byContext.values());
+    this.#byContext.clear();
+    for (const round of rounds) round.group.reject(new ReplicaError('REPLICA_LEADER_CHANGED'));
   }
 
   rejectAll(error: unknown): void {

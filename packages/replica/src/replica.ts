@@ -1,46 +1,66 @@
-import { encodeConfState, MembershipError } from '@quorate/membership';
-import { decodeConfChange, noConfChange, noNode, RaftNode } from '@quorate/raft';
-import { fromUtf8, invariant, uint64ToBytes, type Backend, type Timer } from '@quorate/std';
+import { encodeV2Store, parseInitialCluster } from '@quorate/membership';
+import type { PeerNetwork } from '@quorate/peer';
+import { noNode, RaftNode } from '@quorate/raft';
+import { fromUtf8, uint64ToBytes, type Backend, type Timer } from '@quorate/std';
 import {
-  decodeRaftEnvelope,
-  membershippb,
   raftRequestField,
   rpcpb,
-  type ConfState,
   type Entry,
+  type Message,
   type ResponseHeader,
+  type Snapshot,
 } from '@quorate/wire';
 import { Applier, type MemberState } from './applier.ts';
+import {
+  newClusterApi,
+  newCorruptionMonitor,
+  newKvApi,
+  newLeaseApi,
+  newMaintenanceApi,
+  newVersionMonitor,
+  type ReplicaParts,
+} from './apis.ts';
+import { ApplyWaits } from './apply-waits.ts';
 import { AutoCompaction } from './auto-compaction.ts';
 import { BackendWriter, metaKeys, readPosition } from './backend-writer.ts';
 import { openLog, type OpenedLog } from './bootstrap.ts';
+import type { ClusterApi } from './cluster-api.ts';
 import { Compactor } from './compactor.ts';
+import type { CorruptionMonitor } from './corruption-monitor.ts';
 import type { ReplicaCounts } from './counts.ts';
-import { ReplicaError } from './errors.ts';
-import { KvApi } from './kv-api.ts';
-import { LeaseApi } from './lease-api.ts';
+import { ReplicaError, StartError } from './errors.ts';
+import type { KvApi } from './kv-api.ts';
+import { Leadership } from './leadership.ts';
+import type { LeaseApi } from './lease-api.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
-import { MaintenanceApi } from './maintenance-api.ts';
+import type { MaintenanceApi } from './maintenance-api.ts';
+import { noNetwork } from './no-network.ts';
 import { emptyConfState, openState, readConfState } from './open-state.ts';
 import { withDefaults, type FullOptions, type ReplicaOptions } from './options.ts';
+import { ReplicaHost } from './peer-host.ts';
+import { Peers } from './peers.ts';
 import { Proposer } from './proposer.ts';
+import { publish } from './publisher.ts';
 import { RaftDriver } from './raft-driver.ts';
 import { ReadIndexRounds } from './read-index.ts';
 import { ReplicaWatch } from './replica-watch.ts';
 import { RequestIds } from './request-ids.ts';
+import { SnapshotReceiver } from './snapshot-receiver.ts';
+import { SnapshotSender, type StoreMoment } from './snapshot-sender.ts';
 import { Snapshotter } from './snapshotter.ts';
+import { StateMachine, type Applied } from './state-machine.ts';
+import { canStartWith, type VersionMonitor } from './version-monitor.ts';
 import { Waiters } from './waiters.ts';
 
-/** Where raft and the state machine stand. */
-interface Applied {
-  index: number;
-  term: number;
-}
+/** A removed member tells the others what it still has to say, and then stops (reference: membership RPCs). */
+const stopAfterRemovalMs = 1_000;
+/** `.snap` files that are kept. */
+const maxSnapFiles = 5;
 
 /**
- * One member: the replicated state machine between its log and its store. The only place where raft, log,
- * store, leases, watchers and members meet; everything of the world comes in through the options, so the same
- * code runs under a simulator.
+ * One member: the replicated state machine between its log, its store and the other members. The only place
+ * where raft, log, store, leases, watchers and members meet; everything of the world comes in through the
+ * options, so the same code runs under a simulator.
  */
 export class Replica implements AsyncDisposable {
   readonly id: bigint;
@@ -48,30 +68,39 @@ export class Replica implements AsyncDisposable {
   readonly kv: KvApi;
   readonly leases: LeaseApi;
   readonly maintenance: MaintenanceApi;
+  readonly cluster: ClusterApi;
   readonly state: MemberState;
 
   readonly #options: FullOptions;
   readonly #node: RaftNode;
   readonly #log: OpenedLog;
   readonly #backend: Backend;
+  readonly #network: PeerNetwork;
+  readonly #peers: Peers;
   readonly #driver: RaftDriver;
   readonly #writer: BackendWriter;
   readonly #applier: Applier;
+  readonly #machine: StateMachine;
   readonly #waiters = new Waiters();
+  readonly #applyWaits = new ApplyWaits();
   readonly #ids: RequestIds;
   readonly #proposer: Proposer;
   readonly #reads: ReadIndexRounds;
+  readonly #leadership: Leadership;
   readonly #compactor: Compactor;
   readonly #leaseKeeper: LeaseKeeper;
   readonly #snapshotter: Snapshotter;
+  readonly #sender: SnapshotSender;
+  readonly #receiver: SnapshotReceiver;
+  readonly #corruption: CorruptionMonitor;
+  readonly #versions: VersionMonitor;
   readonly #autoCompaction: AutoCompaction | undefined;
-  readonly #applied: Applied;
+  readonly #requestTimeoutMs: number;
   readonly #ready = Promise.withResolvers<void>();
-  #confState: ConfState;
   #ticker: Timer | undefined;
   #fatal: Error | undefined;
   #closed: Promise<void> | undefined;
-  #isPublished = false;
+  #isRemoved = false;
   #isRaisingNoSpace = false;
 
   /**
@@ -81,12 +110,19 @@ export class Replica implements AsyncDisposable {
    */
   static async open(options: ReplicaOptions): Promise<Replica> {
     const full = withDefaults(options);
-    const position = readPosition(full.backend);
-    const log = await openLog(full, position);
-    const state = await openState(full);
-    const replica = new Replica(full, { log, state, position });
-    replica.#start();
-    return replica;
+    const log = await openLog(full);
+    try {
+      const position = readPosition(full.backend);
+      const state = await openState(full, full.backend);
+      checkVersion(full.serverVersion, state);
+      const replica = new Replica(full, { log, state, position });
+      await replica.#receiver.open();
+      replica.#start();
+      return replica;
+    } catch (error) {
+      await log.wal[Symbol.asyncDispose]();
+      throw error;
+    }
   }
 
   private constructor(
@@ -94,15 +130,15 @@ export class Replica implements AsyncDisposable {
     opened: { readonly log: OpenedLog; readonly state: MemberState; readonly position: Applied },
   ) {
     const { log, state, position } = opened;
-    const { backend, clock } = options;
+    const { backend, clock, observer } = options;
     this.#options = options;
     this.#log = log;
     this.#backend = backend;
     this.id = log.memberId;
     this.clusterId = log.clusterId;
     this.state = state;
-    this.#applied = { ...position };
-    this.#confState = readConfState(backend) ?? log.snapshot.confState ?? emptyConfState();
+    this.#requestTimeoutMs = 5_000 + 2 * options.electionTimeoutMs;
+    const confState = readConfState(backend) ?? log.snapshot.confState ?? emptyConfState();
     this.#node = new RaftNode({
       id: log.memberId,
       electionTicks: Math.max(2, Math.floor(options.electionTimeoutMs / options.heartbeatIntervalMs)),
@@ -116,61 +152,84 @@ export class Replica implements AsyncDisposable {
       },
       entries: log.entries,
       applied: position.index,
-      confState: this.#confState,
+      confState,
       preVote: options.preVote,
+      takeSnapshot: () => this.#sender.take(),
     });
     const onFatal = (error: unknown): void => this.#stopBecause(error);
+    this.#network = options.network?.(this.#newHost()) ?? noNetwork;
     this.#writer = new BackendWriter({
       backend,
-      store: state.store,
+      store: () => state.store,
       clock,
       intervalMs: options.backendBatchIntervalMs,
       limit: options.backendBatchLimit,
-      position: () => this.#applied,
-      onWritten: (event) => options.observer?.onBackendWritten?.(event),
+      position: () => this.#machine.applied,
+      onWritten: (event) => observer?.onBackendWritten?.(event),
       onFatal,
+      writtenIndex: position.index,
     });
-    this.#driver = new RaftDriver({
-      node: this.#node,
-      wal: log.wal,
-      clock,
-      apply: (entries) => this.#applyAll(entries),
-      onReadState: (index, context) => this.#reads.onReadState(index, context, this.#applied.index),
-      onSoftState: (soft) => this.#onSoftState(soft),
-      send: (messages) => invariant(messages.length === 0, 'a single member has nobody to write to'),
-      onTurn: () => this.#reads.startRound(),
-      onSaved: (event) => options.observer?.onLogSaved?.(event),
-      onFatal,
-      unsafeNoFsync: options.unsafeNoFsync ?? false,
-    });
+    this.#driver = this.#newDriver(onFatal);
     this.#ids = new RequestIds({ memberId: this.id, startedAtMs: clock.wallMs() });
-    const requestTimeoutMs = 5_000 + 2 * options.electionTimeoutMs;
     this.#proposer = new Proposer({
       ids: this.#ids,
       waiters: this.#waiters,
       clock,
-      requestTimeoutMs,
+      requestTimeoutMs: this.#requestTimeoutMs,
       maxRequestBytes: options.maxRequestBytes,
-      propose: (data) => this.#driver.propose(data),
+      propose: (data, suffix, onlyInTerm) => this.#driver.propose(data, suffix, onlyInTerm),
+      proposeConfChange: (data) => this.#proposeConfChange(data),
+      applyLag: () => this.#node.commit - this.#machine.applied.index,
       stoppedBecause: () => this.#fatal,
     });
     this.#reads = new ReadIndexRounds({
       ask: (context) => this.#node.readIndex(context),
-      newContext: () => this.#newReadContext(),
+      newContext: () => uint64ToBytes(this.#newRequestId()),
       now: () => clock.now(),
-      timeoutMs: requestTimeoutMs,
+      timeoutMs: this.#requestTimeoutMs,
+    });
+    this.#leadership = new Leadership({
+      node: this.#node,
+      memberId: this.id,
+      clock,
+      heartbeatIntervalMs: options.heartbeatIntervalMs,
+      electionTimeoutMs: options.electionTimeoutMs,
+      linearizable: () => this.#linearizable(),
+      isConnected: (id) => this.#network.activeForMs(id) !== undefined,
     });
     this.#compactor = new Compactor({
-      store: state.store,
+      store: () => state.store,
       clock,
       changes: () => this.#writer.changes,
       flush: () => this.#writer.flush({ sync: false }),
       sleepMs: options.compactionSleepMs,
-      onCompacted: (event) => options.observer?.onCompacted?.(event),
+      onCompacted: (event) => observer?.onCompacted?.(event),
       onFatal,
+    });
+    this.#sender = new SnapshotSender({
+      node: this.#node,
+      network: this.#network,
+      clock,
+      takeMoment: () => this.#takeMoment(),
+      wake: () => this.#driver.wake(),
+      onSent: (event) => observer?.onSnapshotSent?.(event),
+      onFatal,
+    });
+    const snapDir = options.snapDir ?? `${options.walDir.replace(/\/?[^/]*$/, '')}/snap`;
+    this.#receiver = new SnapshotReceiver({
+      disk: options.disk,
+      dir: snapDir,
+      backend,
+      openState: (stage) => openState(options, stage),
+      step: (message) => this.#stepSnapshot(message),
     });
     this.#snapshotter = new Snapshotter({
       wal: log.wal,
+      disk: options.disk,
+      snapDir,
+      maxSnapFiles,
+      membershipData: () => encodeV2Store(state.membership),
+      isLogNeeded: () => this.#sender.needsLog,
       writer: this.#writer,
       driver: this.#driver,
       markedIndex: log.snapshot.index,
@@ -178,8 +237,8 @@ export class Replica implements AsyncDisposable {
       catchUpEntries: options.snapshotCatchUpEntries,
       maxWals: options.maxWals,
       compactRaft: (index) => this.#node.compact(index),
-      isStopped: () => this.#fatal !== undefined || this.#closed !== undefined,
-      onSnapshot: (event) => options.observer?.onSnapshot?.(event),
+      isStopped: () => this.#isStopped,
+      onSnapshot: (event) => observer?.onSnapshot?.(event),
       onFatal,
     });
     this.#applier = new Applier({
@@ -188,17 +247,112 @@ export class Replica implements AsyncDisposable {
       now: () => clock.now(),
       onOverQuota: () => this.#raiseNoSpace(),
       onCompaction: () => this.#compactor.wake(),
-      onAlarm: (event) => options.observer?.onAlarm?.(event),
+      onClusterVersion: (version) => this.#onClusterVersion(version),
+      onAlarm: (event) => observer?.onAlarm?.(event),
+    });
+    this.#machine = new StateMachine({
+      state,
+      position,
+      confState,
+      node: this.#node,
+      applier: this.#applier,
+      writer: () => this.#writer,
+      ids: this.#ids,
+      waiters: this.#waiters,
+      learnerCountMax: options.learnerCountMax,
+      onMemberChange: ({ kind, member }) => this.#onMemberChange(kind, member.id),
+      onFirstOfTerm: (entry) => this.#onFirstOfTerm(entry),
+    });
+    this.#peers = new Peers({
+      memberId: this.id,
+      network: this.#network,
+      membership: () => state.membership,
+      remotes: options.initialClusterState === 'existing' ? (options.runningCluster?.members ?? []) : [],
+      sendSnapshot: (message) => this.#sender.send(message),
     });
     this.#leaseKeeper = new LeaseKeeper({
-      lessor: state.lessor,
+      get lessor() {
+        return state.lessor;
+      },
       proposer: this.#proposer,
-      onExpired: (count) => options.observer?.onLeaseExpired?.({ count }),
+      node: this.#node,
+      leadership: this.#leadership,
+      onExpired: (count) => observer?.onLeaseExpired?.({ count }),
     });
     this.#autoCompaction = options.autoCompaction && new AutoCompaction(options.autoCompaction, clock.now());
-    this.kv = this.#newKvApi();
-    this.leases = this.#newLeaseApi();
-    this.maintenance = this.#newMaintenanceApi();
+    const parts = this.#parts();
+    this.#corruption = newCorruptionMonitor(parts);
+    this.#versions = newVersionMonitor(parts);
+    this.kv = newKvApi(parts);
+    this.leases = newLeaseApi(parts);
+    this.cluster = newClusterApi(parts);
+    this.maintenance = newMaintenanceApi(parts);
+  }
+
+  #newHost(): ReplicaHost {
+    const { serverVersion, initialCluster, name, advertisePeerUrls } = this.#options;
+    const configured = parseInitialCluster(initialCluster).find((member) => member.name === name);
+    return new ReplicaHost({
+      id: this.id,
+      clusterId: this.clusterId,
+      serverVersion,
+      advertisePeerUrls: advertisePeerUrls ?? configured?.peerUrls ?? [],
+      state: this.state,
+      receive: (message) => this.#receive(message),
+      receiver: () => this.#receiver,
+      reportUnreachable: (id) => this.#node.reportUnreachable(id),
+      onRemoved: () => this.#onRemoved(),
+      cluster: () => this.cluster,
+      leases: () => this.leases,
+      linearizable: () => this.#linearizable(),
+    });
+  }
+
+  #newDriver(onFatal: (error: unknown) => void): RaftDriver {
+    const { clock, observer, unsafeNoFsync } = this.#options;
+    return new RaftDriver({
+      node: this.#node,
+      wal: this.#log.wal,
+      clock,
+      apply: (entries) => this.#applyAll(entries),
+      onReadState: (index, context) => this.#reads.onReadState(index, context, this.#machine.applied.index),
+      onSoftState: (soft) => this.#onSoftState(soft),
+      send: (messages) => this.#peers.send(messages),
+      onTurn: () => this.#reads.startRound(),
+      onSaved: (event) => observer?.onLogSaved?.(event),
+      onFatal,
+      isAwaited: (suffix) => this.#waiters.has(suffix),
+      snapshots: {
+        seal: (snapshot) => this.#receiver.seal(snapshot),
+        install: (snapshot) => this.#installSnapshot(snapshot),
+      },
+      unsafeNoFsync: unsafeNoFsync ?? false,
+    });
+  }
+
+  #parts(): ReplicaParts {
+    return {
+      id: this.id,
+      options: this.#options,
+      state: this.state,
+      node: this.#node,
+      backend: this.#backend,
+      network: this.#network,
+      peers: this.#peers,
+      proposer: this.#proposer,
+      leadership: this.#leadership,
+      requestTimeoutMs: this.#requestTimeoutMs,
+      header: (revision) => this.header(revision),
+      linearizable: () => this.#linearizable(),
+      caughtUp: () => this.#caughtUp(),
+      newRequestId: () => this.#newRequestId(),
+      onOverQuota: () => this.#raiseNoSpace(),
+      raiseAlarm: (memberId, alarm) => this.#raiseAlarm(memberId, alarm),
+      compacted: () => this.#compactor.idle(),
+      takeMoment: () => this.#takeMoment(),
+      flush: () => this.#writer.flush({ sync: false }),
+      wake: () => this.#driver.wake(),
+    };
   }
 
   /** Resolves when the member has published itself through the log and may serve clients. */
@@ -271,17 +425,43 @@ export class Replica implements AsyncDisposable {
     );
   }
 
-  /** All members, by ID. With `linearizable` as of now, else as this member has heard. */
-  async memberList(request: rpcpb.MemberListRequest): Promise<rpcpb.MemberListResponse> {
-    if (request.linearizable) await this.#linearizable();
-    const members = this.state.membership.list().map((member) => ({
-      ID: member.id,
-      name: member.name,
-      peerURLs: [...member.peerUrls],
-      clientURLs: [...member.clientUrls],
-      isLearner: member.isLearner,
-    }));
-    return { header: this.#generatedHeader(0), members };
+  /**
+   * Calls `listener` once when this member has known no leader for three election timeouts. The returned
+   * function takes the listener back.
+   */
+  onLeaderLost(listener: () => void): () => void {
+    return this.#leadership.onLeaderLost(listener);
+  }
+
+  /**
+   * Hands the leadership to the voter that has been connected longest, if this member leads and there is one;
+   * for a member that is about to stop. Resolves when another leads, or after the request timeout.
+   */
+  async handOver(): Promise<void> {
+    if (!this.isLeader || this.#isStopped) return;
+    const others = this.state.membership.voters().filter(({ id }) => id !== this.id);
+    const connected = others
+      .map(({ id }) => ({ id, activeForMs: this.#network.activeForMs(id) ?? -1 }))
+      .filter(({ activeForMs }) => activeForMs >= 0)
+      .sort((a, b) => b.activeForMs - a.activeForMs);
+    const target = connected[0];
+    if (target === undefined) return;
+    const giveUp = new AbortController();
+    const timer = this.#options.clock.after(this.#requestTimeoutMs, () => giveUp.abort());
+    try {
+      await this.maintenance.transferTo(target.id, { signal: giveUp.signal });
+    } catch (error) {
+      if (!(error instanceof ReplicaError)) throw error; // The others elect a leader when they miss this one.
+    } finally {
+      timer.cancel();
+    }
+  }
+
+  /** Costly checks of everything that has some, for tests and simulation. @throws InvariantError */
+  checkInvariants(): void {
+    this.#node.checkInvariants();
+    this.state.lessor.checkInvariants();
+    this.state.membership.checkInvariants();
   }
 
   /**
@@ -297,30 +477,60 @@ export class Replica implements AsyncDisposable {
     return this.close();
   }
 
+  get #isStopped(): boolean {
+    return this.#fatal !== undefined || this.#closed !== undefined;
+  }
+
   #start(): void {
     this.#compactor.wake();
     this.#tick();
+    this.#peers.update();
     this.#driver.turn();
     // One voter needs nobody's consent, so it does not wait for an election timeout.
     if (this.#isOnlyVoter()) this.#node.campaign();
     this.#driver.wake();
+    if (this.state.membership.isRemoved(this.id)) this.#onRemoved();
+    this.#publish().then(this.#ready.resolve, (error: unknown) => {
+      this.#ready.promise.catch(() => {});
+      this.#ready.reject(error);
+    });
+  }
+
+  async #publish(): Promise<void> {
+    const { name, clientUrls, clock, initialCorruptionCheck } = this.#options;
+    if (initialCorruptionCheck && !this.#log.isNew) {
+      await this.#corruption.checkInitial().catch((error: unknown) => {
+        this.#stopBecause(error);
+        throw error;
+      });
+    }
+    await publish({
+      ...{ memberId: this.id, name, clientUrls, clock },
+      proposer: this.#proposer,
+      isStopped: () => this.#isStopped,
+    });
   }
 
   #isOnlyVoter(): boolean {
-    const { voters, votersOutgoing } = this.#confState;
+    const { voters, votersOutgoing } = this.#machine.confState;
     return voters.length === 1 && voters[0] === this.id && votersOutgoing.length === 0;
   }
 
   #tick(): void {
     const { clock, heartbeatIntervalMs } = this.#options;
     this.#ticker = clock.after(heartbeatIntervalMs, () => {
-      if (this.#fatal !== undefined || this.#closed !== undefined) return;
+      if (this.#isStopped) return;
       this.#tick();
       const nowMs = clock.now();
+      this.#leadership.tick(nowMs);
       this.#node.tick();
-      this.#waiters.sweep(nowMs);
+      this.#waiters.sweep(nowMs, (startedAtMs) => this.#leadership.timeoutCode(startedAtMs));
+      this.#applyWaits.tick(nowMs);
       this.#reads.tick();
       this.#leaseKeeper.tick(nowMs);
+      this.#sender.tick(nowMs);
+      this.#corruption.tick(nowMs);
+      this.#versions.tick(nowMs);
       this.state.hub.tick(nowMs);
       this.#compactWhenDue(nowMs);
       if (this.#node.hasReady()) this.#driver.turn();
@@ -344,89 +554,116 @@ export class Replica implements AsyncDisposable {
     const { clock, observer } = this.#options;
     const isTimed = observer?.onApplied !== undefined;
     const startedAtMs = isTimed ? clock.now() : 0;
-    for (const entry of entries) this.#applyOne(entry);
+    this.#machine.applyAll(entries);
     if (isTimed) observer.onApplied?.({ entries: entries.length, durationMs: clock.now() - startedAtMs });
-    this.#reads.onApplied(this.#applied.index);
+    const { applied, confState } = this.#machine;
+    this.#reads.onApplied(applied.index);
+    this.#applyWaits.onApplied(applied.index);
     this.#writer.noteApplied(entries.length);
-    this.#snapshotter.afterApply(this.#applied, this.#confState);
-  }
-
-  #applyOne(entry: Entry): void {
-    invariant(entry.index === this.#applied.index + 1, 'entries are applied one after the other');
-    if (entry.type !== 0) this.#applyConfChange(entry);
-    else if (entry.data.length > 0) this.#applyRequest(entry.data);
-    this.#applied.index = entry.index;
-    this.#applied.term = entry.term;
-    if (entry.type === 0 && entry.data.length === 0) this.#onFirstOfTerm(entry);
-  }
-
-  #applyRequest(data: Uint8Array): void {
-    const envelope = decodeRaftEnvelope(data);
-    const outcome = this.#applier.apply(envelope);
-    const suffix = this.#ids.suffixOf(envelope.idHigh, envelope.idLow);
-    if (suffix < 0) return;
-    if (outcome.ok) this.#waiters.resolve(suffix, outcome.result);
-    else this.#waiters.reject(suffix, outcome.error);
-  }
-
-  #applyConfChange(entry: Entry): void {
-    const change = decodeConfChange(entry);
-    const [single] = change.changes;
-    invariant(single !== undefined && change.changes.length === 1, 'etcd changes one member at a time');
-    const memberChange = { ...single, context: change.context };
-    const refusal = refusalOf(() => this.state.membership.validate(memberChange));
-    if (refusal === undefined) this.state.membership.apply(memberChange, this.#writer.changes);
-    // A refused change still passes through raft, as one that changes nobody.
-    this.#confState = this.#node.applyConfChange(refusal === undefined ? change : noConfChange);
-    this.#writer.changes.put('meta', metaKeys.confState, encodeConfState(this.#confState));
+    this.#snapshotter.afterApply(applied, confState);
   }
 
   /** A leader's first entry is applied: from here on this member knows all that was committed before. */
   #onFirstOfTerm(entry: Entry): void {
     if (!this.isLeader || entry.term !== this.#node.term) return;
-    this.state.lessor.promote(this.#options.clock.now());
-    if (!this.#isPublished) {
-      this.#isPublished = true;
-      this.#publish().then(this.#ready.resolve, this.#ready.reject);
-    }
+    const nowMs = this.#options.clock.now();
+    this.state.lessor.promote(nowMs);
+    this.#versions.onFirstCommitOfTerm(nowMs);
   }
 
-  /** Tells the cluster this member's name and client URLs, and settles the version they all speak. */
-  async #publish(): Promise<void> {
-    const { name, clientUrls, serverVersion } = this.#options;
-    const attributes = membershippb.ClusterMemberAttrSetRequest.encode({
-      memberID: this.id,
-      memberAttributes: { name, clientUrls: [...clientUrls] },
-    }).finish();
-    await this.#proposer.propose(raftRequestField.clusterMemberAttrSet, attributes);
-    const ver = clusterVersionOf(serverVersion);
-    if (this.clusterVersion === ver) return;
-    await this.#proposer.propose(
-      raftRequestField.clusterVersionSet,
-      membershippb.ClusterVersionSetRequest.encode({ ver }).finish(),
-    );
-    this.#writer.changes.put('meta', metaKeys.storageVersion, fromUtf8(ver));
+  #onMemberChange(kind: string, id: bigint): void {
+    this.#options.observer?.onMemberChange?.({ kind, member: id });
+    this.#peers.update();
+    if (kind !== 'removed' || id !== this.id) return;
+    this.#options.clock.after(stopAfterRemovalMs, () => this.#onRemoved());
+  }
+
+  #onRemoved(): void {
+    if (this.#isRemoved || this.#isStopped) return;
+    this.#isRemoved = true;
+    this.#options.observer?.onRemoved?.();
+  }
+
+  #onClusterVersion(version: string): void {
+    this.#options.observer?.onClusterVersion?.({ version });
+    this.#writer.changes.put('meta', metaKeys.storageVersion, fromUtf8(version));
+    const { serverVersion } = this.#options;
+    const check = canStartWith({
+      ...{ serverVersion, clusterVersion: version, downgrade: this.state.membership.downgrade },
+    });
+    if (!check.canStart) this.#stopBecause(new StartError(check.reason));
   }
 
   #onSoftState({ leader }: { readonly leader: bigint }): void {
     if (!this.isLeader) this.state.lessor.demote();
+    if (this.#leadership.onLeader(leader)) this.#reads.onLeaderChanged();
     this.#options.observer?.onLeaderChange?.({ leader, term: this.#node.term });
+  }
+
+  #proposeConfChange(data: Uint8Array): boolean {
+    if (this.#isStopped || this.#node.leader === noNode) return false;
+    const isTaken = this.#node.proposeConfChange(1, data);
+    this.#driver.wake();
+    return isTaken;
+  }
+
+  #receive(message: Message): void {
+    if (this.#isStopped) return;
+    this.#node.step(message);
+    this.#driver.wake();
+  }
+
+  /** Whether raft takes the snapshot: then its next Ready installs it. */
+  #stepSnapshot(message: Message): boolean {
+    if (this.#isStopped) return false;
+    this.#node.step(message);
+    this.#driver.wake();
+    return this.#node.pendingSnapshotIndex === message.snapshot?.index;
+  }
+
+  async #installSnapshot(snapshot: Snapshot): Promise<void> {
+    const { clock, observer } = this.#options;
+    const startedAtMs = clock.now();
+    await this.#writer.suspend();
+    const state = await this.#receiver.install(snapshot);
+    this.#machine.install(snapshot, state);
+    this.#writer.resume();
+    this.#snapshotter.onInstalled(snapshot.index);
+    this.#reads.onApplied(snapshot.index);
+    this.#applyWaits.onApplied(snapshot.index);
+    this.#peers.update();
+    this.#compactor.wake();
+    observer?.onSnapshotInstalled?.({ index: snapshot.index, durationMs: clock.now() - startedAtMs });
+  }
+
+  /** The store with all that is applied by the time it is taken, and what raft says of that moment. */
+  async #takeMoment(): Promise<StoreMoment> {
+    const frozen = await this.#writer.freeze((): Snapshot => {
+      const { applied, confState } = this.#machine;
+      return {
+        index: applied.index,
+        term: applied.term,
+        confState,
+        data: encodeV2Store(this.state.membership),
+      };
+    });
+    return { snapshot: frozen.description, store: frozen.store };
   }
 
   #raiseNoSpace(): void {
     if (this.#isRaisingNoSpace || this.state.alarms.has('NOSPACE')) return;
     this.#isRaisingNoSpace = true;
-    const request = rpcpb.AlarmRequest.encode({
-      action: rpcpb.AlarmRequest_AlarmAction.ACTIVATE,
-      memberID: this.id,
-      alarm: rpcpb.AlarmType.NOSPACE,
-    }).finish();
-    this.#proposer
-      .propose(raftRequestField.alarm, request)
+    this.#raiseAlarm(this.id, rpcpb.AlarmType.NOSPACE)
       .catch(() => {}) // The next request over the quota raises it again.
       .finally(() => {
         this.#isRaisingNoSpace = false;
       });
+  }
+
+  #raiseAlarm(memberID: bigint, alarm: rpcpb.AlarmType): Promise<unknown> {
+    const action = rpcpb.AlarmRequest_AlarmAction.ACTIVATE;
+    const request = rpcpb.AlarmRequest.encode({ action, memberID, alarm }).finish();
+    return this.#proposer.propose(raftRequestField.alarm, request);
   }
 
   /** Resolves when a read of the store sees every write acknowledged before this call. */
@@ -438,120 +675,58 @@ export class Replica implements AsyncDisposable {
     return joined;
   }
 
-  #newReadContext(): Uint8Array {
+  #caughtUp(): Promise<void> {
+    const { commit } = this.#node;
+    if (this.#machine.applied.index >= commit) return Promise.resolve();
+    return this.#applyWaits.until(commit, this.#options.clock.now());
+  }
+
+  #newRequestId(): bigint {
     const suffix = this.#ids.next();
-    return uint64ToBytes((BigInt(this.#ids.high(suffix)) << 32n) | BigInt(this.#ids.low(suffix)));
+    return (BigInt(this.#ids.high(suffix)) << 32n) | BigInt(this.#ids.low(suffix));
   }
 
   /** The member stops answering; whoever owns it ends the process. */
   #stopBecause(error: unknown): void {
-    if (this.#fatal !== undefined || this.#closed !== undefined) return;
+    if (this.#isStopped) return;
     this.#fatal = error instanceof Error ? error : new Error(String(error));
     this.#ticker?.cancel();
     this.#writer.close();
     void this.#driver.stop();
-    const stopped = new ReplicaError('REPLICA_STOPPED', { cause: this.#fatal });
+    this.#giveUp(new ReplicaError('REPLICA_STOPPED', { cause: this.#fatal }));
+    this.#options.observer?.onFatal?.(this.#fatal);
+  }
+
+  #giveUp(stopped: ReplicaError): void {
+    this.#sender.close();
     this.#waiters.rejectAll(stopped);
+    this.#applyWaits.rejectAll(stopped);
     this.#reads.rejectAll(stopped);
     this.#ready.promise.catch(() => {});
     this.#ready.reject(stopped);
-    this.#options.observer?.onFatal?.(this.#fatal);
   }
 
   async #close(): Promise<void> {
     const failedBefore = this.#fatal !== undefined;
     this.#fatal ??= new ReplicaError('REPLICA_STOPPED');
     this.#ticker?.cancel();
-    await this.#compactor.stop();
+    await this.#network.close();
+    await Promise.all([this.#compactor.stop(), this.#corruption.close(), this.#versions.close()]);
     await this.#driver.stop();
     if (!failedBefore) {
       await this.#driver.saveCommit();
       await this.#writer.flush({ sync: true });
     }
     this.#writer.close();
-    const stopped = new ReplicaError('REPLICA_STOPPED');
-    this.#waiters.rejectAll(stopped);
-    this.#reads.rejectAll(stopped);
-    this.#ready.promise.catch(() => {});
-    this.#ready.reject(stopped);
+    this.#giveUp(new ReplicaError('REPLICA_STOPPED'));
     await this.#log.wal[Symbol.asyncDispose]();
     await this.#backend[Symbol.asyncDispose]();
   }
-
-  #generatedHeader(revision?: number): rpcpb.ResponseHeader {
-    const header = this.header(revision);
-    return {
-      clusterId: header.clusterId,
-      memberId: header.memberId,
-      revision: BigInt(header.revision),
-      raftTerm: BigInt(header.raftTerm),
-    };
-  }
-
-  #newKvApi(): KvApi {
-    return new KvApi({
-      store: this.state.store,
-      quota: this.state.quota,
-      proposer: this.#proposer,
-      clock: this.#options.clock,
-      maxTxnOps: this.#options.maxTxnOps,
-      maxRequestBytes: this.#options.maxRequestBytes,
-      linearizable: () => this.#linearizable(),
-      header: (revision) => this.header(revision),
-      onOverQuota: () => this.#raiseNoSpace(),
-      compacted: () => this.#compactor.idle(),
-    });
-  }
-
-  #newLeaseApi(): LeaseApi {
-    return new LeaseApi({
-      lessor: this.state.lessor,
-      quota: this.state.quota,
-      proposer: this.#proposer,
-      clock: this.#options.clock,
-      header: () => this.#generatedHeader(),
-      newLeaseId: () => this.#newLeaseId(),
-      confirmLeadership: () => this.#linearizable(),
-      onOverQuota: () => this.#raiseNoSpace(),
-    });
-  }
-
-  #newLeaseId(): bigint {
-    const suffix = this.#ids.next();
-    const id = (BigInt(this.#ids.high(suffix)) << 32n) | BigInt(this.#ids.low(suffix));
-    return id & 0x7fff_ffff_ffff_ffffn;
-  }
-
-  #newMaintenanceApi(): MaintenanceApi {
-    return new MaintenanceApi({
-      memberId: this.id,
-      serverVersion: this.#options.serverVersion,
-      store: this.state.store,
-      node: this.#node,
-      backend: this.#backend,
-      alarms: this.state.alarms,
-      membership: this.state.membership,
-      quota: this.state.quota,
-      proposer: this.#proposer,
-      header: (revision) => this.#generatedHeader(revision),
-      storageVersion: () => this.clusterVersion ?? '',
-      flush: () => this.#writer.flush({ sync: false }),
-    });
-  }
 }
 
-/** Why the rules of membership refuse a change; undefined when they let it through. */
-function refusalOf(validate: () => void): MembershipError | undefined {
-  try {
-    validate();
-    return undefined;
-  } catch (error) {
-    if (error instanceof MembershipError) return error;
-    throw error;
-  }
-}
-
-/** Clusters agree on major and minor. */
-function clusterVersionOf(serverVersion: string): string {
-  return `${serverVersion.split('.').slice(0, 2).join('.')}.0`;
+/** @throws StartError when the cluster may use what this version does not know */
+function checkVersion(serverVersion: string, { membership }: MemberState): void {
+  const { clusterVersion, downgrade } = membership;
+  const check = canStartWith({ serverVersion, clusterVersion, downgrade });
+  if (!check.canStart) throw new StartError(check.reason);
 }

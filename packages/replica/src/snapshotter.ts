@@ -1,10 +1,19 @@
-import type { Wal } from '@quorate/wal';
-import type { ConfState, WalSnapshot } from '@quorate/wire';
+import { saveSnapFile, type Disk, type Wal } from '@quorate/wal';
+import type { ConfState, Snapshot, WalSnapshot } from '@quorate/wire';
 import type { BackendWriter } from './backend-writer.ts';
 import type { RaftDriver } from './raft-driver.ts';
 
 export interface SnapshotterOptions {
   readonly wal: Wal;
+  readonly disk: Disk;
+  /** Where `.snap` files lie, which members of etcd 3.5 to 3.7 read. */
+  readonly snapDir: string;
+  /** How many of them are kept. */
+  readonly maxSnapFiles: number;
+  /** The membership as those files have it. */
+  readonly membershipData: () => Uint8Array;
+  /** Whether other members still need entries that are in memory. */
+  readonly isLogNeeded: () => boolean;
   readonly writer: BackendWriter;
   readonly driver: RaftDriver;
   /** Where the newest mark in the log is. */
@@ -33,6 +42,11 @@ export class Snapshotter {
     this.#markedIndex = options.markedIndex;
   }
 
+  /** A snapshot of the leader was installed: the log begins there. */
+  onInstalled(index: number): void {
+    this.#markedIndex = index;
+  }
+
   /** Called after entries were applied; index, term and configuration are those of the last one. */
   afterApply(applied: { readonly index: number; readonly term: number }, confState: ConfState): void {
     if (this.#isRunning || applied.index - this.#markedIndex <= this.#options.snapshotCount) return;
@@ -44,14 +58,35 @@ export class Snapshotter {
       });
   }
 
-  async #mark(mark: WalSnapshot): Promise<void> {
-    const { wal, writer, driver, catchUpEntries, maxWals, compactRaft, isStopped, onSnapshot } =
-      this.#options;
+  async #mark(mark: WalSnapshot & { readonly confState: ConfState }): Promise<void> {
+    const { wal, writer, driver, maxWals, isStopped, onSnapshot } = this.#options;
+    // As of the same entry as the mark, hence before anything is waited for.
+    const data = this.#options.membershipData();
     await writer.flush({ sync: true });
-    if (isStopped()) return;
+    if (isStopped() || mark.index <= this.#markedIndex) return;
+    await this.#saveSnapFile({ ...mark, data });
+    if (isStopped() || mark.index <= this.#markedIndex) return;
     await driver.saveSnapshotMark(mark);
-    this.#markedIndex = mark.index;
-    if (mark.index > catchUpEntries) compactRaft(mark.index - catchUpEntries);
+    this.#markedIndex = Math.max(this.#markedIndex, mark.index);
+    this.#compactRaft(mark.index);
     onSnapshot({ index: mark.index, released: await wal.releaseTo(mark.index, { keepSegments: maxWals }) });
   }
+
+  #compactRaft(index: number): void {
+    const { catchUpEntries, isLogNeeded, compactRaft } = this.#options;
+    if (index > catchUpEntries && !isLogNeeded()) compactRaft(index - catchUpEntries);
+  }
+
+  /** First the file, then the mark in the log: a reader takes the newest file that a mark speaks of. */
+  async #saveSnapFile(snapshot: Snapshot): Promise<void> {
+    const { disk, snapDir, maxSnapFiles } = this.#options;
+    await saveSnapFile(disk, snapDir, snapshot);
+    const names = (await disk.list(snapDir)).filter((name) => snapName.test(name));
+    for (const name of names.slice(0, Math.max(0, names.length - maxSnapFiles))) {
+      await disk.remove(`${snapDir}/${name}`);
+    }
+  }
 }
+
+/** `<term>-<index>.snap`: in the order of names is in the order of the log. */
+const snapName = /^[0-9a-f]{16}-[0-9a-f]{16}\.snap$/;

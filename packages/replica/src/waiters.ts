@@ -1,6 +1,7 @@
-import { ReplicaError } from './errors.ts';
+import { ReplicaError, type ReplicaErrorCode } from './errors.ts';
 
 interface Waiter {
+  readonly startedAtMs: number;
   readonly deadlineMs: number;
   readonly bytes: number;
   readonly resolve: (result: unknown) => void;
@@ -31,7 +32,10 @@ export class Waiters {
   }
 
   /** The promise is fulfilled by `resolve`, `reject`, `sweep` or `rejectAll`, whichever comes first. */
-  add<R>(suffix: number, options: { readonly deadlineMs: number; readonly bytes: number }): Promise<R> {
+  add<R>(
+    suffix: number,
+    options: { readonly startedAtMs: number; readonly deadlineMs: number; readonly bytes: number },
+  ): Promise<R> {
     return new Promise<R>((resolve, reject) => {
       this.#bytes += options.bytes;
       // What an ID resolves to is decided by whoever proposed it; see `Replica`'s typed wrappers.
@@ -51,12 +55,15 @@ export class Waiters {
     this.#take(suffix)?.reject(error);
   }
 
-  /** Gives up on those whose time has come. Their proposals may still be applied. */
-  sweep(nowMs: number): void {
+  /**
+   * Gives up on those whose time has come, with the code that the time of their start calls for. Their proposals
+   * may still be applied.
+   */
+  sweep(nowMs: number, codeOf: (startedAtMs: number) => ReplicaErrorCode): void {
     for (const [suffix, waiter] of this.#waiters) {
       if (waiter.deadlineMs > nowMs) return;
       this.#expiredCount++;
-      this.reject(suffix, new ReplicaError('REPLICA_TIMEOUT'));
+      this.reject(suffix, new ReplicaError(codeOf(waiter.startedAtMs)));
     }
   }
 

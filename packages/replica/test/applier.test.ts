@@ -14,6 +14,7 @@ async function newApplier() {
     now: () => 0,
     onOverQuota: () => {},
     onCompaction: () => {},
+    onClusterVersion: () => {},
     onAlarm: () => {},
   });
   return { applier, state };

@@ -86,9 +86,11 @@ test('reads that are asked for again and reads that are given up are counted', a
 
 test('only proposals given up because of their time count as failed', async () => {
   const waiters = new Waiters();
-  const [late, answered] = [1, 2].map((suffix) => waiters.add(suffix, { deadlineMs: suffix, bytes: 1 }));
+  const [late, answered] = [1, 2].map((suffix) =>
+    waiters.add(suffix, { startedAtMs: 0, deadlineMs: suffix, bytes: 1 }),
+  );
   waiters.resolve(2, undefined);
-  waiters.sweep(10);
+  waiters.sweep(10, () => 'REPLICA_TIMEOUT');
   await answered;
   await expect(late).rejects.toMatchObject({ code: 'REPLICA_TIMEOUT' });
   expect(waiters.expiredCount).toBe(1);

@@ -18,6 +18,8 @@ function newProposer(maxRequestBytes = 1000) {
     requestTimeoutMs: 7_000,
     maxRequestBytes,
     propose: (data) => proposed.push(data),
+    proposeConfChange: () => true,
+    applyLag: () => 0,
     stoppedBecause: () => undefined,
   });
   return { proposer, clock, waiters, proposed, ids };
@@ -52,7 +54,7 @@ test('a proposal that nobody answers times out, the oldest first, and its late o
   clock.advance(1_000);
   const second = proposer.propose(raftRequestField.put, bytes);
   clock.advance(6_000);
-  waiters.sweep(clock.now());
+  waiters.sweep(clock.now(), () => 'REPLICA_TIMEOUT');
   await expect(first).rejects.toMatchObject({ code: 'REPLICA_TIMEOUT' });
   expect(waiters.count).toBe(1);
   waiters.resolve(12345, 'nobody waits for this');

@@ -65,7 +65,7 @@ test('the members of a restarted cluster are those of its log, whatever the conf
     name: 'other',
     initialCluster: 'other=http://10.0.0.1:2380',
   });
-  const { members } = await second.during(second.replica.memberList({ linearizable: true }));
+  const { members } = await second.during(second.replica.cluster.list({ linearizable: true }));
   expect(members.map((m) => [m.name, m.peerURLs])).toEqual([['other', ['http://localhost:2380']]]);
 });
 

@@ -1,0 +1,177 @@
+import type { MvccStore } from '@quorate/mvcc';
+import type { PeerNetwork } from '@quorate/peer';
+import type { RaftNode } from '@quorate/raft';
+import type { Backend } from '@quorate/std';
+import { membershippb, raftRequestField, rpcpb, type ResponseHeader } from '@quorate/wire';
+import type { MemberState } from './applier.ts';
+import { ClusterApi } from './cluster-api.ts';
+import { CorruptionMonitor } from './corruption-monitor.ts';
+import { Downgrades } from './downgrades.ts';
+import { KvApi } from './kv-api.ts';
+import type { Leadership } from './leadership.ts';
+import { LeaseApi } from './lease-api.ts';
+import { MaintenanceApi } from './maintenance-api.ts';
+import type { FullOptions } from './options.ts';
+import type { Peers } from './peers.ts';
+import type { Proposer } from './proposer.ts';
+import type { StoreMoment } from './snapshot-sender.ts';
+import { VersionMonitor } from './version-monitor.ts';
+
+/** What a replica gives to the parts that answer requests and watch over the cluster. */
+export interface ReplicaParts {
+  readonly id: bigint;
+  readonly options: FullOptions;
+  readonly state: MemberState;
+  readonly node: RaftNode;
+  readonly backend: Backend;
+  readonly network: PeerNetwork;
+  readonly peers: Peers;
+  readonly proposer: Proposer;
+  readonly leadership: Leadership;
+  readonly requestTimeoutMs: number;
+  readonly header: (revision?: number) => ResponseHeader;
+  readonly linearizable: () => Promise<void>;
+  readonly caughtUp: () => Promise<void>;
+  readonly newRequestId: () => bigint;
+  readonly onOverQuota: () => void;
+  readonly raiseAlarm: (memberId: bigint, alarm: rpcpb.AlarmType) => Promise<unknown>;
+  readonly compacted: () => Promise<void>;
+  readonly takeMoment: () => Promise<StoreMoment>;
+  readonly flush: () => Promise<unknown>;
+  readonly wake: () => void;
+}
+
+export function newKvApi(parts: ReplicaParts): KvApi {
+  const { state, options, proposer, linearizable, header, onOverQuota, compacted } = parts;
+  return new KvApi({
+    get store(): MvccStore {
+      return state.store;
+    },
+    quota: state.quota,
+    clock: options.clock,
+    maxTxnOps: options.maxTxnOps,
+    maxRequestBytes: options.maxRequestBytes,
+    ...{ proposer, linearizable, header, onOverQuota, compacted },
+  });
+}
+
+export function newLeaseApi(parts: ReplicaParts): LeaseApi {
+  const { state, options, proposer, node, network, leadership, requestTimeoutMs, caughtUp } = parts;
+  return new LeaseApi({
+    get lessor() {
+      return state.lessor;
+    },
+    quota: state.quota,
+    clock: options.clock,
+    header: () => generatedHeader(parts),
+    newLeaseId: () => parts.newRequestId() & 0x7fff_ffff_ffff_ffffn,
+    confirmLeadership: () => leadership.confirm(),
+    onOverQuota: parts.onOverQuota,
+    ...{ proposer, node, network, requestTimeoutMs, caughtUp },
+  });
+}
+
+export function newClusterApi(parts: ReplicaParts): ClusterApi {
+  const { id, state, options, node, network, proposer, requestTimeoutMs, linearizable } = parts;
+  return new ClusterApi({
+    get membership() {
+      return state.membership;
+    },
+    clock: options.clock,
+    memberId: id,
+    isStrict: options.strictReconfiguration,
+    header: () => generatedHeader(parts, 0),
+    ...{ node, network, proposer, requestTimeoutMs, linearizable },
+  });
+}
+
+export function newMaintenanceApi(parts: ReplicaParts): MaintenanceApi {
+  const { id, options, state, node, backend, proposer, flush, takeMoment, wake } = parts;
+  return new MaintenanceApi({
+    memberId: id,
+    serverVersion: options.serverVersion,
+    get store() {
+      return state.store;
+    },
+    get alarms() {
+      return state.alarms;
+    },
+    get membership() {
+      return state.membership;
+    },
+    quota: state.quota,
+    clock: options.clock,
+    header: (revision) => generatedHeader(parts, revision),
+    storageVersion: () => state.membership.clusterVersion ?? '',
+    downgrades: newDowngrades(parts),
+    ...{ node, backend, proposer, flush, takeMoment, wake },
+  });
+}
+
+export function newCorruptionMonitor(parts: ReplicaParts): CorruptionMonitor {
+  const { id, options, state, node, network, peers, linearizable, raiseAlarm } = parts;
+  return new CorruptionMonitor({
+    memberId: id,
+    store: () => state.store,
+    peers: () => peers.ids,
+    hashKv: (peer, revision, { signal }) => network.hashKv(peer, revision, { signal }),
+    isLeader: () => node.isLeader,
+    raiseAlarm: (memberId) => raiseAlarm(memberId, rpcpb.AlarmType.CORRUPT),
+    hasCorruptAlarm: (memberId) => state.alarms.list('CORRUPT').some((alarm) => alarm.memberId === memberId),
+    periodicMs: options.corruptionCheckMs,
+    compactHashMs: options.compactHashCheckMs,
+    observer: {
+      onInconsistency: ({ memberId, reason }) =>
+        options.observer?.onCorruption?.({ member: memberId, reason }),
+    },
+    linearizable,
+  });
+}
+
+export function newVersionMonitor(parts: ReplicaParts): VersionMonitor {
+  const { options, state, node, network, peers, proposer } = parts;
+  return new VersionMonitor({
+    serverVersion: options.serverVersion,
+    peers: () => peers.ids,
+    versions: (peer, { signal }) => network.versions(peer, { signal }),
+    clusterVersion: () => state.membership.clusterVersion,
+    downgrade: () => state.membership.downgrade,
+    isLeader: () => node.isLeader,
+    proposeClusterVersion: (ver) =>
+      proposer.propose(
+        raftRequestField.clusterVersionSet,
+        membershippb.ClusterVersionSetRequest.encode({ ver }).finish(),
+      ),
+    proposeDowngradeCancel: () => proposeDowngrade(proposer, { enabled: false, ver: '' }),
+    downgradeCheckMs: options.downgradeCheckMs,
+  });
+}
+
+function newDowngrades(parts: ReplicaParts): Downgrades {
+  const { state, proposer, linearizable } = parts;
+  return new Downgrades({
+    linearizable,
+    clusterVersion: () => state.membership.clusterVersion,
+    downgrade: () => state.membership.downgrade,
+    propose: (info) => proposeDowngrade(proposer, info),
+    header: () => generatedHeader(parts),
+  });
+}
+
+function proposeDowngrade(
+  proposer: Proposer,
+  info: { readonly enabled: boolean; readonly ver: string },
+): Promise<unknown> {
+  const request = membershippb.DowngradeInfoSetRequest.encode(info).finish();
+  return proposer.propose(raftRequestField.downgradeInfoSet, request);
+}
+
+function generatedHeader(parts: ReplicaParts, revision?: number): rpcpb.ResponseHeader {
+  const header = parts.header(revision);
+  return {
+    clusterId: header.clusterId,
+    memberId: header.memberId,
+    revision: BigInt(header.revision),
+    raftTerm: BigInt(header.raftTerm),
+  };
+}

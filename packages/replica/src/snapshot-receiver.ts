@@ -1,0 +1,180 @@
+import { BoltError, BoltFile, type BoltSource } from '@quorate/bolt';
+import { encodeConfState } from '@quorate/membership';
+import { stageEtcdRows } from '@quorate/mvcc';
+import {
+  ChangeList,
+  invariant,
+  toUtf8,
+  uint64FromBytes,
+  uint64ToBytes,
+  type Backend,
+  type StagedBackend,
+} from '@quorate/std';
+import type { Disk, DiskFile } from '@quorate/wal';
+import type { Message, Snapshot } from '@quorate/wire';
+import type { MemberState } from './applier.ts';
+import { metaKeys } from './backend-writer.ts';
+import { ReplicaError } from './errors.ts';
+import { buckets } from './store-export.ts';
+
+export interface SnapshotReceiverOptions {
+  readonly disk: Disk;
+  /** Where the file lies while it comes in. */
+  readonly dir: string;
+  readonly backend: Backend;
+  /** Opens the state that a store holds. */
+  readonly openState: (stage: StagedBackend) => Promise<MemberState>;
+  /** Hands the message to raft; says whether raft took the snapshot. */
+  readonly step: (message: Message) => boolean;
+}
+
+/** A store that came in whole, checked and staged: one step from being this member's. */
+interface Received {
+  readonly snapshot: Snapshot;
+  readonly stage: StagedBackend;
+  readonly state: MemberState;
+}
+
+const temporaryName = /^tmp\d+\.snap\.db$/;
+
+/**
+ * Takes in a store that the leader sends: into a file first, then checked in every page, then staged beside the
+ * present store, and only then told to raft. Until raft's Ready installs it the member goes on with what it
+ * has; whatever fails on the way leaves nothing behind.
+ */
+export class SnapshotReceiver {
+  readonly #options: SnapshotReceiverOptions;
+  #isBusy = false;
+  #received: Received | undefined;
+  #fileCount = 0;
+
+  constructor(options: SnapshotReceiverOptions) {
+    this.#options = options;
+  }
+
+  /** Removes what a crash has left of files. */
+  async open(): Promise<void> {
+    const { disk, dir } = this.#options;
+    await disk.makeDir(dir);
+    for (const name of await disk.list(dir)) {
+      if (temporaryName.test(name)) await disk.remove(`${dir}/${name}`);
+    }
+  }
+
+  /** @throws ReplicaError REPLICA_BAD_SNAPSHOT when it is damaged, does not fit or is not wanted; DiskError */
+  async receive(message: Message, db: AsyncIterable<Uint8Array>): Promise<void> {
+    const { snapshot } = message;
+    if (snapshot === undefined || snapshot.index === 0) throw badSnapshot('the message has no snapshot');
+    if (this.#isBusy) throw badSnapshot('another one is being received');
+    this.#isBusy = true;
+    try {
+      await this.#store(snapshot, db);
+      if (!this.#options.step(message)) await this.#discard();
+    } catch (error) {
+      await this.#discard();
+      throw error;
+    } finally {
+      this.#isBusy = this.#received !== undefined;
+    }
+  }
+
+  /** See `SnapshotInstaller`. */
+  async seal({ index }: Snapshot): Promise<void> {
+    invariant(this.#received?.snapshot.index === index, 'raft installs the snapshot that was received');
+    await this.#received.stage.seal();
+  }
+
+  /** Makes the received store the backend's; its state is the caller's to put in place, at once. */
+  async install({ index }: Snapshot): Promise<MemberState> {
+    const received = this.#received;
+    invariant(received?.snapshot.index === index, 'raft installs the snapshot that was received');
+    await received.stage.install();
+    this.#received = undefined;
+    this.#isBusy = false;
+    return received.state;
+  }
+
+  async #store(snapshot: Snapshot, db: AsyncIterable<Uint8Array>): Promise<void> {
+    const { disk, dir, backend, openState } = this.#options;
+    const path = `${dir}/tmp${++this.#fileCount}.snap.db`;
+    const file = await disk.open(path, 'create');
+    try {
+      await writeAll(file, db);
+      const bolt = await checkedFile(file, snapshot);
+      const stage = await backend.stage();
+      try {
+        await this.#fill(stage, bolt, snapshot);
+        this.#received = { snapshot, stage, state: await openState(stage) };
+      } catch (error) {
+        await stage.discard();
+        throw error;
+      }
+    } finally {
+      await file.close();
+      await disk.remove(path);
+    }
+  }
+
+  async #fill(stage: StagedBackend, bolt: BoltFile, snapshot: Snapshot): Promise<void> {
+    for (const bucket of buckets) {
+      if (bucket === 'key') {
+        await stageEtcdRows(bolt.rows('key'), (changes) => stage.write(changes));
+        continue;
+      }
+      for await (const rows of bolt.rows(bucket)) {
+        const list = new ChangeList();
+        for (const [key, value] of rows) list.put(bucket, key, value);
+        await stage.write(list.changes);
+      }
+    }
+    const position = new ChangeList();
+    position.put('meta', metaKeys.consistentIndex, uint64ToBytes(BigInt(snapshot.index)));
+    position.put('meta', metaKeys.term, uint64ToBytes(BigInt(snapshot.term)));
+    position.put('meta', metaKeys.confState, encodeConfState(snapshot.confState));
+    await stage.write(position.changes);
+  }
+
+  async #discard(): Promise<void> {
+    const received = this.#received;
+    this.#received = undefined;
+    await received?.stage.discard();
+  }
+}
+
+async function writeAll(file: DiskFile, db: AsyncIterable<Uint8Array>): Promise<void> {
+  let offset = 0;
+  for await (const chunk of db) {
+    await file.write(offset, chunk);
+    offset += chunk.length;
+  }
+  await file.sync();
+}
+
+/** The file, when it is whole, sound, and of the entry that the message speaks of. */
+async function checkedFile(source: BoltSource, snapshot: Snapshot): Promise<BoltFile> {
+  try {
+    const bolt = await BoltFile.open(source);
+    await bolt.check();
+    const index = await consistentIndexOf(bolt);
+    if (index > snapshot.index) {
+      throw badSnapshot(`the store holds entries up to ${index}, the message says ${snapshot.index}`);
+    }
+    return bolt;
+  } catch (error) {
+    if (error instanceof BoltError) throw badSnapshot(error.message, error);
+    throw error;
+  }
+}
+
+async function consistentIndexOf(bolt: BoltFile): Promise<number> {
+  for await (const rows of bolt.rows('meta')) {
+    for (const [key, value] of rows) {
+      if (toUtf8(key) === toUtf8(metaKeys.consistentIndex)) return Number(uint64FromBytes(value));
+    }
+  }
+  return 0;
+}
+
+function badSnapshot(detail: string, cause?: unknown): ReplicaError {
+  return new ReplicaError('REPLICA_BAD_SNAPSHOT', { detail, ...(cause !== undefined && { cause }) });
+}
