@@ -2,13 +2,15 @@ import { NodeDisk, Wal } from '@quorate/wal';
 import { access, constants, mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
-import { checkNewCluster, ConfigError } from './config/load.ts';
+import { ConfigError } from './config/load.ts';
 import type { ServerConfig } from './config/schema.ts';
 
 /** Where a member keeps what it must not lose. */
 export interface DataDir {
   readonly storeDir: string;
   readonly walDir: string;
+  /** Whether the member has a log: then it goes by that, and not by what the flags say of a new cluster. */
+  readonly hasLog: boolean;
 }
 
 /**
@@ -32,7 +34,6 @@ export async function openDataDir(config: ServerConfig, log: Logger): Promise<Da
     // The log makes its own directory, by a rename, so only the one above it is needed.
     await disk.makeDir(dirname(walDir));
     await access(dirname(walDir), constants.R_OK | constants.W_OK | constants.X_OK);
-    if (!(await Wal.exists(disk, walDir))) checkNewCluster(config);
   });
   await usable('--data-dir', storeDir, () => mkdir(storeDir, { recursive: true, mode: 0o700 }));
   const { mode } = await stat(dataDir);
@@ -42,7 +43,7 @@ export async function openDataDir(config: ServerConfig, log: Logger): Promise<Da
       'others may enter the data directory: its mode should be 700',
     );
   }
-  return { storeDir, walDir };
+  return { storeDir, walDir, hasLog: await Wal.exists(disk, walDir) };
 }
 
 /** A directory that etcd has written to is not started over: what is in it would be gone. */

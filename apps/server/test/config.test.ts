@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { parseCommandLine } from '../src/config/command-line.ts';
-import { checkNewCluster, ConfigError, envNameOf, loadConfig } from '../src/config/load.ts';
+import { ConfigError, envNameOf, loadConfig } from '../src/config/load.ts';
+import { memberSourceOf } from '../src/config/member-source.ts';
 import {
   configKeys,
   legacyFlags,
@@ -48,9 +49,16 @@ const fileRefusal = (text: string) => {
 };
 
 /** A value that a flag takes, another than its default where there is one, and what the configuration then holds. */
-function sampleOf({ kind, flag, defaultText, choices, notBuilt }: FieldMeta): [text: string, value: unknown] {
+function sampleOf({
+  kind,
+  flag,
+  defaultText,
+  choices,
+  notBuilt,
+  refused,
+}: FieldMeta): [text: string, value: unknown] {
   if (flag === 'feature-gates') return ['CompactHashCheck=true', undefined];
-  if (notBuilt !== undefined) return [defaultText, undefined];
+  if ((notBuilt ?? refused) !== undefined) return [defaultText, undefined];
   switch (kind) {
     case 'text':
       return flag === 'auto-compaction-retention' ? ['7', '7'] : ['some text', 'some text'];
@@ -73,8 +81,18 @@ function sampleOf({ kind, flag, defaultText, choices, notBuilt }: FieldMeta): [t
 const yamlOf = (text: string): string => JSON.stringify(text);
 
 /** What must be given with a setting for the whole to hold. */
-const companions = (key: ConfigKey): string[] =>
-  key === 'listenClientUrls' ? ['--advertise-client-urls=http://127.0.0.1:1234'] : [];
+const companionOf: Partial<Record<ConfigKey, string>> = {
+  listenClientUrls: '--advertise-client-urls=http://127.0.0.1:1234',
+  discoveryToken: '--discovery-endpoints=127.0.0.1:1234',
+  discoveryEndpoints: '--discovery-token=word',
+  discoverySrvName: '--discovery-srv=example.com',
+  experimentalLeaseCheckpoint: '--experimental-enable-lease-checkpoint-persist=true',
+  experimentalLeaseCheckpointPersist: '--experimental-enable-lease-checkpoint=true',
+};
+const companions = (key: ConfigKey): string[] => {
+  const companion = companionOf[key];
+  return companion === undefined ? [] : [companion];
+};
 
 describe.each(configKeys.flatMap((key) => namesOf(key).map((name) => ({ name, key }))))(
   '--$name',
@@ -171,12 +189,16 @@ describe('values that make no sense', () => {
       '--feature-gates: "LeaseCheckpoint" must be LeaseCheckpoint=true or LeaseCheckpoint=false',
     ],
     [
-      '--feature-gates=LeaseCheckpoint=true',
-      '--feature-gates: the feature LeaseCheckpoint is not supported by this version',
+      '--feature-gates=PriorityRequest=true',
+      '--feature-gates: the feature PriorityRequest is not supported by this version',
     ],
     [
       '--feature-gates=AllAlpha=true',
-      '--feature-gates: the feature LeaseCheckpoint is not supported by this version',
+      '--feature-gates: the feature PriorityRequest is not supported by this version',
+    ],
+    [
+      '--feature-gates=LeaseCheckpointPersist=true',
+      '--feature-gates: enabling feature gate LeaseCheckpointPersist requires enabling feature gate LeaseCheckpoint',
     ],
   ])('%s is refused: %s', (argument, sentence) => {
     expect(refusal([argument])).toBe(sentence);
@@ -346,7 +368,12 @@ describe('the config file', () => {
       'client-transport-security: {allowed-cn: x}',
       'FILE: client-transport-security: allowed-cn is not supported',
     ],
-    ['discovery-config: {token: x}', 'FILE: discovery-token needs discovery'],
+    ['discovery-config: {token: x}', 'both --discovery-token and --discovery-endpoints must be set'],
+    ['discovery-config: {client: 7}', 'FILE: discovery-config: client must be a map'],
+    [
+      'discovery-config: {client: {secure: {server-name: x}}}',
+      'FILE: discovery-config: client: secure: server-name is not supported',
+    ],
   ])('%j is refused: %s', (text, sentence) => {
     const told = fileRefusal(text);
     expect(told.startsWith(sentence)).toBe(true);
@@ -393,18 +420,112 @@ describe('values that follow from others', () => {
   });
 });
 
-describe('a new cluster', () => {
-  test('is not one that exists', () => {
-    const { config } = load(['--initial-cluster-state=existing']);
-    expect(() => checkNewCluster(config)).toThrow('--initial-cluster-state: joining an existing cluster');
+describe('where members come from', () => {
+  test.each([
+    [['--discovery-token=x'], 'both --discovery-token and --discovery-endpoints must be set'],
+    [['--discovery-endpoints=h:1'], 'both --discovery-token and --discovery-endpoints must be set'],
+    [
+      ['--discovery-token=x', '--discovery-endpoints=h:1,,h:2'],
+      '--discovery-endpoints must not contain empty endpoints',
+    ],
+    [
+      ['--initial-cluster=a=http://h:1', '--discovery-srv=x'],
+      'multiple discovery or bootstrap flags are set. Choose one of "initial-cluster", "discovery-endpoints" or ' +
+        '"discovery-srv": here are --initial-cluster and --discovery-srv',
+    ],
+    [
+      ['--discovery-token=x', '--discovery-endpoints=h:1', '--initial-cluster-state=existing'],
+      '--discovery-token is for a new cluster: name the members by --initial-cluster to join an existing one',
+    ],
+    [
+      ['--discovery=https://discovery.example.com/x'],
+      "--discovery: etcd's v2 discovery is gone after etcd 3.6: use --discovery-token with --discovery-endpoints, or --discovery-srv",
+    ],
+  ])('%j is refused: %s', (args, sentence) => {
+    expect(refusal(args)).toBe(sentence);
   });
 
-  test('knows this member by the URLs that it advertises', () => {
-    const { config } = load(['--initial-cluster=default=http://10.0.0.1:2380']);
-    expect(() => checkNewCluster(config)).toThrow(
-      '--initial-cluster gives default the peer URLs http://10.0.0.1:2380, --initial-advertise-peer-urls ' +
-        'gives it http://localhost:2380: they must be the same',
-    );
-    expect(() => checkNewCluster(load([]).config)).not.toThrow();
+  test('discovery leaves no initial cluster behind', () => {
+    expect(load(['--discovery-srv=example.com']).config.initialCluster).toBe('');
+    const { config } = load(['--discovery-token=x', '--discovery-endpoints=h:1, h:2']);
+    expect(config.initialCluster).toBe('');
+    expect(memberSourceOf(config)).toEqual({ kind: 'registry', token: 'x', endpoints: ['h:1', 'h:2'] });
   });
+
+  test('discovery of a config file is a map, as etcd writes it', () => {
+    const text = [
+      'discovery-config:',
+      '  token: word',
+      '  client:',
+      '    endpoints: [h1:1, h2:2]',
+      '    request-timeout: 7000000000',
+      '    secure: {insecure-transport: false, cacert: ca.pem}',
+      '    auth: {username: me, password: secret}',
+    ].join('\n');
+    expect(loadFile(text)).toMatchObject({
+      warnings: [],
+      config: {
+        discoveryToken: 'word',
+        discoveryEndpoints: 'h1:1,h2:2',
+        discoveryRequestTimeoutMs: 7_000,
+        discoveryInsecureTransport: false,
+        discoveryCaCert: 'ca.pem',
+        discoveryUser: 'me',
+        discoveryPassword: 'secret',
+      },
+    });
+  });
+});
+
+describe('what is allowed and hardly meant', () => {
+  test.each([
+    [
+      ['--advertise-client-urls=http://0.0.0.0:2379'],
+      '--advertise-client-urls: http://0.0.0.0:2379 is an address to listen on, nobody can reach it: advertise one that others can',
+    ],
+    [
+      ['--initial-advertise-peer-urls=http://[0:0::0]:2380'],
+      '--initial-advertise-peer-urls: http://[0:0::0]:2380 is an address to listen on, nobody can reach it: advertise one that others can',
+    ],
+    [['--discovery-srv-name=blue'], '--discovery-srv-name is ignored, since --discovery-srv is not set'],
+    [
+      ['--feature-gates=LeaseCheckpoint=true'],
+      'Detected that checkpointing is enabled without persistence. Consider enabling feature gate LeaseCheckpointPersist',
+    ],
+  ])('%j is warned of', (args, warning) => {
+    expect(load(args).warnings).toEqual([warning]);
+  });
+});
+
+describe('feature gates that were flags', () => {
+  test.each([
+    ['initial-corrupt-check', 'InitialCorruptCheck'],
+    ['compact-hash-check-enabled', 'CompactHashCheck'],
+    ['enable-lease-checkpoint', 'LeaseCheckpoint'],
+    ['stop-grpc-service-on-defrag', 'StopGRPCServiceOnDefrag'],
+  ])('--experimental-%s switches %s', (flag, gate) => {
+    expect(load([]).config.featureGates.get(gate)).toBe(false);
+    expect(load([`--experimental-${flag}`]).config.featureGates.get(gate)).toBe(true);
+  });
+
+  test('are given in one way or the other', () => {
+    expect(
+      refusal(['--experimental-initial-corrupt-check', '--feature-gates=InitialCorruptCheck=true']),
+    ).toBe(
+      '--experimental-initial-corrupt-check and InitialCorruptCheck of --feature-gates are the same setting: give one of them',
+    );
+    const { featureGates } = load([
+      '--experimental-enable-lease-checkpoint',
+      '--feature-gates=LeaseCheckpointPersist=true',
+    ]).config;
+    expect([featureGates.get('LeaseCheckpoint'), featureGates.get('LeaseCheckpointPersist')]).toEqual([
+      true,
+      true,
+    ]);
+  });
+});
+
+test('time-outs of peer connections are never below five seconds, as in etcd', () => {
+  const { config } = load(['--raft-read-timeout=1s', '--raft-write-timeout=6s']);
+  expect([config.raftReadTimeoutMs, config.raftWriteTimeoutMs]).toEqual([5_000, 6_000]);
 });

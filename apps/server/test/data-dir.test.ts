@@ -30,6 +30,7 @@ test('a new data directory is its owner’s alone', async () => {
   expect(await opened).toEqual({
     storeDir: join(dataDir, 'member/store'),
     walDir: join(dataDir, 'member/wal'),
+    hasLog: false,
   });
   expect(['', 'member', 'member/store'].map((path) => modeOf(join(dataDir, path)))).toEqual([
     '700',
@@ -79,10 +80,8 @@ test.skipIf(process.getuid?.() === 0)(
   },
 );
 
-test('flags of a new cluster are checked only while there is no log', async () => {
-  const flags = { 'data-dir': dir, 'initial-cluster-state': 'existing' };
-  await expect(open(flags).opened).rejects.toThrow('--initial-cluster-state');
-  expect(readdirSync(join(dir, 'member'))).toEqual([]);
+test('a member that has a log is told apart from a new one', async () => {
+  expect(await open({ 'data-dir': dir }).opened).toMatchObject({ hasLog: false });
   write(join(dir, 'member/wal/0000000000000000-0000000000000000.wal'));
-  await open(flags).opened;
+  expect(await open({ 'data-dir': dir }).opened).toMatchObject({ hasLog: true });
 });

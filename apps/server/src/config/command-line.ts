@@ -113,9 +113,10 @@ function newCommand(onFlag: (flag: string, value: string) => void): Command {
 }
 
 function describe(key: ConfigKey): string {
-  const { description, notBuilt, ignored, defaultText, choices } = metaOf(key);
+  const { description, notBuilt, refused, ignored, defaultText, choices } = metaOf(key);
   const words = choices === undefined ? '' : ` One of ${choices.join(', ')}.`;
   const preset = defaultText === '' ? '' : ` [${defaultText}]`;
+  if (refused !== undefined) return `${description} (Refused: ${refused}.)${preset}`;
   if (notBuilt !== undefined) return `${description} (Not supported by this version.)${preset}`;
   const note = ignored === undefined ? '' : ` (Accepted and ignored: ${ignored}.)`;
   return `${description}${words}${note}${preset}`;

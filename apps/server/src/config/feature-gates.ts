@@ -6,8 +6,8 @@ export interface FeatureGate {
   readonly name: string;
   readonly stage: 'ALPHA' | 'BETA';
   readonly isOnByDefault: boolean;
-  /** Whether both positions do the same here, since what it switches is not there or needs other members. */
-  readonly isWithoutEffect: boolean;
+  /** Whether it does what it says, does the same in both positions, or is refused in any other than its default. */
+  readonly state: 'works' | 'ignored' | 'not built';
 }
 
 /** Gates that stand for all of a stage. */
@@ -15,15 +15,15 @@ const groups = { AllAlpha: 'ALPHA', AllBeta: 'BETA' } as const;
 
 /** Every gate of etcd 3.6 and later, the groups aside. */
 export const featureGates: readonly FeatureGate[] = [
-  { name: 'CompactHashCheck', stage: 'ALPHA', isOnByDefault: false, isWithoutEffect: true },
-  { name: 'FastLeaseKeepAlive', stage: 'BETA', isOnByDefault: true, isWithoutEffect: true },
-  { name: 'InitialCorruptCheck', stage: 'ALPHA', isOnByDefault: false, isWithoutEffect: true },
-  { name: 'LeaseCheckpoint', stage: 'ALPHA', isOnByDefault: false, isWithoutEffect: false },
-  { name: 'LeaseCheckpointPersist', stage: 'ALPHA', isOnByDefault: false, isWithoutEffect: false },
-  { name: 'PriorityRequest', stage: 'ALPHA', isOnByDefault: false, isWithoutEffect: false },
-  { name: 'SetMemberLocalAddr', stage: 'ALPHA', isOnByDefault: false, isWithoutEffect: true },
-  { name: 'StopGRPCServiceOnDefrag', stage: 'ALPHA', isOnByDefault: false, isWithoutEffect: true },
-  { name: 'TxnModeWriteWithSharedBuffer', stage: 'BETA', isOnByDefault: true, isWithoutEffect: true },
+  { name: 'CompactHashCheck', stage: 'ALPHA', isOnByDefault: false, state: 'works' },
+  { name: 'FastLeaseKeepAlive', stage: 'BETA', isOnByDefault: true, state: 'ignored' },
+  { name: 'InitialCorruptCheck', stage: 'ALPHA', isOnByDefault: false, state: 'works' },
+  { name: 'LeaseCheckpoint', stage: 'ALPHA', isOnByDefault: false, state: 'works' },
+  { name: 'LeaseCheckpointPersist', stage: 'ALPHA', isOnByDefault: false, state: 'works' },
+  { name: 'PriorityRequest', stage: 'ALPHA', isOnByDefault: false, state: 'not built' },
+  { name: 'SetMemberLocalAddr', stage: 'ALPHA', isOnByDefault: false, state: 'not built' },
+  { name: 'StopGRPCServiceOnDefrag', stage: 'ALPHA', isOnByDefault: false, state: 'ignored' },
+  { name: 'TxnModeWriteWithSharedBuffer', stage: 'BETA', isOnByDefault: true, state: 'ignored' },
 ];
 
 /** What every gate, groups included, is set to. */
@@ -42,13 +42,18 @@ export function gates(meta: Omit<FieldMeta, 'kind' | 'defaultText' | 'choices'>)
       }
       const settings = settingsOf(given);
       const missing = featureGates.find(
-        (gate) => !gate.isWithoutEffect && settings.get(gate.name) !== gate.isOnByDefault,
+        (gate) => gate.state === 'not built' && settings.get(gate.name) !== gate.isOnByDefault,
       );
       if (missing === undefined) return settings;
       return refuse(context, `the feature ${missing.name} is not supported by this version`);
     })
     .prefault('')
     .meta({ ...meta, kind: 'text', defaultText: '' });
+}
+
+/** Whether a text as `--feature-gates` takes it names this gate, its group aside. */
+export function namesGate(text: string, gate: string): boolean {
+  return text.split(',').some((item) => item.trim().startsWith(`${gate}=`));
 }
 
 function readItem(item: string, given: Map<string, boolean>): string | undefined {

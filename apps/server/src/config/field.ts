@@ -15,6 +15,10 @@ export interface FieldMeta {
   readonly experimental?: boolean;
   /** What stands behind a flag of etcd's that this version knows but cannot serve; another value is refused. */
   readonly notBuilt?: string;
+  /** Why another value than the default is refused for good: a sentence that says what to use instead. */
+  readonly refused?: string;
+  /** The feature gate that it switches, too. */
+  readonly gate?: string;
   /** Accepted for compatibility; there is nothing here that it would change. */
   readonly ignored?: string;
 }

@@ -30,11 +30,12 @@ function introduction(): string[] {
     'given. With `--config-file` (or `ETCD_CONFIG_FILE`), YAML or JSON with the names of flags as keys, all other flags and',
     'variables are ignored. Durations are written as `500ms`, `10s`, `1h30m`, in a file also as nanoseconds.',
     '',
-    'The state of a flag is one of three:',
+    'The state of a flag is one of four:',
     '',
     '- **works**: it does what it says;',
     '- **ignored**: it is taken for the sake of what starts etcd today, and there is nothing here that it would change;',
-    '- **not yet**: its default is taken, and any other value is refused with a sentence that names the flag.',
+    '- **not yet**: its default is taken, and any other value is refused with a sentence that names the flag;',
+    '- **refused**: the same, for good.',
     '',
     'Flags marked ¹ are also taken under the name they had up to etcd 3.6, `--experimental-…` (`ETCD_EXPERIMENTAL_…`).',
     '',
@@ -69,7 +70,8 @@ function rowOf(key: ConfigKey): string {
 }
 
 function stateOf(key: ConfigKey): string {
-  const { notBuilt, ignored } = metaOf(key);
+  const { notBuilt, ignored, refused } = metaOf(key);
+  if (refused !== undefined) return `refused: ${refused}`;
   if (notBuilt !== undefined) return `not yet: ${notBuilt}`;
   return ignored === undefined ? 'works' : `ignored: ${ignored}`;
 }

@@ -1,15 +1,13 @@
 import { readFileSync } from 'node:fs';
-import { isDeepStrictEqual } from 'node:util';
 import { parse as parseYaml } from 'yaml';
-import { z } from 'zod';
-import { parseDuration } from './field.ts';
+import type { z } from 'zod';
+import { checkServed, checkTogether, warningsOf } from './checks.ts';
+import { ConfigError } from './errors.ts';
+import { namesGate, type GateSettings } from './feature-gates.ts';
 import { configKeys, metaOf, namesOf, serverConfig, type ConfigKey, type ServerConfig } from './schema.ts';
 
-/** Something is wrong with how the member was configured; the message is one sentence that names the flag. */
-export class ConfigError extends Error {
-  override readonly name = 'ConfigError';
-  readonly code = 'SERVER_CONFIG';
-}
+export { ConfigError } from './errors.ts';
+export { retentionOf } from './checks.ts';
 
 /** Where the configuration comes from. */
 export interface ConfigSources {
@@ -44,10 +42,10 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   }
   const parsed = serverConfig.safeParse(given.values);
   if (!parsed.success) throw new ConfigError(sentenceOf(parsed.error, given.originOf));
-  const config = withDerivedValues(parsed.data, given.values);
-  checkNotBuilt(config, given.originOf);
+  const config = withDerivedValues(parsed.data, given);
+  checkServed(config, given.originOf);
   checkTogether(config);
-  return { config, warnings };
+  return { config, warnings: [...warnings, ...warningsOf(config)] };
 }
 
 /** Raw values by key, and how each was named by whoever gave it. */
@@ -120,7 +118,7 @@ function fromFile(path: string, warnings: string[]): Given {
 }
 
 /** Maps within the file, and the flags that their keys stand for. */
-const fileSections: Readonly<Record<string, { readonly prefix: string; readonly names?: FlagsOfKeys }>> = {
+const fileSections: Readonly<Record<string, FileSection>> = {
   'client-transport-security': {
     prefix: '',
     names: { 'allowed-hostname': 'client-cert-allowed-hostname' },
@@ -129,9 +127,20 @@ const fileSections: Readonly<Record<string, { readonly prefix: string; readonly 
     prefix: 'peer-',
     names: { 'allowed-cn': 'peer-cert-allowed-cn', 'allowed-hostname': 'peer-cert-allowed-hostname' },
   },
-  'discovery-config': { prefix: 'discovery-' },
+  'discovery-config': {
+    prefix: 'discovery-',
+    names: { username: 'discovery-user' },
+    nested: ['client', 'secure', 'auth'],
+  },
 };
-type FlagsOfKeys = Readonly<Record<string, string>>;
+
+interface FileSection {
+  readonly prefix: string;
+  /** Keys whose flag is not the prefix and the key. */
+  readonly names?: Readonly<Record<string, string>>;
+  /** Keys that hold maps of the same kind. */
+  readonly nested?: readonly string[];
+}
 
 /**
  * Takes a section apart into flags. What it holds decides who may talk to the member, so a key that is not
@@ -140,14 +149,23 @@ type FlagsOfKeys = Readonly<Record<string, string>>;
 function flattenSection(path: string, section: string, fields: Map<string, unknown>): void {
   const inner = fields.get(section);
   fields.delete(section);
+  flattenInto(fields, inner, { path: `${path}: ${section}`, ...(fileSections[section] ?? { prefix: '' }) });
+}
+
+function flattenInto(
+  fields: Map<string, unknown>,
+  inner: unknown,
+  section: FileSection & { readonly path: string },
+): void {
   if (inner === undefined || inner === null) return;
-  if (!isMap(inner)) throw new ConfigError(`${path}: ${section} must be a map`);
-  const { prefix, names = {} } = fileSections[section] ?? { prefix: '' };
+  const { path, prefix, names = {}, nested = [] } = section;
+  if (!isMap(inner)) throw new ConfigError(`${path} must be a map`);
   for (const [key, value] of Object.entries(inner)) {
     const flag = names[key] ?? `${prefix}${key}`;
-    if (configKeys.some((field) => metaOf(field).flag === flag)) fields.set(flag, value);
+    if (nested.includes(key)) flattenInto(fields, value, { ...section, path: `${path}: ${key}` });
+    else if (configKeys.some((field) => metaOf(field).flag === flag)) fields.set(flag, value);
     else if (value !== null && value !== '' && value !== false)
-      throw new ConfigError(`${path}: ${section}: ${key} is not supported by this version`);
+      throw new ConfigError(`${path}: ${key} is not supported by this version`);
   }
 }
 
@@ -183,103 +201,42 @@ function sentenceOf(error: z.ZodError, originOf: (key: ConfigKey) => string): st
   return key === undefined ? error.message : `${originOf(key)}: ${issue?.message}`;
 }
 
+/** A peer connection is never given less than this, as in etcd. */
+const raftTimeoutMinMs = 5_000;
+
 /** Values that follow from others when they are not given. */
-function withDerivedValues(config: ServerConfig, given: Readonly<Record<string, unknown>>): ServerConfig {
-  if (given['listenClientUrls'] !== undefined && given['advertiseClientUrls'] === undefined) {
+function withDerivedValues(config: ServerConfig, given: Given): ServerConfig {
+  if (given.values['listenClientUrls'] !== undefined && given.values['advertiseClientUrls'] === undefined) {
     throw new ConfigError('--advertise-client-urls is required when --listen-client-urls is set explicitly');
   }
-  const derived = { ...config };
+  const derived = { ...config, featureGates: withExperimental(config, given) };
   derived.dataDir ||= `${config.name}.etcd`;
   if (derived.advertiseClientUrls.length === 0) derived.advertiseClientUrls = ['http://localhost:2379'];
-  derived.initialCluster ||= config.initialAdvertisePeerUrls.map((url) => `${config.name}=${url}`).join(',');
+  const isDiscovered = config.discoveryEndpoints !== '' || config.discoverySrv !== '';
+  if (config.initialCluster === '' && !isDiscovered) {
+    derived.initialCluster = config.initialAdvertisePeerUrls.map((url) => `${config.name}=${url}`).join(',');
+  }
   // Empty means all, as * does.
   derived.cors ||= '*';
   derived.hostWhitelist ||= '*';
   derived.backendBatchIntervalMs ||= 100;
   derived.backendBatchLimit ||= 10_000;
+  derived.raftReadTimeoutMs = Math.max(config.raftReadTimeoutMs, raftTimeoutMinMs);
+  derived.raftWriteTimeoutMs = Math.max(config.raftWriteTimeoutMs, raftTimeoutMinMs);
   return derived;
 }
 
-function checkNotBuilt(config: ServerConfig, originOf: (key: ConfigKey) => string): void {
-  const defaults = serverConfig.parse({});
+/** The feature gates, with those switched by the flag that each had before there were gates. */
+function withExperimental(config: ServerConfig, { values, originOf }: Given): GateSettings {
+  const settings = new Map(config.featureGates);
+  const gatesText = typeof values['featureGates'] === 'string' ? values['featureGates'] : '';
   for (const key of configKeys) {
-    const { notBuilt } = metaOf(key);
-    if (notBuilt === undefined || isDeepStrictEqual(config[key], defaults[key])) continue;
-    throw new ConfigError(`${originOf(key)} needs ${notBuilt}, which this version does not support`);
+    const { gate } = metaOf(key);
+    const value = config[key];
+    if (gate === undefined || values[key] === undefined || typeof value !== 'boolean') continue;
+    if (namesGate(gatesText, gate))
+      throw new ConfigError(givenTwice(originOf(key), `${gate} of ${originOf('featureGates')}`));
+    settings.set(gate, value);
   }
-  for (const key of ['listenPeerUrls', 'listenClientUrls'] as const) {
-    const secure = config[key].find((url) => /^(https|unixs):/.test(url));
-    if (secure !== undefined)
-      throw new ConfigError(`${originOf(key)}: ${secure} needs TLS, which this version does not support`);
-  }
-}
-
-/** Rules over several fields (reference: validation of the configuration). */
-function checkTogether(config: ServerConfig): void {
-  if (config.electionTimeoutMs < 5 * config.heartbeatIntervalMs) {
-    throw new ConfigError(
-      `--election-timeout[${config.electionTimeoutMs}ms] should be at least as 5 times as --heartbeat-interval[${config.heartbeatIntervalMs}ms]`,
-    );
-  }
-  if (config.listenClientUrls.length === 0)
-    throw new ConfigError('--listen-client-urls: at least one URL is needed');
-  if (config.listenPeerUrls.length === 0)
-    throw new ConfigError('--listen-peer-urls: at least one URL is needed');
-  const journal = config.logOutputs.split(',').find((output) => output.trim() === 'systemd/journal');
-  if (journal !== undefined)
-    throw new ConfigError(
-      `--log-outputs: ${journal} is not supported by this version: the journal takes stderr`,
-    );
-  retentionOf(config);
-}
-
-/** What `--auto-compaction-retention` means in its mode; undefined when it is off. @throws ConfigError */
-export function retentionOf(
-  config: ServerConfig,
-): { mode: 'periodic'; retentionMs: number } | { mode: 'revision'; retentionRevisions: number } | undefined {
-  const { autoCompactionMode, autoCompactionRetention } = config;
-  const isNumber = /^\d+$/.test(autoCompactionRetention);
-  if (autoCompactionMode === 'revision') {
-    if (!isNumber)
-      throw new ConfigError(
-        `--auto-compaction-retention: "${autoCompactionRetention}" is not a number of revisions`,
-      );
-    const retentionRevisions = Number(autoCompactionRetention);
-    return retentionRevisions === 0 ? undefined : { mode: 'revision', retentionRevisions };
-  }
-  const retentionMs = isNumber
-    ? Number(autoCompactionRetention) * 3_600_000
-    : parseDuration(autoCompactionRetention);
-  if (retentionMs === undefined || retentionMs < 0) {
-    throw new ConfigError(
-      `--auto-compaction-retention: "${autoCompactionRetention}" is neither hours nor a duration such as 10m`,
-    );
-  }
-  return retentionMs === 0 ? undefined : { mode: 'periodic', retentionMs };
-}
-
-/**
- * What a member needs to make a new cluster; one that has a log goes by that instead, and these flags are
- * ignored, as in etcd.
- *
- * @throws ConfigError
- */
-export function checkNewCluster(config: ServerConfig): void {
-  if (config.initialClusterState === 'existing') {
-    throw new ConfigError(
-      '--initial-cluster-state: joining an existing cluster is not supported by this version',
-    );
-  }
-  const own = config.initialCluster
-    .split(',')
-    .map((pair) => pair.trim())
-    .filter((pair) => pair.startsWith(`${config.name}=`))
-    .map((pair) => pair.slice(config.name.length + 1));
-  const advertised = [...config.initialAdvertisePeerUrls].sort().join(',');
-  if (own.length > 0 && own.sort().join(',') !== advertised) {
-    throw new ConfigError(
-      `--initial-cluster gives ${config.name} the peer URLs ${own.join(',')}, --initial-advertise-peer-urls ` +
-        `gives it ${advertised}: they must be the same`,
-    );
-  }
+  return settings;
 }

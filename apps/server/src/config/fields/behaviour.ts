@@ -1,8 +1,5 @@
 import { boolean, duration, integer } from '../field.ts';
 
-const clusters = 'clusters of several members';
-const alone = 'this version runs clusters of one member';
-
 /** Settings that were `--experimental-*` up to etcd 3.6, and unsafe ones (reference: flags and configuration). */
 export const behaviourFields = {
   compactionBatchLimit: integer(1_000, {
@@ -29,22 +26,19 @@ export const behaviourFields = {
     flag: 'corrupt-check-time',
     experimental: true,
     section: 'behaviour',
-    notBuilt: clusters,
-    description: 'Time between comparisons of hashes.',
+    description: 'Time between comparisons of the data of all members; 0 is never.',
   }),
   compactHashCheckTimeMs: duration('1m', {
     positive: true,
     flag: 'compact-hash-check-time',
     experimental: true,
     section: 'behaviour',
-    ignored: alone,
-    description: 'Time between comparisons of compaction hashes.',
+    description: 'Time between comparisons of compaction hashes, with the feature CompactHashCheck.',
   }),
   downgradeCheckTimeMs: duration('5s', {
     flag: 'downgrade-check-time',
     experimental: true,
     section: 'behaviour',
-    ignored: alone,
     description: 'Time between looks at a downgrade.',
   }),
   bootstrapDefragThreshold: integer(0, {

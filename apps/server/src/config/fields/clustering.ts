@@ -1,9 +1,7 @@
 import { boolean, choice, duration, integer, text, urls } from '../field.ts';
 
-const clusters = 'clusters of several members';
-const alone = 'this version runs clusters of one member';
-const discovery = 'discovery';
-const noDiscovery = 'there is no discovery';
+const v2Discovery =
+  "etcd's v2 discovery is gone after etcd 3.6: use --discovery-token with --discovery-endpoints, or --discovery-srv";
 
 /** Settings of the cluster that it belongs to (reference: flags and configuration). */
 export const clusteringFields = {
@@ -20,7 +18,7 @@ export const clusteringFields = {
   initialClusterState: choice(['new', 'existing'], 'new', {
     flag: 'initial-cluster-state',
     section: 'clustering',
-    description: 'Whether the cluster is new.',
+    description: 'Whether the cluster is made now, or is there and this member was added to it.',
   }),
   initialClusterToken: text('etcd-cluster', {
     flag: 'initial-cluster-token',
@@ -35,115 +33,98 @@ export const clusteringFields = {
   discoveryToken: text('', {
     flag: 'discovery-token',
     section: 'clustering',
-    notBuilt: discovery,
-    description: 'Token of the v3 discovery.',
+    description: 'Token of the discovery: where the members of a new cluster register.',
   }),
   discoveryEndpoints: text('', {
     flag: 'discovery-endpoints',
     section: 'clustering',
-    notBuilt: discovery,
-    description: 'Endpoints of the v3 discovery.',
+    description: 'Endpoints of the cluster that they register at, comma-separated.',
   }),
   discovery: text('', {
     flag: 'discovery',
     section: 'clustering',
-    notBuilt: discovery,
+    refused: v2Discovery,
     description: 'URL of the v2 discovery.',
   }),
   discoveryProxy: text('', {
     flag: 'discovery-proxy',
     section: 'clustering',
-    notBuilt: discovery,
+    refused: v2Discovery,
     description: 'HTTP proxy on the way to the v2 discovery.',
   }),
   discoveryFallback: choice(['exit'], 'exit', {
     flag: 'discovery-fallback',
     section: 'clustering',
-    ignored: noDiscovery,
-    description: 'What follows when discovery fails.',
+    description: 'What follows when discovery fails: the member ends.',
   }),
   discoveryDialTimeoutMs: duration('2s', {
     flag: 'discovery-dial-timeout',
     section: 'clustering',
-    ignored: noDiscovery,
     description: 'Wait for a connection to the discovery.',
   }),
   discoveryRequestTimeoutMs: duration('5s', {
     flag: 'discovery-request-timeout',
     section: 'clustering',
-    ignored: noDiscovery,
     description: 'Wait for an answer of the discovery.',
   }),
   discoveryKeepAliveTimeMs: duration('2s', {
     flag: 'discovery-keepalive-time',
     section: 'clustering',
-    ignored: noDiscovery,
     description: 'Time between pings to the discovery.',
   }),
   discoveryKeepAliveTimeoutMs: duration('6s', {
     flag: 'discovery-keepalive-timeout',
     section: 'clustering',
-    ignored: noDiscovery,
     description: 'Wait for the answer to such a ping.',
   }),
   discoveryInsecureTransport: boolean(true, {
     flag: 'discovery-insecure-transport',
     section: 'clustering',
-    ignored: noDiscovery,
-    description: 'Reach the discovery without TLS.',
+    description: 'Reach the discovery without TLS, unless a certificate is given.',
   }),
   discoveryInsecureSkipTlsVerify: boolean(false, {
     flag: 'discovery-insecure-skip-tls-verify',
     section: 'clustering',
-    ignored: noDiscovery,
     description: 'Trust any certificate of the discovery.',
   }),
   discoveryCert: text('', {
     flag: 'discovery-cert',
     section: 'clustering',
-    notBuilt: discovery,
     description: 'Certificate shown to the discovery.',
   }),
   discoveryKey: text('', {
     flag: 'discovery-key',
     section: 'clustering',
-    notBuilt: discovery,
     description: 'Key used towards the discovery.',
   }),
   discoveryCaCert: text('', {
     flag: 'discovery-cacert',
     section: 'clustering',
-    notBuilt: discovery,
     description: 'Authorities of the certificate of the discovery.',
   }),
   discoveryUser: text('', {
     flag: 'discovery-user',
     section: 'clustering',
-    notBuilt: discovery,
-    description: 'User at the discovery.',
+    description: 'User at the discovery, as name or name:password.',
   }),
   discoveryPassword: text('', {
     flag: 'discovery-password',
     section: 'clustering',
-    notBuilt: discovery,
     description: 'Password at the discovery.',
   }),
   discoverySrv: text('', {
     flag: 'discovery-srv',
     section: 'clustering',
-    notBuilt: discovery,
-    description: 'DNS domain to find members in.',
+    description: 'DNS domain whose SRV records name the members of a new cluster.',
   }),
   discoverySrvName: text('', {
     flag: 'discovery-srv-name',
     section: 'clustering',
-    notBuilt: discovery,
-    description: 'Suffix of the DNS services.',
+    description: 'Suffix of the DNS services: etcd-server-<name>.',
   }),
   strictReconfigCheck: boolean(true, {
     flag: 'strict-reconfig-check',
     section: 'clustering',
-    ignored: alone,
     description: 'Refuse changes of members that would lose the quorum.',
   }),
   preVote: boolean(true, {
@@ -166,14 +147,12 @@ export const clusteringFields = {
     experimental: true,
     section: 'clustering',
     min: 0,
-    ignored: alone,
     description: 'Learners allowed at once.',
   }),
   forceNewCluster: boolean(false, {
     flag: 'force-new-cluster',
     section: 'clustering',
-    notBuilt: clusters,
-    description: 'Make a cluster of one from this data.',
+    description: 'Make a cluster of this member alone out of its data.',
   }),
   v2Deprecation: choice(
     ['write-only', 'write-only-skip-check', 'write-only-drop-data', 'gone'],

@@ -1,8 +1,6 @@
 import { gates } from '../feature-gates.ts';
 import { boolean, choice, duration, integer, text, urls } from '../field.ts';
 
-const alone = 'this version runs clusters of one member';
-
 /** Settings of the member itself: where it lies, listens and what it allows (reference: flags and configuration). */
 export const memberFields = {
   name: text('default', {
@@ -49,8 +47,7 @@ export const memberFields = {
   initialElectionTickAdvance: boolean(true, {
     flag: 'initial-election-tick-advance',
     section: 'member',
-    ignored: 'a single voter campaigns at once',
-    description: 'Shorten the first election.',
+    description: 'Shorten the first election after a start.',
   }),
   listenPeerUrls: urls('http://localhost:2380', {
     flag: 'listen-peer-urls',
@@ -170,13 +167,11 @@ export const memberFields = {
   raftReadTimeoutMs: duration('5s', {
     flag: 'raft-read-timeout',
     section: 'member',
-    ignored: alone,
     description: 'Read time-out of peer connections.',
   }),
   raftWriteTimeoutMs: duration('5s', {
     flag: 'raft-write-timeout',
     section: 'member',
-    ignored: alone,
     description: 'Write time-out of peer connections.',
   }),
   featureGates: gates({
