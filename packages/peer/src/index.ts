@@ -1,4 +1,10 @@
 /** How members of a cluster speak with each other: etcd's rafthttp. */
+export { PeerTransport } from './transport.ts';
+export { PeerPort, type PeerHandler, type PeerListenAddress, type PeerPortOptions } from './port.ts';
+export { peerDefaults, type PeerTransportOptions } from './options.ts';
+export type { PeerObserver, SnapshotEvent, StreamEvent } from './observer.ts';
+export type { StreamType } from './names.ts';
+export { fetchMembers, fetchVersions, type FetchOptions, type RunningCluster } from './asking/bootstrap.ts';
 export { PeerError, type PeerErrorCode } from './errors.ts';
 export type {
   PeerAddress,
