@@ -8,6 +8,9 @@ export type Store = Pick<MvccStore, 'currentRevision' | 'compactedRevision' | 'h
 /** Members 1 to n with a store each; member 1 leads, and has the monitor. */
 export class CorruptionCluster {
   readonly stores = new Map<bigint, MvccStore>();
+  readonly #backends = new Map<bigint, MemoryBackend>();
+  /** What stores have changed since their last restart. */
+  readonly #changes = new Map<bigint, ChangeList>();
   readonly down = new Set<bigint>();
   /** Members that have left. */
   readonly gone = new Set<bigint>();
@@ -34,7 +37,10 @@ export class CorruptionCluster {
   ): Promise<CorruptionCluster> {
     const cluster = new CorruptionCluster(options);
     for (let id = 1n; id <= BigInt(memberCount); id++) {
-      cluster.stores.set(id, await MvccStore.open({ backend: new MemoryBackend() }));
+      const backend = new MemoryBackend();
+      cluster.#backends.set(id, backend);
+      cluster.#changes.set(id, new ChangeList());
+      cluster.stores.set(id, await MvccStore.open({ backend }));
     }
     return cluster;
   }
@@ -77,10 +83,24 @@ export class CorruptionCluster {
 
   compact(revision: number, members = [...this.stores.keys()]): void {
     for (const id of members) {
-      const changes = new ChangeList();
+      const changes = this.#changesOf(id);
       this.store(id).scheduleCompaction(revision, changes);
       while (this.store(id).compactSlice(changes));
     }
+  }
+
+  /** Afterwards a member remembers no hashes of its compactions. */
+  async restart(id: bigint): Promise<void> {
+    const backend = this.#backends.get(id)!;
+    const changes = this.#changesOf(id);
+    this.store(id).drain(changes);
+    await backend.write(changes.changes, { sync: false });
+    this.#changes.set(id, new ChangeList());
+    this.stores.set(id, await MvccStore.open({ backend }));
+  }
+
+  #changesOf(id: bigint): ChangeList {
+    return this.#changes.get(id)!;
   }
 
   async #hashKv(peer: bigint, revision: number) {

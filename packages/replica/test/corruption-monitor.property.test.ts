@@ -45,6 +45,7 @@ const step = fc.oneof(
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('apply' as const), member: fc.nat(2) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('periodic' as const) }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('compactHash' as const) }) },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('restart' as const), member: fc.nat(2) }) },
   {
     weight: 1,
     arbitrary: fc.record({ kind: fc.constant('down' as const), member: fc.integer({ min: 1, max: 2 }) }),
@@ -55,7 +56,7 @@ const command = fc.oneof(
   { weight: 1, arbitrary: fc.record({ compactBack: fc.nat(4) }) },
 );
 
-test('members that apply the same log, each at its own pace, are never alarmed', async () => {
+test('members that apply the same log, each at its own pace and restarted at will, are never alarmed', async () => {
   await fc.assert(
     fc.asyncProperty(
       fc.array(command, { minLength: 1 }),
@@ -80,6 +81,7 @@ test('members that apply the same log, each at its own pace, are never alarmed',
           if (one.kind === 'apply') applyOne(one.member);
           else if (one.kind === 'periodic') await cluster.monitor.checkPeriodic();
           else if (one.kind === 'compactHash') await cluster.monitor.checkCompactHash();
+          else if (one.kind === 'restart') await cluster.restart(BigInt(one.member + 1));
           else if (!cluster.down.delete(BigInt(one.member + 1))) cluster.down.add(BigInt(one.member + 1));
           cluster.monitor.tick(0);
         }

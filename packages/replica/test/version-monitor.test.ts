@@ -293,6 +293,6 @@ test.each([
   'server %s does not start in a cluster at %s, and says why',
   (serverVersion, clusterVersion, downgrade, reason) => {
     const check = canStartWith({ serverVersion, clusterVersion, downgrade });
-    expect(check).toEqual({ canStart: false, reason: expect.stringMatching(reason) });
+    expect(check.canStart ? 'it starts' : check.reason).toMatch(reason);
   },
 );
