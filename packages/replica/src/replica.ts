@@ -509,6 +509,8 @@ export class Replica implements AsyncDisposable {
       proposer: this.#proposer,
       isStopped: () => this.#isStopped,
     });
+    // Alone it also knows at once what the cluster's version is.
+    if (this.#isOnlyVoter()) await this.#versions.idle();
   }
 
   #isOnlyVoter(): boolean {
@@ -710,9 +712,9 @@ export class Replica implements AsyncDisposable {
     const failedBefore = this.#fatal !== undefined;
     this.#fatal ??= new ReplicaError('REPLICA_STOPPED');
     this.#ticker?.cancel();
+    const stopped = this.#driver.stop();
     await this.#network.close();
-    await Promise.all([this.#compactor.stop(), this.#corruption.close(), this.#versions.close()]);
-    await this.#driver.stop();
+    await Promise.all([this.#compactor.stop(), this.#corruption.close(), this.#versions.close(), stopped]);
     if (!failedBefore) {
       await this.#driver.saveCommit();
       await this.#writer.flush({ sync: true });

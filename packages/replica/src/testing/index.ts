@@ -6,3 +6,5 @@ export {
   type TestMember,
   type TestMemberOptions,
 } from './test-member.ts';
+export { MemoryNetwork } from './memory-network.ts';
+export { peerUrlOf, TestCluster, type TestClusterOptions } from './test-cluster.ts';

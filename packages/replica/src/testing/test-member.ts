@@ -5,6 +5,7 @@ import { MemoryDisk } from '@quorate/wal/testing';
 import { decodeRangeRequest, encodePutRequest, type RangeRequest } from '@quorate/wire';
 import type { ReplicaOptions } from '../options.ts';
 import { Replica } from '../replica.ts';
+import { runClockDuring, settle } from './turns.ts';
 
 /** What a test member stands on; whatever is left out is new and empty. */
 export interface TestMemberOptions extends Partial<Omit<ReplicaOptions, 'disk' | 'backend' | 'clock'>> {
@@ -82,33 +83,4 @@ export function putRequest(
 /** A RangeRequest for one key, with whatever else is given. */
 export function rangeRequest(key: string, options: Partial<RangeRequest> = {}): RangeRequest {
   return { ...decodeRangeRequest(new Uint8Array(0)), key: fromUtf8(key), ...options };
-}
-
-/** How much of the loop's turns what is going on may take, so that a test that hangs says so. */
-const turnsMax = 10_000;
-
-async function runClockDuring<T>(clock: ManualClock, work: Promise<T>): Promise<T> {
-  let isDone = false;
-  const done = (): void => {
-    isDone = true;
-  };
-  work.then(done, done);
-  for (let turn = 0; !isDone; turn++) {
-    if (turn > turnsMax) throw new Error('what the test waits for does not come');
-    await nextTurn();
-    // Soon-actions first, then time: 1 ms a turn.
-    clock.advance(turn % 4 === 3 ? 1 : 0);
-  }
-  return work;
-}
-
-async function settle(clock: ManualClock): Promise<void> {
-  for (let turn = 0; turn < 20; turn++) {
-    await nextTurn();
-    clock.advance(0);
-  }
-}
-
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }
