@@ -5,10 +5,19 @@ import { ClassicLevel } from 'classic-level';
 import { MemoryLevel } from 'memory-level';
 import { afterAll, expect, test, vi } from 'vitest';
 import { RocksLevel, rocksAvailable } from '@quorate/rocksdb-level';
-import { fromUtf8, toUtf8 } from '@quorate/std';
-import { backendSuite } from '@quorate/std/testing';
+import { etcdRowsOf, MvccStore, stageEtcdRows, unboundedEnd } from '@quorate/mvcc';
+import {
+  ChangeList,
+  fromUtf8,
+  toUtf8,
+  type Backend,
+  type BackendReader,
+  type BucketChange,
+} from '@quorate/std';
+import { backendSuite, MemoryBackend } from '@quorate/std/testing';
 import { BackendError, LevelBackend, type BytesLevel } from '../src/level-backend.ts';
 
+const all = { start: '', endExclusive: unboundedEnd };
 const bytes = { keyEncoding: 'view', valueEncoding: 'view' } as const;
 const directory = await mkdtemp(join(tmpdir(), 'level-backend-'));
 let made = 0;
@@ -218,6 +227,104 @@ test.each([
   await level.put(fromUtf8(key), fromUtf8(value));
   await expect(LevelBackend.open(level)).rejects.toMatchObject({ code: 'BACKEND_FAILED' });
 });
+
+test('wherever a crash falls between two batches, the rows are the old ones or the new ones, and whole', async () => {
+  const level = newMemoryLevel();
+  const backend = await openMemory(level);
+  const moments: { step: string; raw: [Uint8Array, Uint8Array][] }[] = [];
+  const note = async (step: string): Promise<void> => {
+    moments.push({ step, raw: await level.iterator().all() });
+  };
+  const rowsNamed = (name: string): BucketChange[] =>
+    Array.from({ length: 5 }, (_, i) => ({
+      bucket: 'key',
+      key: fromUtf8(`${name}${i}`),
+      value: fromUtf8('1'),
+    }));
+  await backend.write(rowsNamed('old'), { sync: true });
+  await note('nothing');
+  const stage = await backend.stage();
+  for (const change of rowsNamed('new')) {
+    await stage.write([change]);
+    await note('filling');
+  }
+  await stage.seal();
+  await note('sealed');
+  vi.spyOn(level, 'clear').mockResolvedValue(); // So that no old row is gone yet.
+  await stage.install();
+  await note('installed');
+  const { raw } = moments.at(-1)!;
+  for (let removed = 1; removed <= 5; removed++) {
+    moments.push({ step: 'removing', raw: raw.toSpliced(raw.length - removed, removed) });
+  }
+  await backend[Symbol.asyncDispose]();
+
+  for (const { step, raw } of moments) {
+    const crashed = newMemoryLevel();
+    for (const [key, value] of raw) await crashed.put(key, value);
+    await using next = await openMemory(crashed);
+    const isInstalled = step === 'installed' || step === 'removing';
+    expect(await textKeys(next)).toEqual(
+      Array.from({ length: 5 }, (_, i) => `${isInstalled ? 'new' : 'old'}${i}`),
+    );
+    const found = await next.sealedStage();
+    if (step !== 'sealed') expect(found).toBeUndefined();
+    else expect(await textKeys(found!)).toEqual(['new0', 'new1', 'new2', 'new3', 'new4']);
+    const again = await next.stage();
+    expect(await textKeys(again)).toEqual([]);
+  }
+});
+
+async function textKeys(reader: BackendReader): Promise<string[]> {
+  return (await Array.fromAsync(reader.scan('key'))).flat().map(([key]) => toUtf8(key));
+}
+
+for (const [name, open] of [
+  ['ClassicLevel', openClassic],
+  ['RocksLevel', openRocks],
+] as const) {
+  test.skipIf(name === 'RocksLevel' && !rocksAvailable())(
+    `the rows of a store go to a stage over ${name} and a second store goes on there`,
+    async () => {
+      const source = new MemoryBackend();
+      const first = await MvccStore.open({ backend: source });
+      for (let i = 0; i < 500; i++) await putAndStore(first, source, `k${i % 50}`, new Uint8Array(i));
+      await using backend = await open();
+      await backend.write([{ bucket: 'key', key: fromUtf8('of the old store'), value: fromUtf8('1') }], {
+        sync: false,
+      });
+      await using snapshot = source.snapshot();
+      const stage = await backend.stage();
+      await stageEtcdRows(etcdRowsOf(snapshot), (changes) => stage.write(changes));
+      const second = await MvccStore.open({ backend: stage, valueBudgetBytes: 0 });
+      expect(second.range(all)).toEqual(first.range(all));
+      await stage.seal();
+      await stage.install();
+      expect(second.range(all)).toEqual(first.range(all));
+      for (const store of [first, second]) {
+        await putAndStore(store, store === first ? source : backend, 'k1', fromUtf8('new'));
+      }
+      const third = await MvccStore.open({ backend });
+      expect(await third.hashKv(0)).toEqual(await first.hashKv(0));
+      expect(third.range(all)).toEqual(first.range(all));
+    },
+  );
+}
+
+async function putAndStore(
+  store: MvccStore,
+  backend: Backend,
+  key: string,
+  value: Uint8Array,
+): Promise<void> {
+  const txn = store.beginWrite();
+  txn.put(fromUtf8(key), value, 0n);
+  txn.end();
+  const changes = new ChangeList();
+  const token = store.drain(changes);
+  await backend.write(changes.changes, { sync: false });
+  store.markFlushed(token);
+}
 
 async function keysOf(level: Level): Promise<string[]> {
   return (await level.keys().all()).map((key) => toUtf8(key));

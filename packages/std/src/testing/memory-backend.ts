@@ -8,7 +8,7 @@ import type {
   StagedBackend,
 } from '../backend.ts';
 import { invariant } from '../invariant.ts';
-import { MemoryBuckets } from './memory-buckets.ts';
+import { MemoryBuckets, MemorySnapshot } from './memory-buckets.ts';
 
 /** A `Backend` that lives as long as its object: for tests, and for simulated disks through `copy`. */
 export class MemoryBackend implements Backend {
@@ -28,7 +28,7 @@ export class MemoryBackend implements Backend {
   }
 
   snapshot(): BackendSnapshot {
-    return this.#present.copy();
+    return new MemorySnapshot(this.#present);
   }
 
   async stage(): Promise<StagedBackend> {

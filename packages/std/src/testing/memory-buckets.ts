@@ -1,10 +1,18 @@
-import type { BackendRow, BackendSnapshot, Bucket, BucketChange, ScanRange } from '../backend.ts';
+import type {
+  BackendReader,
+  BackendRow,
+  BackendSnapshot,
+  Bucket,
+  BucketChange,
+  ScanRange,
+} from '../backend.ts';
 import { copyBytes, fromLatin1, toLatin1 } from '../bytes.ts';
+import { invariant } from '../invariant.ts';
 
 const sliceRows = 256;
 
 /** One set of buckets in memory, shared by none of its copies. */
-export class MemoryBuckets implements BackendSnapshot {
+export class MemoryBuckets implements BackendReader {
   readonly #buckets = new Map<Bucket, Map<string, Uint8Array>>();
 
   get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined {
@@ -44,8 +52,24 @@ export class MemoryBuckets implements BackendSnapshot {
     }
     return size;
   }
+}
 
-  async [Symbol.asyncDispose](): Promise<void> {}
+/** A copy of buckets until it is disposed of. */
+export class MemorySnapshot implements BackendSnapshot {
+  #buckets: MemoryBuckets | undefined;
+
+  constructor(buckets: MemoryBuckets) {
+    this.#buckets = buckets.copy();
+  }
+
+  async *scan(bucket: Bucket, range?: ScanRange): AsyncGenerator<readonly BackendRow[], void> {
+    invariant(this.#buckets !== undefined, 'a snapshot that was disposed of is not read');
+    yield* this.#buckets.scan(bucket, range);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#buckets = undefined;
+  }
 }
 
 async function* slices(
