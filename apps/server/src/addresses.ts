@@ -1,5 +1,5 @@
 import { lstat, unlink } from 'node:fs/promises';
-import { connect, createServer, type Server } from 'node:net';
+import { connect } from 'node:net';
 import { ConfigError } from './config/load.ts';
 
 /** What `net.listen` takes. */
@@ -36,16 +36,6 @@ export async function listenOn<T>(
     }
   }
   return listening;
-}
-
-/** A single member has no peers, but the port is taken, so that a second member on it is refused at once. */
-export async function holdPeerPort(address: Address): Promise<Server> {
-  const server = createServer((socket) => socket.destroy());
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(address, resolve);
-  });
-  return server;
 }
 
 /** Removes the socket file that a killed process has left; one that somebody answers on stays. */

@@ -9,6 +9,8 @@ import type { ServerConfig } from './config/schema.ts';
 export interface DataDir {
   readonly storeDir: string;
   readonly walDir: string;
+  /** `.snap` files as etcd has them, and stores of other members on their way in. */
+  readonly snapDir: string;
   /** Whether the member has a log: then it goes by that, and not by what the flags say of a new cluster. */
   readonly hasLog: boolean;
 }
@@ -43,7 +45,7 @@ export async function openDataDir(config: ServerConfig, log: Logger): Promise<Da
       'others may enter the data directory: its mode should be 700',
     );
   }
-  return { storeDir, walDir, hasLog: await Wal.exists(disk, walDir) };
+  return { storeDir, walDir, snapDir: join(memberDir, 'snap'), hasLog: await Wal.exists(disk, walDir) };
 }
 
 /** A directory that etcd has written to is not started over: what is in it would be gone. */

@@ -1,6 +1,7 @@
 import { parseCommandLine } from './config/command-line.ts';
 import { ConfigError, loadConfig } from './config/load.ts';
 import type { ServerConfig } from './config/schema.ts';
+import type { Logger } from 'pino';
 import { newLogger } from './logging.ts';
 import { Server } from './server.ts';
 import { serverVersion } from './version.ts';
@@ -37,10 +38,17 @@ async function run(config: ServerConfig, warnings: readonly string[]): Promise<v
     { version: serverVersion, node: process.version, dataDir: config.dataDir, pid: process.pid },
     'starting',
   );
-  const server = await Server.start(config, log, () => {
-    // What was said to be done is on disk; what is in flight is answered by nobody.
-    process.exit(1);
+  let removed: () => void = () => {};
+  const server = await Server.start(config, {
+    log,
+    onFatal: () => {
+      // What was said to be done is on disk; what is in flight is answered by nobody.
+      process.exit(1);
+    },
+    onRemoved: () => removed(),
   });
+  // Whoever was removed has nothing left to do: that is a normal end.
+  removed = () => void stop(server, log, 0);
   log.info(
     {
       memberId: server.memberId,
@@ -55,14 +63,18 @@ async function run(config: ServerConfig, warnings: readonly string[]): Promise<v
   for (const [signal, code] of Object.entries(signalCodes)) {
     process.once(signal, () => {
       log.info({ signal }, 'stopping');
-      server.close().then(
-        () => process.exit(process.pid === 1 ? 0 : code),
-        (error: unknown) => {
-          log.fatal({ err: error }, 'could not stop cleanly');
-          process.exit(1);
-        },
-      );
+      void stop(server, log, process.pid === 1 ? 0 : code);
     });
+  }
+}
+
+async function stop(server: Server, log: Logger, code: number): Promise<void> {
+  try {
+    await server.close();
+    process.exit(code);
+  } catch (error) {
+    log.fatal({ err: error }, 'could not stop cleanly');
+    process.exit(1);
   }
 }
 

@@ -1,4 +1,5 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import type { PeerObserver } from '@quorate/peer';
 import type { Replica, ReplicaObserver } from '@quorate/replica';
 import type { HttpSurfaceOptions } from '@quorate/rpc';
 import { idToHex } from '@quorate/std';
@@ -26,6 +27,8 @@ export interface MetricsOptions {
 export class Metrics {
   /** Counts the calls of clients. */
   readonly grpc: GrpcMetrics;
+  /** Counts the traffic with other members, of the member with that ID. */
+  readonly peerObserver: (local: bigint) => PeerObserver;
   readonly #registry = new Registry();
   readonly #make = new MetricMaker(this.#registry);
   readonly #slowApplyMs: number;
@@ -96,7 +99,7 @@ export class Metrics {
     ]);
     this.#registerConstants(options);
     registerDescriptors(make);
-    registerPeerMetrics(make);
+    this.peerObserver = registerPeerMetrics(make);
   }
 
   get httpObserver(): NonNullable<HttpSurfaceOptions['observer']> {

@@ -1,3 +1,4 @@
+import type { PeerObserver } from '@quorate/peer';
 import type { ReplicaObserver } from '@quorate/replica';
 import type { GrpcObserver } from '@quorate/rpc';
 import { idToHex } from '@quorate/std';
@@ -20,7 +21,37 @@ export function replicaLog(log: Logger, { slowApplyMs }: { readonly slowApplyMs:
         { alarm: type, memberId: idToHex(member) },
         active ? 'an alarm was raised' : 'an alarm was disarmed',
       ),
+    onSnapshotSent: ({ to, index, error }) =>
+      error === undefined
+        ? log.info({ to: idToHex(to), index }, 'sent a snapshot')
+        : log.warn({ err: error, to: idToHex(to), index }, 'could not send a snapshot'),
+    onSnapshotInstalled: (event) => log.info(event, 'installed a snapshot of the leader'),
+    onMemberChange: ({ kind, member }) =>
+      log.info({ change: kind, memberId: idToHex(member) }, 'the members changed'),
+    onClusterVersion: (event) => log.info(event, 'set the cluster version'),
+    onCorruption: ({ member, reason }) =>
+      log.error({ memberId: idToHex(member), reason }, 'found data that differs'),
+    onRemoved: () => log.warn('this member was removed from the cluster and stops'),
     onFatal: (error) => log.fatal({ err: error }, 'the member cannot go on and stops'),
+  };
+}
+
+/** What an operator wants to read of the connections to other members, beside what is counted of them. */
+export function peerLog(log: Logger, metrics: PeerObserver): PeerObserver {
+  return {
+    ...metrics,
+    onActive: (event) => {
+      metrics.onActive?.(event);
+      log.info({ peer: idToHex(event.peer) }, 'a member is reached');
+    },
+    onInactive: (event) => {
+      metrics.onInactive?.(event);
+      log.warn({ peer: idToHex(event.peer), reason: event.reason }, 'a member is not reached any more');
+    },
+    onClockDrift: ({ peer, driftMs }) =>
+      log.warn({ peer: idToHex(peer), driftMs }, 'the clock of a member is far from ours'),
+    onRefused: (event) => log.warn(event, 'refused a request on the peer port'),
+    onHostError: (error) => log.error({ err: error }, 'taking a message of a member failed'),
   };
 }
 

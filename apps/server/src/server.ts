@@ -1,77 +1,88 @@
+import { PeerPort, PeerTransport } from '@quorate/peer';
 import { defaults, LevelBackend, Replica, type ReplicaObserver } from '@quorate/replica';
 import { ClientPort, GrpcServer, HttpSurface, methodTable } from '@quorate/rpc';
 import { idToHex, systemClock, systemRandom } from '@quorate/std';
 import { NodeDisk } from '@quorate/wal';
-import type { Server as NetServer } from 'node:net';
 import type { Logger } from 'pino';
-import { holdPeerPort, listenOn } from './addresses.ts';
+import { listenOn } from './addresses.ts';
+import { resolveBootstrap, type ResolvedBootstrap } from './bootstrap.ts';
 import { retentionOf } from './config/load.ts';
 import type { ServerConfig } from './config/schema.ts';
 import { openDataDir, type DataDir } from './data-dir.ts';
 import { Metrics } from './metrics.ts';
-import { joined, replicaLog, withSlowCallLog } from './observers.ts';
+import { joined, peerLog, replicaLog, withSlowCallLog } from './observers.ts';
+import { findRunningCluster } from './running-cluster.ts';
 import { openStore } from './store.ts';
 import { serverVersion } from './version.ts';
 
 /** How long calls under way may take after the member was told to stop. */
 const stopGraceMs = 2_000;
 
+/** Time between two checkpoints of what is left of leases, with the feature LeaseCheckpoint. */
+const leaseCheckpointMs = 5 * 60_000;
+
+/** What the owner of a server is told. */
+export interface ServerEvents {
+  /** The member can't go on; the process should end. Called once. */
+  readonly onFatal: (error: unknown) => void;
+  /** The member was removed from its cluster; the server should be closed. Called once. */
+  readonly onRemoved: () => void;
+}
+
+/** What a server is made of, in the order in which it comes to be. */
+interface Parts {
+  readonly config: ServerConfig;
+  readonly log: Logger;
+  readonly events: ServerEvents;
+  readonly dataDir: DataDir;
+  readonly peerPort: PeerPort;
+}
+
 /** A running member. */
 export class Server implements AsyncDisposable {
   readonly #replica: Replica;
   readonly #clientPort: ClientPort;
-  readonly #peerPorts: readonly NetServer[];
+  readonly #peerPort: PeerPort;
   readonly #log: Logger;
   #closed: Promise<void> | undefined;
 
   /** Ports that clients are served on, in the order of `--listen-client-urls`. */
   readonly clientPorts: readonly number[];
 
-  /**
-   * Opens the data directory, starts the member, waits until it serves, and listens.
-   *
-   * @param onFatal called once when the member can't go on; the process should end
-   */
-  static async start(config: ServerConfig, log: Logger, onFatal: (error: unknown) => void): Promise<Server> {
+  /** Opens the data directory, starts the member, waits until it serves, and listens. */
+  static async start(
+    config: ServerConfig,
+    { log, ...events }: ServerEvents & { readonly log: Logger },
+  ): Promise<Server> {
     const dataDir = await openDataDir(config, log);
-    const peerPorts: NetServer[] = [];
+    const peerPort = new PeerPort({
+      onConnectionError: (error) => log.debug({ err: error }, 'a connection of a member failed'),
+    });
     try {
       // First of all, so that a member that is refused its port has not begun a cluster yet.
-      await listenOn('--listen-peer-urls', config.listenPeerUrls, async (address) => {
-        peerPorts.push(await holdPeerPort(address));
-      });
-      return await Server.#open(config, log, { dataDir, peerPorts, onFatal });
+      await listenOn('--listen-peer-urls', config.listenPeerUrls, (address) => peerPort.listen(address));
+      return await Server.#open({ config, log, events, dataDir, peerPort });
     } catch (error) {
-      for (const port of peerPorts) port.close();
+      await peerPort.close();
       throw error;
     }
   }
 
-  static async #open(
-    config: ServerConfig,
-    log: Logger,
-    {
-      dataDir,
-      peerPorts,
-      onFatal,
-    }: {
-      readonly dataDir: DataDir;
-      readonly peerPorts: readonly NetServer[];
-      readonly onFatal: (error: unknown) => void;
-    },
-  ): Promise<Server> {
+  static async #open(parts: Parts): Promise<Server> {
+    const { config, log, events } = parts;
+    const bootstrap = await resolveBootstrap(config, { hasLog: parts.dataDir.hasLog, log });
+    const slowApplyMs = config.warningApplyDurationMs;
     const metrics = new Metrics({
       serverVersion,
       extensive: config.metrics === 'extensive',
       quotaBytes: config.quotaBytes === 0 ? defaults.quotaBytes : Math.max(0, config.quotaBytes),
-      slowApplyMs: config.warningApplyDurationMs,
+      slowApplyMs,
       featureGates: config.featureGates,
     });
-    const slowApplyMs = config.warningApplyDurationMs;
-    const observer = joined(metrics.replicaObserver, replicaLog(log, { slowApplyMs }), { onFatal });
-    const replica = await openReplica(config, { dataDir, log, observer });
+    const observer = joined(metrics.replicaObserver, replicaLog(log, { slowApplyMs }), events);
+    const replica = await openReplica(parts, { bootstrap, metrics, observer });
     try {
-      return await Server.#serve(config, log, { replica, metrics, peerPorts });
+      return await Server.#serve(parts, { replica, metrics });
     } catch (error) {
       await replica.close();
       throw error;
@@ -79,17 +90,8 @@ export class Server implements AsyncDisposable {
   }
 
   static async #serve(
-    config: ServerConfig,
-    log: Logger,
-    {
-      replica,
-      metrics,
-      peerPorts,
-    }: {
-      readonly replica: Replica;
-      readonly metrics: Metrics;
-      readonly peerPorts: readonly NetServer[];
-    },
+    { config, log, peerPort }: Parts,
+    { replica, metrics }: { readonly replica: Replica; readonly metrics: Metrics },
   ): Promise<Server> {
     metrics.watch(replica);
     // Clients are let in only after the member has published itself through the log.
@@ -119,7 +121,7 @@ export class Server implements AsyncDisposable {
       const clientPorts = await listenOn('--listen-client-urls', config.listenClientUrls, (address) =>
         clientPort.listen(address),
       );
-      return new Server({ replica, clientPort, peerPorts, clientPorts, log });
+      return new Server({ replica, clientPort, peerPort, clientPorts, log });
     } catch (error) {
       await clientPort.close({ graceMs: 0 });
       throw error;
@@ -129,13 +131,13 @@ export class Server implements AsyncDisposable {
   private constructor(parts: {
     readonly replica: Replica;
     readonly clientPort: ClientPort;
-    readonly peerPorts: readonly NetServer[];
+    readonly peerPort: PeerPort;
     readonly clientPorts: readonly number[];
     readonly log: Logger;
   }) {
     this.#replica = parts.replica;
     this.#clientPort = parts.clientPort;
-    this.#peerPorts = parts.peerPorts;
+    this.#peerPort = parts.peerPort;
     this.#log = parts.log;
     this.clientPorts = parts.clientPorts;
   }
@@ -148,7 +150,7 @@ export class Server implements AsyncDisposable {
     return idToHex(this.#replica.clusterId);
   }
 
-  /** Lets calls finish, writes what is pending, and closes everything. */
+  /** Hands over the leadership, lets calls finish, writes what is pending, and closes everything. */
   close(): Promise<void> {
     this.#closed ??= this.#close();
     return this.#closed;
@@ -159,29 +161,49 @@ export class Server implements AsyncDisposable {
   }
 
   async #close(): Promise<void> {
-    for (const port of this.#peerPorts) port.close();
+    await this.#replica.handOver();
     await this.#clientPort.close({ graceMs: stopGraceMs });
     await this.#replica.close();
+    await this.#peerPort.close();
     this.#log.info({ memberId: this.memberId }, 'stopped');
   }
 }
 
 async function openReplica(
-  config: ServerConfig,
-  parts: { readonly dataDir: DataDir; readonly log: Logger; readonly observer: ReplicaObserver },
+  { config, log, dataDir, peerPort }: Parts,
+  made: {
+    readonly bootstrap: ResolvedBootstrap;
+    readonly metrics: Metrics;
+    readonly observer: ReplicaObserver;
+  },
 ): Promise<Replica> {
-  const { dataDir, log, observer } = parts;
+  const { bootstrap, metrics, observer } = made;
+  const runningCluster = dataDir.hasLog ? undefined : await findRunningCluster(bootstrap, log);
   const backend = await LevelBackend.open(await openStore(dataDir.storeDir, log));
   try {
     return await Replica.open({
       ...replicaOptions(config),
+      ...clusterOptions(bootstrap),
+      ...(runningCluster !== undefined && { runningCluster }),
       disk: new NodeDisk(),
       walDir: dataDir.walDir,
+      snapDir: dataDir.snapDir,
       backend,
       clock: systemClock,
       random: systemRandom,
       serverVersion,
       observer,
+      network: (host) => {
+        const transport = new PeerTransport({
+          host,
+          observer: peerLog(log, metrics.peerObserver(host.id)),
+          dialTimeoutMs: 1_000 + config.electionTimeoutMs,
+          readTimeoutMs: Math.max(5_000, config.raftReadTimeoutMs),
+          writeTimeoutMs: Math.max(5_000, config.raftWriteTimeoutMs),
+        });
+        peerPort.serve(transport);
+        return transport;
+      },
     });
   } catch (error) {
     await backend[Symbol.asyncDispose]();
@@ -189,16 +211,33 @@ async function openReplica(
   }
 }
 
+function clusterOptions({ bootstrap, forceNewCluster, advertisePeerUrls }: ResolvedBootstrap) {
+  return {
+    initialCluster: bootstrap.initialCluster,
+    clusterToken: bootstrap.kind === 'new' ? bootstrap.clusterToken : '',
+    initialClusterState: bootstrap.kind,
+    forceNewCluster,
+    advertisePeerUrls,
+  };
+}
+
 function replicaOptions(config: ServerConfig) {
   const autoCompaction = retentionOf(config);
+  const isOn = (gate: string): boolean => config.featureGates.get(gate) === true;
   return {
     name: config.name,
-    initialCluster: config.initialCluster,
-    clusterToken: config.initialClusterToken,
     clientUrls: config.advertiseClientUrls,
     heartbeatIntervalMs: config.heartbeatIntervalMs,
     electionTimeoutMs: config.electionTimeoutMs,
     preVote: config.preVote,
+    initialElectionTickAdvance: config.initialElectionTickAdvance,
+    learnerCountMax: config.maxLearners,
+    strictReconfiguration: config.strictReconfigCheck,
+    corruptionCheckMs: config.corruptCheckTimeMs,
+    compactHashCheckMs: isOn('CompactHashCheck') ? config.compactHashCheckTimeMs : 0,
+    initialCorruptionCheck: isOn('InitialCorruptCheck'),
+    leaseCheckpointMs: isOn('LeaseCheckpoint') ? leaseCheckpointMs : 0,
+    downgradeCheckMs: config.downgradeCheckTimeMs,
     snapshotCount: config.snapshotCount,
     snapshotCatchUpEntries: config.snapshotCatchUpEntries,
     maxWals: config.maxWals,

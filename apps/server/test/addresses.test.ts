@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { addressOf, holdPeerPort, listenOn } from '../src/addresses.ts';
+import { addressOf, listenOn, type Address } from '../src/addresses.ts';
 
 let dir: string;
 const open: Server[] = [];
@@ -17,7 +17,15 @@ afterEach(async () => {
 });
 
 const listen = async (url: string): Promise<void> => {
-  open.push(...(await listenOn('--listen-peer-urls', [url], holdPeerPort)));
+  const listening = await listenOn('--listen-peer-urls', [url], async (address: Address) => {
+    const server = createServer();
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(address, resolve);
+    });
+    return server;
+  });
+  open.push(...listening);
 };
 
 test.each([

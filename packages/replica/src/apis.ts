@@ -38,6 +38,8 @@ export interface ReplicaParts {
   readonly compacted: () => Promise<void>;
   readonly takeMoment: () => Promise<StoreMoment>;
   readonly flush: () => Promise<unknown>;
+  /** A check of the data could not be made; what it found damaged stops the member. */
+  readonly onCheckFailed: (error: unknown) => void;
   readonly wake: () => void;
 }
 

@@ -35,6 +35,8 @@ export interface ReplicaOptions {
   readonly heartbeatIntervalMs?: number;
   readonly electionTimeoutMs?: number;
   readonly preVote?: boolean;
+  /** Shorten the wait for the first election after a start, once another member is reached. */
+  readonly initialElectionTickAdvance?: boolean;
   /** Entries between two snapshot marks in the log; below the mark the log is released. */
   readonly snapshotCount?: number;
   /** Entries kept in memory below the applied index for members that lag. */
@@ -116,6 +118,7 @@ export const defaults = {
   heartbeatIntervalMs: 100,
   electionTimeoutMs: 1000,
   preVote: true,
+  initialElectionTickAdvance: true,
   snapshotCount: 10_000,
   snapshotCatchUpEntries: 5_000,
   maxWals: 5,

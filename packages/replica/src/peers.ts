@@ -11,7 +11,7 @@ export interface PeersOptions {
   readonly sendSnapshot: (message: Message) => void;
 }
 
-const { MsgAppResp, MsgSnap } = raftpb.MessageType;
+const { MsgSnap } = raftpb.MessageType;
 
 /** Whom this member speaks with, and what goes out to them (reference: outgoing filter of the apply loop). */
 export class Peers {
@@ -39,28 +39,16 @@ export class Peers {
     network.setPeers([...known.values()].filter(({ id }) => id !== memberId && !membership.isRemoved(id)));
   }
 
-  /**
-   * Snapshots go their own way; what is for removed members is dropped; of several answers to appends, each
-   * saying more than the one before, the last one goes.
-   */
+  /** Snapshots go their own way, and what is for removed members is dropped. */
   send(messages: readonly Message[]): void {
+    const { network, sendSnapshot } = this.#options;
     const membership = this.#options.membership();
     const out: Message[] = [];
-    let isAnswered: Set<bigint> | undefined;
-    for (let at = messages.length - 1; at >= 0; at--) {
-      const message = messages[at]!;
+    for (const message of messages) {
       if (membership.isRemoved(message.to)) continue;
-      if (message.type === MsgSnap) {
-        this.#options.sendSnapshot(message);
-        continue;
-      }
-      if (message.type === MsgAppResp && !message.reject) {
-        isAnswered ??= new Set();
-        if (isAnswered.has(message.to)) continue;
-        isAnswered.add(message.to);
-      }
-      out.push(message);
+      if (message.type === MsgSnap) sendSnapshot(message);
+      else out.push(message);
     }
-    if (out.length > 0) this.#options.network.send(out.reverse());
+    if (out.length > 0) network.send(out);
   }
 }

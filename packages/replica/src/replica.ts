@@ -1,4 +1,5 @@
 import { encodeV2Store, parseInitialCluster } from '@quorate/membership';
+import { DamagedRowError } from '@quorate/mvcc';
 import type { PeerNetwork } from '@quorate/peer';
 import { noNode, RaftNode } from '@quorate/raft';
 import { fromUtf8, uint64ToBytes, type Backend, type Timer } from '@quorate/std';
@@ -54,6 +55,8 @@ import { Waiters } from './waiters.ts';
 
 /** A removed member tells the others what it still has to say, and then stops (reference: membership RPCs). */
 const stopAfterRemovalMs = 1_000;
+/** For so long after the start a first connection to another member shortens the wait for an election. */
+const advanceElectionWithinMs = 5_000;
 /** `.snap` files that are kept. */
 const maxSnapFiles = 5;
 
@@ -101,6 +104,8 @@ export class Replica implements AsyncDisposable {
   #fatal: Error | undefined;
   #closed: Promise<void> | undefined;
   #isRemoved = false;
+  #mayAdvanceElection = true;
+  readonly #startedAtMs: number;
   #isRaisingNoSpace = false;
 
   /**
@@ -137,6 +142,7 @@ export class Replica implements AsyncDisposable {
     this.id = log.memberId;
     this.clusterId = log.clusterId;
     this.state = state;
+    this.#startedAtMs = clock.now();
     this.#requestTimeoutMs = 5_000 + 2 * options.electionTimeoutMs;
     const confState = readConfState(backend) ?? log.snapshot.confState ?? emptyConfState();
     this.#node = new RaftNode({
@@ -351,6 +357,9 @@ export class Replica implements AsyncDisposable {
       compacted: () => this.#compactor.idle(),
       takeMoment: () => this.#takeMoment(),
       flush: () => this.#writer.flush({ sync: false }),
+      onCheckFailed: (error) => {
+        if (error instanceof DamagedRowError) this.#stopBecause(error);
+      },
       wake: () => this.#driver.wake(),
     };
   }
@@ -526,6 +535,7 @@ export class Replica implements AsyncDisposable {
       const nowMs = clock.now();
       this.#leadership.tick(nowMs);
       this.#node.tick();
+      this.#advanceFirstElection(nowMs);
       this.#waiters.sweep(nowMs, (startedAtMs) => this.#leadership.timeoutCode(startedAtMs));
       this.#applyWaits.tick(nowMs);
       this.#reads.tick();
@@ -537,6 +547,19 @@ export class Replica implements AsyncDisposable {
       this.#compactWhenDue(nowMs);
       if (this.#node.hasReady()) this.#driver.turn();
     });
+  }
+
+  /** Whoever starts among others has no leader to disturb when it waits less, once (reference: election fast-forward). */
+  #advanceFirstElection(nowMs: number): void {
+    const { initialElectionTickAdvance, electionTimeoutMs, heartbeatIntervalMs } = this.#options;
+    if (!this.#mayAdvanceElection) return;
+    const isOver = nowMs - this.#startedAtMs > advanceElectionWithinMs || this.hasLeader;
+    const isReached = this.#peers.ids.some((id) => this.#network.activeForMs(id) !== undefined);
+    if (!isOver && !isReached) return;
+    this.#mayAdvanceElection = false;
+    if (isOver || !initialElectionTickAdvance) return;
+    const ticks = Math.floor(electionTimeoutMs / heartbeatIntervalMs) - 2;
+    for (let tick = 0; tick < ticks; tick++) this.#node.tick();
   }
 
   #compactWhenDue(nowMs: number): void {

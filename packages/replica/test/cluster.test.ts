@@ -161,5 +161,6 @@ test('a member cut off from the others refuses reads that must be of now, and se
   const old = await cluster.during(cluster.member(alone).kv.range(rangeRequest('k', { serializable: true })));
   expect(old.count).toBe(1);
   cluster.network.heal();
+  await cluster.until(() => cluster.member(alone).hasLeader);
   expect(await valueOf(cluster, alone, 'k')).toBe('1');
 });

@@ -94,7 +94,7 @@ export class CorruptionCluster {
     const backend = this.#backends.get(id)!;
     const changes = this.#changesOf(id);
     this.store(id).drain(changes);
-    await backend.write(changes.changes, { sync: false });
+    await backend.write(changes.changes);
     this.#changes.set(id, new ChangeList());
     this.stores.set(id, await MvccStore.open({ backend }));
   }
