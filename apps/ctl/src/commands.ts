@@ -163,6 +163,54 @@ downgrade enabled.`,
   ],
 };
 
+const downgradeCommand: Command = {
+  name: 'downgrade',
+  use: 'downgrade <subcommand>',
+  short: 'Downgrade related commands',
+  children: [
+    {
+      name: 'validate',
+      use: 'validate <TARGET_VERSION>',
+      short: 'Validate downgrade capability before starting downgrade',
+      load: async () => (await import('./commands/downgrade.ts')).downgradeValidate,
+    },
+    {
+      name: 'enable',
+      use: 'enable <TARGET_VERSION>',
+      short: 'Start a downgrade action to cluster',
+      load: async () => (await import('./commands/downgrade.ts')).downgradeEnable,
+    },
+    {
+      name: 'cancel',
+      use: 'cancel',
+      short: 'Cancel the ongoing downgrade action to cluster',
+      load: async () => (await import('./commands/downgrade.ts')).downgradeCancel,
+    },
+  ],
+};
+
+const snapshotCommand: Command = {
+  name: 'snapshot',
+  use: 'snapshot <subcommand>',
+  short: 'Manages etcd node snapshots',
+  children: [
+    {
+      name: 'save',
+      use: 'save <filename>',
+      short: 'Stores an etcd node backend snapshot to a given file',
+      load: async () => (await import('./commands/snapshot-save.ts')).snapshotSave,
+    },
+    {
+      name: 'status',
+      use: 'status <filename>',
+      short: 'Gets backend snapshot status of a given file',
+      long: `When --write-out is set to simple, this command prints out comma-separated status lists for each endpoint.
+The items in the lists are hash, revision, total keys, total size.`,
+      load: async () => (await import('./commands/snapshot-status.ts')).snapshotStatus,
+    },
+  ],
+};
+
 const leaseCommand: Command = {
   name: 'lease',
   use: 'lease <subcommand>',
@@ -358,5 +406,7 @@ $ quoratectl put <key> -- <value>`,
     },
     leaseCommand,
     memberCommand,
+    snapshotCommand,
+    downgradeCommand,
   ],
 };

@@ -1,14 +1,19 @@
 import {
   etcdBinFolder,
+  freePorts,
+  startCluster,
   startRealEtcd,
   startServer,
+  type MemberPorts,
   type StartedServer,
-  type StartOptions,
 } from '@quorate/client/testing';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { scripts } from './differential/script.ts';
-import { etcdctl, quoratectl } from './differential/tools.ts';
-import { Transcript } from './differential/transcript.ts';
+import { clusterScripts, scripts } from './differential/script.ts';
+import { etcdctl, quoratectl, type Tool } from './differential/tools.ts';
+import { Transcript, type Recorded, type Step } from './differential/transcript.ts';
 
 /**
  * Gives the same command lines to etcdctl and to quoratectl, each with a fresh server of its own, and compares
@@ -19,10 +24,11 @@ import { Transcript } from './differential/transcript.ts';
  */
 const candidateServer = process.env['QUORATE_CTL_SERVER'];
 
-function startCandidate(binFolder: string, options: StartOptions): Promise<StartedServer> {
-  if (candidateServer === undefined) return startRealEtcd(binFolder, options);
+/** What starts the server that quoratectl talks to. */
+function candidateCommand(binFolder: string): [string, ...string[]] {
+  if (candidateServer === undefined) return [join(binFolder, 'etcd')];
   const isScript = /\.[cm]?[jt]s$/.test(candidateServer);
-  return startServer(isScript ? [process.execPath, candidateServer] : [candidateServer], options);
+  return isScript ? [process.execPath, candidateServer] : [candidateServer];
 }
 
 // Far more than any script takes; for machines that are busy.
@@ -38,6 +44,13 @@ describe.skipIf(etcdBinFolder === undefined)(
   'side by side with etcdctl (set QUORATE_ETCD_BIN to run)',
   () => {
     const binFolder = etcdBinFolder ?? '';
+    let folder: string;
+
+    beforeAll(async () => {
+      folder = await mkdtemp(join(tmpdir(), 'quorate-ctl-'));
+    });
+
+    afterAll(() => rm(folder, { recursive: true }));
 
     describe.each(Object.entries(scripts).map(([name, steps]) => ({ name, steps })))('$name', ({ steps }) => {
       const servers: StartedServer[] = [];
@@ -47,10 +60,15 @@ describe.skipIf(etcdBinFolder === undefined)(
       beforeAll(async () => {
         const expected = await startRealEtcd(binFolder, sameIds);
         servers.push(expected);
-        const actual = await startCandidate(binFolder, sameIds);
+        const actual = await startServer(candidateCommand(binFolder), sameIds);
         servers.push(actual);
-        reference = new Transcript({ tool: etcdctl(binFolder), server: expected });
-        candidate = new Transcript({ tool: quoratectl, server: actual });
+        const sideOf = (tool: Tool, server: StartedServer) => ({
+          tool,
+          endpoints: [server.endpoint],
+          folder,
+        });
+        reference = new Transcript(sideOf(etcdctl(binFolder), expected));
+        candidate = new Transcript(sideOf(quoratectl, actual));
         await reference.begin();
         await candidate.begin();
       });
@@ -67,5 +85,41 @@ describe.skipIf(etcdBinFolder === undefined)(
         }
       });
     });
+
+    // Both clusters run on the same ports, one after the other.
+    describe.each(Object.entries(clusterScripts).map(([name, steps]) => ({ name, steps })))(
+      'with three members: $name',
+      ({ steps }) => {
+        test('prints what etcdctl prints', async () => {
+          const ports = await freePorts(3);
+          const reference = { command: [join(binFolder, 'etcd')], tool: etcdctl(binFolder) } as const;
+          const candidate = { command: candidateCommand(binFolder), tool: quoratectl };
+          const expected = await recordCluster(steps, { ...reference, ports, folder });
+          const actual = await recordCluster(steps, { ...candidate, ports, folder });
+          expected.forEach((recorded, i) => expect.soft(actual[i], recorded.command).toEqual(recorded));
+        });
+      },
+    );
   },
 );
+
+/** Runs steps against a cluster that lives as long as they take. */
+async function recordCluster(
+  steps: readonly Step[],
+  options: {
+    readonly command: readonly [string, ...string[]];
+    readonly tool: Tool;
+    readonly ports: readonly MemberPorts[];
+    readonly folder: string;
+  },
+): Promise<Recorded[]> {
+  const { command, tool, ports, folder } = options;
+  // Members may be added right after the start, when none has been connected for long.
+  const extraArguments = ['--strict-reconfig-check=false'];
+  await using cluster = await startCluster(command, { ports, extraArguments });
+  const transcript = new Transcript({ tool, endpoints: cluster.endpoints, folder });
+  await transcript.begin();
+  const recorded: Recorded[] = [];
+  for (const step of steps) recorded.push(await transcript.run(step));
+  return recorded;
+}

@@ -8,6 +8,7 @@
  */
 import { toHex } from '@quorate/std';
 import { BoltError } from './errors.ts';
+import { checkRowOrder } from './key-order.ts';
 import {
   headSize,
   LeafElements,
@@ -51,7 +52,7 @@ export function encodeBucket(bucket: BucketRows): Uint8Array {
   return bytes;
 }
 
-/** What the value of a bucket says; the order of inline rows is for the caller to check. */
+/** What the value of a bucket says. */
 export function decodeBucket(value: Uint8Array, complain: Complain): BucketRows {
   if (value.length < headerSize) complain(`a bucket has a value of ${value.length} bytes`);
   const rootPage = readUint64(viewOf(value), 0);
@@ -70,6 +71,7 @@ export function decodeBucket(value: Uint8Array, complain: Complain): BucketRows 
   const elements = new LeafElements(view, count, limits, complain);
   const rows: BoltRow[] = [];
   elements.rows(rest.subarray(headSize(count), elements.endOffset), 0, count, rows);
+  checkRowOrder(rows, undefined, complain);
   return { kind: 'inline', rows };
 }
 

@@ -57,14 +57,8 @@ export class PageReader {
   /** Bytes of a page, from `start` to `endExclusive` within it, overflow pages included. */
   async bytes(page: PageHeader, start: number, endExclusive: number): Promise<Uint8Array> {
     const offset = page.id * this.space.pageSizeBytes + start;
-    return this.buffered(page, start, endExclusive) ?? this.#readAll(offset, endExclusive - start, page.id);
-  }
-
-  /** As `bytes`, when they are here without a read. */
-  buffered(page: PageHeader, start: number, endExclusive: number): Uint8Array | undefined {
-    const offset = page.id * this.space.pageSizeBytes + start;
     const size = endExclusive - start;
-    if (!this.#covers(offset, size)) return undefined;
+    if (!this.#covers(offset, size)) return this.#readAll(offset, size, page.id);
     return this.#window.subarray(offset - this.#windowOffset, offset - this.#windowOffset + size);
   }
 

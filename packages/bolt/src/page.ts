@@ -192,6 +192,15 @@ export class LeafElements {
     return element + this.#view.getUint32(element + leafPosOffset, true);
   }
 
+  /** The end of as many elements from `first` on as have data of `sizeMax` bytes; of one, if that one has more. */
+  endOfPart(first: number, sizeMax: number): number {
+    const start = this.startOf(first);
+    if (this.endOffset - start <= sizeMax) return this.count;
+    let end = first + 1;
+    while (this.startOf(end + 1) - start <= sizeMax) end++;
+    return end;
+  }
+
   /** Appends the rows `first` to `endExclusive` to `rows`; `data` begins with the data of `first`. */
   rows(data: Uint8Array, first: number, endExclusive: number, rows: BoltRow[]): void {
     let at = 0;

@@ -6,7 +6,13 @@ import { promisify } from 'node:util';
 import { rpcpb } from '@quorate/wire';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Client } from '../src/index.ts';
-import { etcdBinFolder, freePort, startRealCluster, type StartedCluster } from '../src/testing/index.ts';
+import {
+  etcdBinFolder,
+  freePort,
+  freePorts,
+  startRealCluster,
+  type StartedCluster,
+} from '../src/testing/index.ts';
 
 // Three servers are started here, which takes a while on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -19,7 +25,7 @@ describe.skipIf(etcdBinFolder === undefined)(
 
     beforeAll(async () => {
       const extraArguments = ['--strict-reconfig-check=false'];
-      cluster = await startRealCluster(etcdBinFolder ?? '', { size: 3, extraArguments });
+      cluster = await startRealCluster(etcdBinFolder ?? '', { ports: await freePorts(3), extraArguments });
       client = new Client({ endpoints: cluster.endpoints });
     });
 

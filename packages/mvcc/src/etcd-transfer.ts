@@ -4,8 +4,9 @@ import { EtcdRowPacker, toEtcdRows, type RowLimits } from './etcd-rows.ts';
 import { decodeRevisionKey } from './revision-key.ts';
 import { defaultTuning } from './revision-log.ts';
 
-/** Revisions that are handed out together, at least while there are so many. */
+/** What is handed out together has so many revisions, or bytes: half a millisecond of work. */
 const sliceRevisions = 512;
+const sliceBytes = 256 * 1024;
 /** A batch is written when it has so many bytes, or rows. */
 const batchBytes = 1024 * 1024;
 const batchRows = 256;
@@ -27,15 +28,18 @@ export async function* etcdRowsOf(
   snapshot: Pick<BackendSnapshot, 'scan'>,
 ): AsyncGenerator<readonly BackendRow[], void> {
   let slice: BackendRow[] = [];
+  let bytes = 0;
   let last = { main: 0, sub: 0 };
   for await (const packedRows of snapshot.scan('key')) {
     for (const packed of packedRows) {
       const rows = toEtcdRows(packed);
       for (const [key] of rows) last = ascending(last, key);
       slice.push(...rows);
-      if (slice.length < sliceRevisions) continue;
+      bytes += packed[1].length;
+      if (slice.length < sliceRevisions && bytes < sliceBytes) continue;
       yield slice;
       slice = [];
+      bytes = 0;
     }
   }
   if (slice.length > 0) yield slice;

@@ -1,8 +1,9 @@
 /** The replicated state machine of one member. */
-export { Replica } from './replica.ts';
+export { Replica, type RaftView } from './replica.ts';
 export {
   defaults,
   type AutoCompactionOptions,
+  type RunningCluster,
   type ReplicaObserver,
   type ReplicaOptions,
 } from './options.ts';
@@ -13,3 +14,5 @@ export type { KvApi } from './kv-api.ts';
 export type { LeaseApi } from './lease-api.ts';
 export type { MaintenanceApi } from './maintenance-api.ts';
 export type { ReplicaWatch } from './replica-watch.ts';
+export type { ClusterApi } from './cluster-api.ts';
+export type { StoreSnapshot } from './maintenance-api.ts';

@@ -1,6 +1,7 @@
 import type { PeerHost, PeerMember, PeerNetwork } from '@quorate/peer';
 import type { Backend, Clock, Random } from '@quorate/std';
 import type { Disk } from '@quorate/wal';
+import type { Entry } from '@quorate/wire';
 
 /** What a member is made of, and how it behaves. Everything it touches of the world comes in here. */
 export interface ReplicaOptions {
@@ -90,8 +91,12 @@ export interface ReplicaObserver {
   onLogSaved?(event: { readonly durationMs: number; readonly entries: number }): void;
   onBackendWritten?(event: { readonly durationMs: number; readonly changes: number }): void;
   onLeaderChange?(event: { readonly leader: bigint; readonly term: number }): void;
-  /** That many entries, committed together, were applied in that time. */
-  onApplied?(event: { readonly entries: number; readonly durationMs: number }): void;
+  /** That many entries, committed together, were applied in that time: these. */
+  onApplied?(event: {
+    readonly entries: number;
+    readonly durationMs: number;
+    readonly applied: readonly Entry[];
+  }): void;
   onCompacted?(event: { readonly revision: number; readonly durationMs: number }): void;
   onSnapshot?(event: { readonly index: number; readonly released: readonly string[] }): void;
   onAlarm?(event: { readonly member: bigint; readonly type: string; readonly active: boolean }): void;

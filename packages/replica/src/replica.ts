@@ -60,6 +60,12 @@ const advanceElectionWithinMs = 5_000;
 /** `.snap` files that are kept. */
 const maxSnapFiles = 5;
 
+/** What can be seen of raft. */
+export type RaftView = Pick<
+  RaftNode,
+  'status' | 'termAt' | 'entries' | 'term' | 'commit' | 'leader' | 'isLeader' | 'checkInvariants'
+>;
+
 /**
  * One member: the replicated state machine between its log, its store and the other members. The only place
  * where raft, log, store, leases, watchers and members meet; everything of the world comes in through the
@@ -395,6 +401,11 @@ export class Replica implements AsyncDisposable {
     return this.#node.status;
   }
 
+  /** A look at the core that changes nothing, for tests and simulation. */
+  get raft(): RaftView {
+    return this.#node;
+  }
+
   /** Proposals whose outcome somebody waits for. */
   get pendingProposals(): number {
     return this.#waiters.count;
@@ -580,7 +591,10 @@ export class Replica implements AsyncDisposable {
     const isTimed = observer?.onApplied !== undefined;
     const startedAtMs = isTimed ? clock.now() : 0;
     this.#machine.applyAll(entries);
-    if (isTimed) observer.onApplied?.({ entries: entries.length, durationMs: clock.now() - startedAtMs });
+    if (isTimed) {
+      const durationMs = clock.now() - startedAtMs;
+      observer.onApplied?.({ entries: entries.length, durationMs, applied: entries });
+    }
     const { applied, confState } = this.#machine;
     this.#reads.onApplied(applied.index);
     this.#applyWaits.onApplied(applied.index);

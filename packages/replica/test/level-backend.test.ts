@@ -164,6 +164,19 @@ test('installing is one synced batch, the only one that touches what names the s
   ]);
 });
 
+test('what is staged is synced now and then, so that the disk keeps up', async () => {
+  const level = newMemoryLevel();
+  const batch = vi.spyOn(level, 'batch');
+  await using backend = await openMemory(level);
+  const stage = await backend.stage();
+  const value = new Uint8Array(1024 * 1024);
+  for (let i = 0; i < 32; i++) await stage.write([{ bucket: 'key', key: fromUtf8(`${i}`), value }]);
+  const syncs = batch.mock.calls.filter(
+    ([, options]: Parameters<BytesLevel['batch']> | []) => options?.sync === true,
+  );
+  expect(syncs).toHaveLength(4);
+});
+
 test('what is left of a stage, or of rows that were replaced, is removed when it is opened again', async () => {
   const level = newMemoryLevel();
   for (const key of ['!present', 'A/a', 'K/a', 'K/b', 'X/z', 'k/old', 't/old']) {

@@ -9,8 +9,12 @@ const secondsLeft = /remaining\(\d+s\)|"ttl":\d+|"TTL" : \d+/g;
 const byIdOrder = /ETCD_INITIAL_CLUSTER=.*|"members":\[.*\]/g;
 /** Before an ID that has fewer than 16 digits. */
 const padding = /^Member +/g;
+/** Members by their IDs: who leads is chance. */
+const memberIds = /<member-hex>|\b[0-9a-f]{12,16}\b/g;
+/** Which of several members answered, and in which term. */
+const answerer = /"header":\{[^}]*\}|"(?:MemberID|RaftTerm)" : (?:\d+|<member>)/g;
 /** What depends on the version and the storage of a server. */
-const ofServer = /"version":.*(?="leader")|"(?:raft|dbSize|storage|downgrade)\w*":(?:\{[^}]*\}|[^,}]+),?/g;
+const ofServer = /"version":.*?(?="leader")|"(?:raft|dbSize|storage|downgrade)\w*":(?:\{[^}]*\}|[^,}]+),?/g;
 
 /** Splits a command line at its spaces; for words with spaces in them, write the list. */
 const line = (text: string): Step => ({ argv: text.split(' ') });
@@ -346,5 +350,79 @@ export const scripts: Readonly<Record<string, readonly Step[]>> = {
     { argv: ['watch', '-i'], stdin: '\n' },
     { argv: ['watch', '-i'], stdin: 'watch w/a --foo\n' },
     { argv: ['watch', '-i'], stdin: '' },
+  ],
+};
+
+/** The same for clusters of three members. Both run on the same ports, one after the other, so IDs are the same. */
+export const clusterScripts: Readonly<Record<string, readonly Step[]>> = {
+  'what members say of themselves and each other': [
+    line('put c/a 1'),
+    ...['1', '2', '3'].map((n) => ({ ...line('get c/a'), env: { ETCDCTL_ENDPOINTS: `{endpoint${n}}` } })),
+    ...inAllFormats('member list', { mask: [answerer] }).filter((step) => !step.argv.includes('protobuf')),
+    { ...line('endpoint health'), mask: [durations], sorted: true },
+    { ...line('endpoint health --cluster'), mask: [durations], sorted: true },
+    { ...line('endpoint health --cluster -w fields'), mask: [durations], sorted: true },
+    ...inAllFormats('endpoint hashkv --cluster', { mask: [answerer] }),
+    { ...line('endpoint hashkv --rev 2'), env: { ETCDCTL_CLUSTER: 'true' } },
+    {
+      ...line('endpoint status --cluster -w json'),
+      mask: [answerer, ofServer, /"leader":(?:\d+|<member>)/g],
+    },
+    { ...line('alarm list'), mask: [answerer] },
+    line('defrag --cluster'),
+    { ...line('compaction 2'), mask: [answerer] },
+  ],
+  'moving the leadership': [
+    { ...line('move-leader {follower}'), mask: [memberIds] },
+    { ...line('get a'), env: { ETCDCTL_ENDPOINTS: '{endpoint-of-leader}' } },
+    {
+      ...line('move-leader {leader}'),
+      env: { ETCDCTL_ENDPOINTS: '{endpoint-of-follower}' },
+      mask: [memberIds],
+    },
+    { ...line('get a'), env: { ETCDCTL_ENDPOINTS: '{endpoint-of-follower}' } },
+    {
+      ...line('move-leader {follower}'),
+      env: { ETCDCTL_ENDPOINTS: '{endpoint-of-follower}' },
+      mask: [/<endpoint\d>/g],
+    },
+    line('move-leader 1234'),
+    line('move-leader'),
+    line('move-leader {leader} {follower}'),
+    line('move-leader zz'),
+  ],
+  'members that come and go': [
+    {
+      ...line('member add n4 --peer-urls http://127.0.0.1:1'),
+      capture: { name: 'new', pattern: /Member +(\w+)/ },
+      mask: [byIdOrder, padding],
+    },
+    { ...line('member list'), sorted: true },
+    line('member add n5 --peer-urls {peer-url-of-n1}'),
+    line('member update {new} --peer-urls {peer-url-of-n1}'),
+    { ...line('member update {new} --peer-urls http://127.0.0.1:3'), mask: [padding] },
+    line('member promote {new}'),
+    { ...line('member remove {new} -w json'), mask: [answerer] },
+    line('member remove {new}'),
+    line('member list'),
+    {
+      ...line('member add l1 --learner --peer-urls http://127.0.0.1:1,http://127.0.0.1:2'),
+      capture: { name: 'learner', pattern: /Member +(\w+)/ },
+      mask: [byIdOrder, padding],
+    },
+    line('member add l2 --learner --peer-urls http://127.0.0.1:3'),
+    line('member promote {learner}'),
+    { ...line('member list'), sorted: true },
+    { ...line('member remove {learner}'), mask: [padding] },
+  ],
+  snapshots: [
+    line('snapshot save'),
+    line('snapshot save {folder}/a {folder}/b'),
+    line('snapshot save {folder}/a'),
+    { ...line('snapshot save {folder}/a'), env: { ETCDCTL_ENDPOINTS: '{endpoint2}' } },
+    { ...line('snapshot save {folder}/a -w json'), env: { ETCDCTL_ENDPOINTS: '{endpoint3}' } },
+    { ...line('snapshot save {folder}/none/a'), env: { ETCDCTL_ENDPOINTS: '{endpoint1}' } },
+    { argv: ['--endpoints=', 'snapshot', 'save', '{folder}/a'], env: { ETCDCTL_ENDPOINTS: undefined } },
+    line('snapshot save {folder}/a -w bogus'),
   ],
 };

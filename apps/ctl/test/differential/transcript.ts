@@ -1,5 +1,4 @@
 import { Client } from '@quorate/client';
-import type { StartedServer } from '@quorate/client/testing';
 import type { ByteString } from '../../src/byte-string.ts';
 import type { Invocation, Outcome, Tool } from './tools.ts';
 
@@ -13,10 +12,11 @@ export interface Step extends Invocation {
   readonly sorted?: boolean;
 }
 
-/** A server and the tool that talks to it. */
+/** The members of a cluster, the tool that talks to them, and a folder for its files. */
 export interface Side {
   readonly tool: Tool;
-  readonly server: Pick<StartedServer, 'endpoint'>;
+  readonly endpoints: readonly string[];
+  readonly folder: string;
 }
 
 /** What differs between two servers of the same state, as pairs of what stands there and what to put instead. */
@@ -38,24 +38,38 @@ export class Transcript {
 
   constructor(side: Side) {
     this.#side = side;
-    this.#names.push([side.server.endpoint, '<endpoint>']);
+    side.endpoints.forEach((endpoint, i) => {
+      this.#names.push([endpoint, `<endpoint${i + 1}>`]);
+      this.#captured.set(`endpoint${i + 1}`, endpoint);
+    });
+    this.#names.push([side.folder, '<folder>']);
+    this.#captured.set('folder', side.folder);
   }
 
-  /** Learns the IDs of the server, which depend on its ports. */
+  /** Learns the IDs of the members, which depend on their ports, and who leads. */
   async begin(): Promise<void> {
-    await using client = new Client({ endpoints: [this.#side.server.endpoint] });
+    const [first = ''] = this.#side.endpoints;
+    await using client = new Client({ endpoints: [first] });
     const { header, members } = await client.cluster.memberList({});
     this.#nameId(header?.clusterId ?? 0n, 'cluster');
     this.#nameId(header?.memberId ?? 0n, 'member');
-    for (const url of members[0]?.peerURLs ?? []) this.#names.push([url, '<peer-url>']);
     this.#captured.set('member', (header?.memberId ?? 0n).toString(16));
-    this.#captured.set('endpoint', this.#side.server.endpoint);
+    for (const { name, peerURLs } of members) {
+      for (const url of peerURLs) this.#names.push([url, `<peer-url-of-${name}>`]);
+      this.#captured.set(`peer-url-of-${name}`, peerURLs.join(','));
+    }
+    for (const endpoint of this.#side.endpoints) {
+      const { header: own, leader } = await client.maintenance.status({}, { endpoint });
+      const role = own?.memberId === leader ? 'leader' : 'follower';
+      this.#captured.set(role, (own?.memberId ?? 0n).toString(16));
+      this.#captured.set(`endpoint-of-${role}`, endpoint);
+    }
   }
 
   /** Runs a step. */
   async run(step: Step): Promise<Recorded> {
     const argv = step.argv.map((argument) => this.#fillIn(argument));
-    const env = { ETCDCTL_ENDPOINTS: this.#side.server.endpoint, ...step.env };
+    const env = this.#environment(step);
     const stdin = step.stdin === undefined ? {} : { stdin: this.#fillIn(step.stdin) };
     const outcome = await this.#side.tool({ ...step, ...stdin, argv, env });
     this.#capture(step, outcome);
@@ -65,6 +79,11 @@ export class Transcript {
       error: this.#mask(lastError(outcome.stderr), step),
       code: outcome.code,
     };
+  }
+
+  #environment({ env = {} }: Step): Record<string, string | undefined> {
+    const filledIn = Object.entries(env).map(([name, value]) => [name, value && this.#fillIn(value)]);
+    return { ETCDCTL_ENDPOINTS: this.#side.endpoints.join(','), ...Object.fromEntries(filledIn) };
   }
 
   #capture({ capture }: Step, { stdout }: Outcome): void {
@@ -80,7 +99,7 @@ export class Transcript {
   }
 
   #fillIn(text: string): string {
-    return text.replace(/\{(\w+)\}/g, (whole, name: string) => this.#captured.get(name) ?? whole);
+    return text.replace(/\{([\w-]+)\}/g, (whole, name: string) => this.#captured.get(name) ?? whole);
   }
 
   #mask(text: ByteString, { mask = [], sorted = false }: Step): ByteString {

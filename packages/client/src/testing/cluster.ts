@@ -1,11 +1,5 @@
 import { join } from 'node:path';
-import {
-  freePort,
-  startServer,
-  type MemberIdentity,
-  type StartedServer,
-  type StartOptions,
-} from './real-etcd.ts';
+import { freePort, startServer, type StartedServer, type StartOptions } from './real-etcd.ts';
 
 /** Members that a test started, which know each other. */
 export interface StartedCluster extends AsyncDisposable {
@@ -17,10 +11,23 @@ export interface StartedCluster extends AsyncDisposable {
   join(name: string, peerUrl: string, options?: { readonly isLearner?: boolean }): Promise<StartedServer>;
 }
 
+/** Where a member listens. */
+export interface MemberPorts {
+  readonly client: number;
+  readonly peer: number;
+}
+
 /** How a cluster is started. */
-export interface StartClusterOptions extends Omit<StartOptions, 'member'> {
-  /** How many members it has. */
-  readonly size: number;
+export interface StartClusterOptions extends Omit<StartOptions, 'member' | 'clientPort'> {
+  /** One for each member. Members of a cluster that is started anew on the same ports have the same IDs. */
+  readonly ports: readonly MemberPorts[];
+}
+
+/** Ports for a cluster of so many members, that were free a moment ago. */
+export async function freePorts(size: number): Promise<MemberPorts[]> {
+  const ports: MemberPorts[] = [];
+  while (ports.length < size) ports.push({ client: await freePort(), peer: await freePort() });
+  return ports;
 }
 
 /** Starts a cluster of real etcds; its data goes away with it. */
@@ -31,11 +38,16 @@ export function startRealCluster(binFolder: string, options: StartClusterOptions
 /** Starts a cluster of servers that take etcd's flags, and waits until each answers reads. */
 export async function startCluster(
   command: readonly [string, ...string[]],
-  { size, ...options }: StartClusterOptions,
+  { ports, ...options }: StartClusterOptions,
 ): Promise<StartedCluster> {
-  const identities = await newIdentities(size);
-  const starts = identities.map((member) => startServer(command, { ...options, member }));
-  const outcomes = await Promise.allSettled(starts);
+  const peerUrls = ports.map(({ peer }) => `http://127.0.0.1:${peer}`);
+  let initialCluster = peerUrls.map((peerUrl, i) => `n${i + 1}=${peerUrl}`).join(',');
+  const outcomes = await Promise.allSettled(
+    ports.map(({ client: clientPort }, i) => {
+      const member = { name: `n${i + 1}`, peerUrl: peerUrls[i] ?? '', initialCluster, state: 'new' } as const;
+      return startServer(command, { ...options, clientPort, member });
+    }),
+  );
   const started = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []));
   const stop = async () => {
     await Promise.all(started.map((server) => server[Symbol.asyncDispose]()));
@@ -46,7 +58,6 @@ export async function startCluster(
     throw new Error('a member did not start', { cause: failed.reason });
   }
   const members = started.slice();
-  let initialCluster = identities[0]?.initialCluster ?? '';
   return {
     members,
     endpoints: members.map((member) => member.endpoint),
@@ -59,13 +70,4 @@ export async function startCluster(
     },
     [Symbol.asyncDispose]: stop,
   };
-}
-
-async function newIdentities(size: number): Promise<MemberIdentity[]> {
-  const members: { readonly name: string; readonly peerUrl: string }[] = [];
-  for (let n = 1; n <= size; n++) {
-    members.push({ name: `n${n}`, peerUrl: `http://127.0.0.1:${await freePort()}` });
-  }
-  const initialCluster = members.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(',');
-  return members.map((member) => ({ ...member, initialCluster, state: 'new' }));
 }

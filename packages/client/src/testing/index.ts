@@ -8,4 +8,11 @@ export {
   type StartedServer,
   type StartOptions,
 } from './real-etcd.ts';
-export { startCluster, startRealCluster, type StartClusterOptions, type StartedCluster } from './cluster.ts';
+export {
+  freePorts,
+  startCluster,
+  startRealCluster,
+  type MemberPorts,
+  type StartClusterOptions,
+  type StartedCluster,
+} from './cluster.ts';

@@ -23,6 +23,8 @@ export interface StartOptions {
   readonly extraArguments?: readonly string[];
   /** Have the server sign itself a certificate, and its endpoint begin with `https://`. */
   readonly tls?: boolean;
+  /** The port to serve clients on; left out, a free one. */
+  readonly clientPort?: number;
   /** Who the server is in a cluster of several; left out, it is the only member of its own. */
   readonly member?: MemberIdentity;
 }
@@ -47,10 +49,10 @@ export function startRealEtcd(binFolder: string, options?: StartOptions): Promis
 /** Starts a server that takes etcd's flags: `command` is a program and its first arguments. */
 export async function startServer(
   command: readonly [string, ...string[]],
-  { extraArguments = [], tls = false, member }: StartOptions = {},
+  { extraArguments = [], tls = false, clientPort, member }: StartOptions = {},
 ): Promise<StartedServer> {
   const dataFolder = await mkdtemp(join(tmpdir(), 'quorate-real-etcd-'));
-  const endpoint = `${tls ? 'https://' : ''}127.0.0.1:${await freePort()}`;
+  const endpoint = `${tls ? 'https://' : ''}127.0.0.1:${clientPort ?? (await freePort())}`;
   const clientUrl = tls ? endpoint : `http://${endpoint}`;
   const { name, peerUrl, initialCluster, state, isLearner = false } = member ?? (await onlyMember());
   const [program, ...firstArguments] = command;

@@ -80,7 +80,11 @@ export class TestNetwork implements AsyncDisposable {
     this.members = members;
   }
 
-  static async start(count: number, options: Partial<PeerTransportOptions> = {}): Promise<TestNetwork> {
+  /** `options` may differ from member to member. */
+  static async start(
+    count: number,
+    options: Partial<PeerTransportOptions> | ((id: number) => Partial<PeerTransportOptions>) = {},
+  ): Promise<TestNetwork> {
     const ports = Array.from({ length: count }, () => new PeerPort());
     const urls: string[] = [];
     for (const port of ports) {
@@ -95,7 +99,8 @@ export class TestNetwork implements AsyncDisposable {
     }));
     const members = ports.map((port, i) => {
       const host = new FakeHost({ id: BigInt(i + 1), members: list });
-      return new TestMember(host, port, urls[i] ?? '', options);
+      const own = typeof options === 'function' ? options(i + 1) : options;
+      return new TestMember(host, port, urls[i] ?? '', own);
     });
     return new TestNetwork(members);
   }

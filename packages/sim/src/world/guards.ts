@@ -111,7 +111,7 @@ function install(): void {
   guardDate();
   guard('Math', Math, ['random']);
   guard('performance', performance, ['now']);
-  guard('process', process, ['hrtime', 'uptime', 'nextTick']);
+  guard('process', process, ['hrtime', 'uptime']);
   guard('', globalThis, ['setTimeout', 'setInterval', 'setImmediate', 'fetch']);
   guard('timers', timers, ['setTimeout', 'setInterval', 'setImmediate']);
   guard('timers/promises', timersPromises, ['setTimeout', 'setInterval', 'setImmediate']);

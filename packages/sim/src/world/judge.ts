@@ -2,7 +2,7 @@ import type { Replica } from '@quorate/replica';
 import type { Entry } from '@quorate/wire';
 import { stateDigest } from './checks/state-digest.ts';
 import { TruthLog } from './checks/truth-log.ts';
-import { Violation } from './checks/violation.ts';
+import { SafetyViolation } from './checks/safety-violation.ts';
 import { WireWatcher } from './checks/wire-watcher.ts';
 import type { Machine } from './machine.ts';
 import type { World } from './world.ts';
@@ -36,7 +36,7 @@ export class Judge {
     });
   }
 
-  /** The checks that are too dear for every event, of one member. @throws Violation, InvariantError */
+  /** The checks that are too dear for every event, of one member. @throws SafetyViolation, InvariantError */
   checkThoroughly({ name, replica }: Machine): void {
     if (replica === undefined) return;
     replica.checkInvariants();
@@ -54,8 +54,8 @@ export class Judge {
     let seen = this.#seen.get(replica);
     if (seen === undefined) this.#seen.set(replica, (seen = { commit: 0, term: 0, events: 0 }));
     const { term, commit } = raft;
-    if (commit < seen.commit) throw new Violation('commit index', `${machine.name} takes back a commit`);
-    if (term < seen.term) throw new Violation('term', `${machine.name} goes back to an older term`);
+    if (commit < seen.commit) throw new SafetyViolation('commit index', `${machine.name} takes back a commit`);
+    if (term < seen.term) throw new SafetyViolation('term', `${machine.name} goes back to an older term`);
     seen.commit = commit;
     seen.term = term;
     if (raft.isLeader) this.#checkLeader(machine, replica);
@@ -73,7 +73,7 @@ export class Judge {
     for (let index = firstIndex; index <= this.truth.lastIndex; index++) {
       const committed = this.truth.termAt(index);
       if (committed !== undefined && raft.termAt(index) !== committed)
-        throw new Violation(
+        throw new SafetyViolation(
           'leader completeness',
           `${machine.name} leads term ${term} without entry ${index}`,
         );

@@ -58,6 +58,15 @@ export interface MachineOptions {
   readonly replicaOptions: Partial<ReplicaOptions>;
 }
 
+/** Methods of observers take one event or nothing; which one goes with the name. */
+type Tell = (event: unknown) => void;
+
+const observerMethods = [
+  ...['onLogSaved', 'onBackendWritten', 'onLeaderChange', 'onApplied', 'onCompacted', 'onSnapshot', 'onAlarm'],
+  ...['onLeaseExpired', 'onLogRepaired', 'onRemoved', 'onSnapshotSent', 'onSnapshotInstalled', 'onMemberChange'],
+  ...['onClusterVersion', 'onCorruption'],
+] as const satisfies readonly (keyof ReplicaObserver)[];
+
 /** A machine: a disk and a store that outlive what runs on it, a clock, and at most one living member. */
 export class Machine {
   readonly name: string;
@@ -214,13 +223,27 @@ export class Machine {
         wires.attach(endpoint);
         return new SimNetwork(wires, endpoint, snapshots);
       },
-      observer: {
-        ...this.#options.listener.observer(this),
-        onFatal: (error) => {
-          if (!process.isGone) this.#options.listener.onFatal(this, error);
-        },
-      },
+      observer: this.#observer(process),
     });
+  }
+
+  /** Passes on what a living member tells; each is a place where it may die. */
+  #observer(process: SimProcess): ReplicaObserver {
+    const told = this.#options.listener.observer(this) as Record<string, Tell | undefined>;
+    const observer: Record<string, Tell> = {};
+    for (const name of observerMethods) {
+      observer[name] = (event) => {
+        if (process.isGone) return;
+        told[name]?.(event);
+        process.reach(`observer.${name}`);
+      };
+    }
+    return {
+      ...observer,
+      onFatal: (error) => {
+        if (!process.isGone) this.#options.listener.onFatal(this, error);
+      },
+    };
   }
 
   #opened(process: SimProcess, replica: Replica): void {

@@ -122,7 +122,8 @@ export class Timeline {
     try {
       action();
     } catch (error) {
-      this.fail(error);
+      // Whoever has just died may stumble over it.
+      if (event.lane?.isGone !== true) this.fail(error);
     }
   }
 

@@ -3,10 +3,10 @@ import { Replica as ReplicaClass } from '@quorate/replica';
 import { Chance } from './chance.ts';
 import { Counters, Caller } from './clients/caller.ts';
 import { DiskTroubles, type DiskFaultRates } from './disk-troubles.ts';
-import { runGuarded } from './guards.ts';
+import { runGuarded, unguarded } from './guards.ts';
 import { Machine, type BootOptions, type MachineListener } from './machine.ts';
 import { NetworkTroubles, type NetworkRates } from './network-troubles.ts';
-import { SimProcess } from './process.ts';
+import { ProcessGoneError, SimProcess } from './process.ts';
 import type { SnapshotRates } from './sim-network.ts';
 import { Tally } from './tally.ts';
 import { Timeline } from './timeline.ts';
@@ -50,10 +50,11 @@ export class World {
   snapshots: SnapshotRates;
 
   constructor(options: WorldOptions) {
+    const { onLine } = options;
     this.#options = options;
     this.chance = new Chance(options.seed);
     this.snapshots = options.snapshots;
-    this.timeline = new Timeline(this.chance.branch('order'), new Trace(options.onLine));
+    this.timeline = new Timeline(this.chance.branch('order'), new Trace(onLine && ((line) => unguarded(() => onLine(line)))));
     const network = this.chance.branch('network');
     this.network = new NetworkTroubles(network.branch('troubles'), options.network);
     this.wires = new Wires(this.timeline, this.network, network.branch('wires'));
@@ -110,7 +111,10 @@ export class World {
   async run<T>(work: () => Promise<T>): Promise<T> {
     const { timeline } = this;
     let outcome: { readonly value: T } | undefined;
-    const onUnhandled = (error: unknown): void => timeline.fail(error);
+    const onUnhandled = (error: unknown): void => {
+      // Code of a process that has died may run on to its next await.
+      if (!(error instanceof ProcessGoneError)) timeline.fail(error);
+    };
     process.on('unhandledRejection', onUnhandled);
     try {
       await runGuarded(

@@ -2,7 +2,7 @@ import { crc32c } from '@quorate/std';
 import { decodeRaftEnvelope, type Entry } from '@quorate/wire';
 import type { AppliedEntry } from '../../history/types.ts';
 import { loggedRequest } from '../clients/from-wire.ts';
-import { Violation } from './violation.ts';
+import { SafetyViolation } from './safety-violation.ts';
 
 /** An entry that some member has applied. */
 interface CommittedEntry {
@@ -29,17 +29,17 @@ export class TruthLog {
     return this.#committed.get(index)?.term;
   }
 
-  /** A member applied these entries. @throws Violation */
+  /** A member applied these entries. @throws SafetyViolation */
   add(member: string, entries: readonly Entry[], atMs: number): void {
     for (const entry of entries) this.#add(member, entry, atMs);
   }
 
-  /** What a member's state is after an index. @throws Violation when another one has a different one */
+  /** What a member's state is after an index. @throws SafetyViolation when another one has a different one */
   addState(member: string, index: number, digest: number): void {
     const known = this.#states.get(index);
     if (known === undefined) this.#states.set(index, { digest, member });
     else if (known.digest !== digest)
-      throw new Violation('equal states', `${known.member} and ${member} differ after entry ${index}`);
+      throw new SafetyViolation('equal states', `${known.member} and ${member} differ after entry ${index}`);
   }
 
   #add(member: string, entry: Entry, atMs: number): void {
@@ -49,7 +49,7 @@ export class TruthLog {
     if (known !== undefined) {
       if (known.term === term && known.checksum === checksum) return;
       const other = `${known.member} applied one of term ${known.term}`;
-      throw new Violation(
+      throw new SafetyViolation(
         'state machine safety',
         `${member} applies entry ${index} of term ${term}; ${other}`,
       );

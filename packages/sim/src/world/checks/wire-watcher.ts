@@ -1,6 +1,6 @@
 import { crc32c } from '@quorate/std';
 import { raftpb, type Message } from '@quorate/wire';
-import { Violation } from './violation.ts';
+import { SafetyViolation } from './safety-violation.ts';
 
 const { MsgApp, MsgHeartbeat, MsgSnap, MsgVote, MsgVoteResp } = raftpb.MessageType;
 
@@ -19,7 +19,7 @@ export class WireWatcher {
   readonly #votes = new Map<string, bigint>();
   readonly #entries = new Map<string, SeenEntry>();
 
-  /** A message leaves a member. @throws Violation */
+  /** A message leaves a member. @throws SafetyViolation */
   sent(message: Message): void {
     switch (message.type) {
       case MsgApp:
@@ -40,12 +40,12 @@ export class WireWatcher {
     }
   }
 
-  /** A member says that it leads. @throws Violation */
+  /** A member says that it leads. @throws SafetyViolation */
   leads(id: bigint, term: number): void {
     const known = this.#leaders.get(term);
     if (known === undefined) this.#leaders.set(term, id);
     else if (known !== id)
-      throw new Violation('election safety', `term ${term} is led by ${known} and by ${id}`);
+      throw new SafetyViolation('election safety', `term ${term} is led by ${known} and by ${id}`);
   }
 
   #checkLeader({ from, term }: Message): void {
@@ -57,7 +57,7 @@ export class WireWatcher {
     const known = this.#votes.get(key);
     if (known === undefined) this.#votes.set(key, candidate);
     else if (known !== candidate)
-      throw new Violation('one vote', `${voter} votes for ${known} and ${candidate} in term ${term}`);
+      throw new SafetyViolation('one vote', `${voter} votes for ${known} and ${candidate} in term ${term}`);
   }
 
   /** Log Matching, by induction: an entry that is the same has a predecessor that is the same. */
@@ -69,7 +69,7 @@ export class WireWatcher {
       const known = this.#entries.get(key);
       if (known === undefined) this.#entries.set(key, seen);
       else if (known.previousTerm !== seen.previousTerm || known.checksum !== seen.checksum)
-        throw new Violation('log matching', `entry ${index} of term ${term} is not the same everywhere`);
+        throw new SafetyViolation('log matching', `entry ${index} of term ${term} is not the same everywhere`);
       previousTerm = term;
     }
   }

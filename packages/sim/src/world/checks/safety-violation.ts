@@ -1,6 +1,6 @@
 /** A promise that the members of a simulation have broken. */
-export class Violation extends Error {
-  override readonly name = 'Violation';
+export class SafetyViolation extends Error {
+  override readonly name = 'SafetyViolation';
   readonly code = 'SIM_VIOLATION';
   /** Which promise, in a word or two: `election safety`, `state machine safety`. */
   readonly promise: string;
