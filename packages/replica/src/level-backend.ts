@@ -137,8 +137,9 @@ export class LevelBackend implements Backend {
   }
 
   /**
-   * Syncs now and then, which nobody needs but whoever else uses the thread: RocksDB makes it wait when rows come
-   * faster than the disk takes them (up to 450 ms for a gigabyte at full speed; with the syncs 30 to 80 ms).
+   * Syncs now and then, so that rows do not come faster than the disk takes them, for which RocksDB makes the
+   * calling thread wait. Staging a gigabyte, the loop stood still for 5 rather than 16 ms (99 %), and `seal` took
+   * 1 rather than 88 ms, at 350 rather than 700 MB/s: medians of 6 runs each, in turns.
    */
   async #writeStaged(operations: readonly BytesOperation[]): Promise<void> {
     this.#stagedUnsynced += sizeOf(operations);
