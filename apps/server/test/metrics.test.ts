@@ -116,8 +116,8 @@ test('totals stay what they are from scrape to scrape', async () => {
 
 test('entries that took long to apply are counted as slow', async () => {
   const { metrics } = await openObserved();
-  metrics.replicaObserver.onApplied?.({ entries: 3, durationMs: 4 });
-  metrics.replicaObserver.onApplied?.({ entries: 3, durationMs: 6 });
+  metrics.replicaObserver.onApplied?.({ entries: 3, durationMs: 4, applied: [] });
+  metrics.replicaObserver.onApplied?.({ entries: 3, durationMs: 6, applied: [] });
   expect((await seriesOf(metrics)).get('etcd_server_slow_apply_total')).toBe(1);
 });
 

@@ -197,7 +197,7 @@ export class LeafElements {
     const start = this.startOf(first);
     if (this.endOffset - start <= sizeMax) return this.count;
     let end = first + 1;
-    while (this.startOf(end + 1) - start <= sizeMax) end++;
+    while (end < this.count && this.startOf(end + 1) - start <= sizeMax) end++;
     return end;
   }
 

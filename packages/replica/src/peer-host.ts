@@ -3,7 +3,6 @@ import type { ClusterApi } from './cluster-api.ts';
 import type { PeerHashKv, PeerHost, PeerLease, PeerMember, PeerVersions } from '@quorate/peer';
 import type { Message } from '@quorate/wire';
 import type { MemberState } from './applier.ts';
-import type { SnapshotReceiver } from './snapshot-receiver.ts';
 
 export interface ReplicaHostOptions {
   readonly id: bigint;
@@ -13,7 +12,7 @@ export interface ReplicaHostOptions {
   readonly advertisePeerUrls: readonly string[];
   readonly state: MemberState;
   readonly receive: (message: Message) => void;
-  readonly receiver: () => SnapshotReceiver;
+  readonly receiveSnapshot: PeerHost['receiveSnapshot'];
   readonly reportUnreachable: (id: bigint) => void;
   readonly onRemoved: () => void;
   readonly cluster: () => ClusterApi;
@@ -53,7 +52,7 @@ export class ReplicaHost implements PeerHost {
   }
 
   receiveSnapshot(message: Message, db: AsyncIterable<Uint8Array>): Promise<void> {
-    return this.#options.receiver().receive(message, db);
+    return this.#options.receiveSnapshot(message, db);
   }
 
   reportUnreachable(id: bigint): void {

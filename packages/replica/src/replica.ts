@@ -1,16 +1,9 @@
-import { encodeV2Store, parseInitialCluster } from '@quorate/membership';
+import { parseInitialCluster } from '@quorate/membership';
 import { DamagedRowError } from '@quorate/mvcc';
 import type { PeerNetwork } from '@quorate/peer';
 import { noNode, RaftNode } from '@quorate/raft';
 import { fromUtf8, uint64ToBytes, type Backend, type Timer } from '@quorate/std';
-import {
-  raftRequestField,
-  rpcpb,
-  type Entry,
-  type Message,
-  type ResponseHeader,
-  type Snapshot,
-} from '@quorate/wire';
+import { raftRequestField, rpcpb, type Entry, type Message, type ResponseHeader } from '@quorate/wire';
 import { Applier, type MemberState } from './applier.ts';
 import {
   newClusterApi,
@@ -22,7 +15,7 @@ import {
   type ReplicaParts,
 } from './apis.ts';
 import { ApplyWaits } from './apply-waits.ts';
-import { AutoCompaction } from './auto-compaction.ts';
+import { AutoCompactor } from './auto-compactor.ts';
 import { BackendWriter, metaKeys, readPosition } from './backend-writer.ts';
 import { openLog, type OpenedLog } from './bootstrap.ts';
 import type { ClusterApi } from './cluster-api.ts';
@@ -30,6 +23,7 @@ import { Compactor } from './compactor.ts';
 import type { CorruptionMonitor } from './corruption-monitor.ts';
 import type { ReplicaCounts } from './counts.ts';
 import { ReplicaError, StartError } from './errors.ts';
+import { FirstElection } from './first-election.ts';
 import type { KvApi } from './kv-api.ts';
 import { Leadership } from './leadership.ts';
 import type { LeaseApi } from './lease-api.ts';
@@ -46,19 +40,13 @@ import { RaftDriver } from './raft-driver.ts';
 import { ReadIndexRounds } from './read-index.ts';
 import { ReplicaWatch } from './replica-watch.ts';
 import { RequestIds } from './request-ids.ts';
-import { SnapshotReceiver } from './snapshot-receiver.ts';
-import { SnapshotSender, type StoreMoment } from './snapshot-sender.ts';
-import { Snapshotter } from './snapshotter.ts';
+import { Snapshots } from './snapshots.ts';
 import { StateMachine, type Applied } from './state-machine.ts';
 import { canStartWith, type VersionMonitor } from './version-monitor.ts';
 import { Waiters } from './waiters.ts';
 
 /** A removed member tells the others what it still has to say, and then stops (reference: membership RPCs). */
 const stopAfterRemovalMs = 1_000;
-/** For so long after the start a first connection to another member shortens the wait for an election. */
-const advanceElectionWithinMs = 5_000;
-/** `.snap` files that are kept. */
-const maxSnapFiles = 5;
 
 /** What can be seen of raft. */
 export type RaftView = Pick<
@@ -98,20 +86,17 @@ export class Replica implements AsyncDisposable {
   readonly #leadership: Leadership;
   readonly #compactor: Compactor;
   readonly #leaseKeeper: LeaseKeeper;
-  readonly #snapshotter: Snapshotter;
-  readonly #sender: SnapshotSender;
-  readonly #receiver: SnapshotReceiver;
+  readonly #snapshots: Snapshots;
   readonly #corruption: CorruptionMonitor;
   readonly #versions: VersionMonitor;
-  readonly #autoCompaction: AutoCompaction | undefined;
+  readonly #autoCompactor: AutoCompactor;
+  readonly #firstElection: FirstElection;
   readonly #requestTimeoutMs: number;
   readonly #ready = Promise.withResolvers<void>();
   #ticker: Timer | undefined;
   #fatal: Error | undefined;
   #closed: Promise<void> | undefined;
   #isRemoved = false;
-  #mayAdvanceElection = true;
-  readonly #startedAtMs: number;
   #isRaisingNoSpace = false;
 
   /**
@@ -127,7 +112,7 @@ export class Replica implements AsyncDisposable {
       const state = await openState(full, full.backend);
       checkVersion(full.serverVersion, state);
       const replica = new Replica(full, { log, state, position });
-      await replica.#receiver.open();
+      await replica.#snapshots.open();
       replica.#start();
       return replica;
     } catch (error) {
@@ -148,7 +133,6 @@ export class Replica implements AsyncDisposable {
     this.id = log.memberId;
     this.clusterId = log.clusterId;
     this.state = state;
-    this.#startedAtMs = clock.now();
     this.#requestTimeoutMs = 5_000 + 2 * options.electionTimeoutMs;
     const confState = readConfState(backend) ?? log.snapshot.confState ?? emptyConfState();
     this.#node = new RaftNode({
@@ -166,7 +150,7 @@ export class Replica implements AsyncDisposable {
       applied: position.index,
       confState,
       preVote: options.preVote,
-      takeSnapshot: () => this.#sender.take(),
+      takeSnapshot: () => this.#snapshots.take(),
     });
     const onFatal = (error: unknown): void => this.#stopBecause(error);
     this.#network = options.network?.(this.#newHost()) ?? noNetwork;
@@ -181,7 +165,6 @@ export class Replica implements AsyncDisposable {
       onFatal,
       writtenIndex: position.index,
     });
-    this.#driver = this.#newDriver(onFatal);
     this.#ids = new RequestIds({ memberId: this.id, startedAtMs: clock.wallMs() });
     this.#proposer = new Proposer({
       ids: this.#ids,
@@ -218,41 +201,16 @@ export class Replica implements AsyncDisposable {
       onCompacted: (event) => observer?.onCompacted?.(event),
       onFatal,
     });
-    this.#sender = new SnapshotSender({
-      node: this.#node,
-      network: this.#network,
-      clock,
-      takeMoment: () => this.#takeMoment(),
-      wake: () => this.#driver.wake(),
-      onSent: (event) => observer?.onSnapshotSent?.(event),
-      onFatal,
-    });
-    const snapDir = options.snapDir ?? `${options.walDir.replace(/\/?[^/]*$/, '')}/snap`;
-    this.#receiver = new SnapshotReceiver({
-      disk: options.disk,
-      dir: snapDir,
-      backend,
-      openState: (stage) => openState(options, stage),
-      step: (message) => this.#stepSnapshot(message),
-    });
-    this.#snapshotter = new Snapshotter({
-      wal: log.wal,
-      disk: options.disk,
-      snapDir,
-      maxSnapFiles,
-      membershipData: () => encodeV2Store(state.membership),
-      isLogNeeded: () => this.#sender.needsLog,
-      writer: this.#writer,
-      driver: this.#driver,
+    this.#snapshots = new Snapshots({
+      ...{ options, state, node: this.#node, wal: log.wal, network: this.#network, writer: this.#writer },
+      driver: () => this.#driver,
+      machine: () => this.#machine,
       markedIndex: log.snapshot.index,
-      snapshotCount: options.snapshotCount,
-      catchUpEntries: options.snapshotCatchUpEntries,
-      maxWals: options.maxWals,
-      compactRaft: (index) => this.#node.compact(index),
       isStopped: () => this.#isStopped,
-      onSnapshot: (event) => observer?.onSnapshot?.(event),
+      onInstalled: (index) => this.#onSnapshotInstalled(index),
       onFatal,
     });
+    this.#driver = this.#newDriver(onFatal);
     this.#applier = new Applier({
       state,
       changes: () => this.#writer.changes,
@@ -280,7 +238,7 @@ export class Replica implements AsyncDisposable {
       network: this.#network,
       membership: () => state.membership,
       remotes: options.initialClusterState === 'existing' ? (options.runningCluster?.members ?? []) : [],
-      sendSnapshot: (message) => this.#sender.send(message),
+      sendSnapshot: (message) => this.#snapshots.send(message),
     });
     this.#leaseKeeper = new LeaseKeeper({
       get lessor() {
@@ -291,7 +249,8 @@ export class Replica implements AsyncDisposable {
       leadership: this.#leadership,
       onExpired: (count) => observer?.onLeaseExpired?.({ count }),
     });
-    this.#autoCompaction = options.autoCompaction && new AutoCompaction(options.autoCompaction, clock.now());
+    this.#autoCompactor = new AutoCompactor(options, this.#proposer);
+    this.#firstElection = new FirstElection(options);
     const parts = this.#parts();
     this.#corruption = newCorruptionMonitor(parts);
     this.#versions = newVersionMonitor(parts);
@@ -311,7 +270,7 @@ export class Replica implements AsyncDisposable {
       advertisePeerUrls: advertisePeerUrls ?? configured?.peerUrls ?? [],
       state: this.state,
       receive: (message) => this.#receive(message),
-      receiver: () => this.#receiver,
+      receiveSnapshot: (message, db) => this.#snapshots.receive(message, db),
       reportUnreachable: (id) => this.#node.reportUnreachable(id),
       onRemoved: () => this.#onRemoved(),
       cluster: () => this.cluster,
@@ -334,10 +293,7 @@ export class Replica implements AsyncDisposable {
       onSaved: (event) => observer?.onLogSaved?.(event),
       onFatal,
       isAwaited: (suffix) => this.#waiters.has(suffix),
-      snapshots: {
-        seal: (snapshot) => this.#receiver.seal(snapshot),
-        install: (snapshot) => this.#installSnapshot(snapshot),
-      },
+      snapshots: this.#snapshots,
       unsafeNoFsync: unsafeNoFsync ?? false,
     });
   }
@@ -361,7 +317,7 @@ export class Replica implements AsyncDisposable {
       onOverQuota: () => this.#raiseNoSpace(),
       raiseAlarm: (memberId, alarm) => this.#raiseAlarm(memberId, alarm),
       compacted: () => this.#compactor.idle(),
-      takeMoment: () => this.#takeMoment(),
+      takeMoment: () => this.#snapshots.takeMoment(),
       flush: () => this.#writer.flush({ sync: false }),
       onCheckFailed: (error) => {
         if (error instanceof DamagedRowError) this.#stopBecause(error);
@@ -551,39 +507,23 @@ export class Replica implements AsyncDisposable {
       this.#applyWaits.tick(nowMs);
       this.#reads.tick();
       this.#leaseKeeper.tick(nowMs);
-      this.#sender.tick(nowMs);
+      this.#snapshots.tick(nowMs);
       this.#corruption.tick(nowMs);
       this.#versions.tick(nowMs);
       this.state.hub.tick(nowMs);
-      this.#compactWhenDue(nowMs);
+      this.#autoCompactor.tick(nowMs, {
+        isLeader: this.isLeader,
+        revision: this.state.store.currentRevision,
+      });
       if (this.#node.hasReady()) this.#driver.turn();
     });
   }
 
-  /** Whoever starts among others has no leader to disturb when it waits less, once (reference: election fast-forward). */
   #advanceFirstElection(nowMs: number): void {
-    const { initialElectionTickAdvance, electionTimeoutMs, heartbeatIntervalMs } = this.#options;
-    if (!this.#mayAdvanceElection) return;
-    const isOver = nowMs - this.#startedAtMs > advanceElectionWithinMs || this.hasLeader;
+    if (!this.#firstElection.isDue) return;
     const isReached = this.#peers.ids.some((id) => this.#network.activeForMs(id) !== undefined);
-    if (!isOver && !isReached) return;
-    this.#mayAdvanceElection = false;
-    if (isOver || !initialElectionTickAdvance) return;
-    const ticks = Math.floor(electionTimeoutMs / heartbeatIntervalMs) - 2;
+    const ticks = this.#firstElection.skip(nowMs, { hasLeader: this.hasLeader, isReached });
     for (let tick = 0; tick < ticks; tick++) this.#node.tick();
-  }
-
-  #compactWhenDue(nowMs: number): void {
-    const auto = this.#autoCompaction;
-    if (auto === undefined) return;
-    if (!this.isLeader) return auto.pause(nowMs);
-    const revision = auto.due(nowMs, this.state.store.currentRevision);
-    if (revision === undefined) return;
-    const request = rpcpb.CompactionRequest.encode({ revision: BigInt(revision), physical: false }).finish();
-    this.#proposer.propose(raftRequestField.compaction, request).then(
-      () => auto.done(revision),
-      () => {}, // Somebody else has compacted, or the next sample tries again.
-    );
   }
 
   #applyAll(entries: readonly Entry[]): void {
@@ -599,7 +539,7 @@ export class Replica implements AsyncDisposable {
     this.#reads.onApplied(applied.index);
     this.#applyWaits.onApplied(applied.index);
     this.#writer.noteApplied(entries.length);
-    this.#snapshotter.afterApply(applied, confState);
+    this.#snapshots.afterApply(applied, confState);
   }
 
   /** A leader's first entry is applied: from here on this member knows all that was committed before. */
@@ -652,41 +592,11 @@ export class Replica implements AsyncDisposable {
     this.#driver.wake();
   }
 
-  /** Whether raft takes the snapshot: then its next Ready installs it. */
-  #stepSnapshot(message: Message): boolean {
-    if (this.#isStopped) return false;
-    this.#node.step(message);
-    this.#driver.wake();
-    return this.#node.pendingSnapshotIndex === message.snapshot?.index;
-  }
-
-  async #installSnapshot(snapshot: Snapshot): Promise<void> {
-    const { clock, observer } = this.#options;
-    const startedAtMs = clock.now();
-    await this.#writer.suspend();
-    const state = await this.#receiver.install(snapshot);
-    this.#machine.install(snapshot, state);
-    this.#writer.resume();
-    this.#snapshotter.onInstalled(snapshot.index);
-    this.#reads.onApplied(snapshot.index);
-    this.#applyWaits.onApplied(snapshot.index);
+  #onSnapshotInstalled(index: number): void {
+    this.#reads.onApplied(index);
+    this.#applyWaits.onApplied(index);
     this.#peers.update();
     this.#compactor.wake();
-    observer?.onSnapshotInstalled?.({ index: snapshot.index, durationMs: clock.now() - startedAtMs });
-  }
-
-  /** The store with all that is applied by the time it is taken, and what raft says of that moment. */
-  async #takeMoment(): Promise<StoreMoment> {
-    const frozen = await this.#writer.freeze((): Snapshot => {
-      const { applied, confState } = this.#machine;
-      return {
-        index: applied.index,
-        term: applied.term,
-        confState,
-        data: encodeV2Store(this.state.membership),
-      };
-    });
-    return { snapshot: frozen.description, store: frozen.store };
   }
 
   #raiseNoSpace(): void {
@@ -737,7 +647,7 @@ export class Replica implements AsyncDisposable {
   }
 
   #giveUp(stopped: ReplicaError): void {
-    this.#sender.close();
+    this.#snapshots[Symbol.dispose]();
     this.#waiters.rejectAll(stopped);
     this.#applyWaits.rejectAll(stopped);
     this.#reads.rejectAll(stopped);

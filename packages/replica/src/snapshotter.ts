@@ -1,7 +1,6 @@
 import { saveSnapFile, type Disk, type Wal } from '@quorate/wal';
 import type { ConfState, Snapshot, WalSnapshot } from '@quorate/wire';
 import type { BackendWriter } from './backend-writer.ts';
-import type { RaftDriver } from './raft-driver.ts';
 
 export interface SnapshotterOptions {
   readonly wal: Wal;
@@ -15,7 +14,8 @@ export interface SnapshotterOptions {
   /** Whether other members still need entries that are in memory. */
   readonly isLogNeeded: () => boolean;
   readonly writer: BackendWriter;
-  readonly driver: RaftDriver;
+  /** Writes a mark into the log; resolves when it is on disk. */
+  readonly saveMark: (mark: WalSnapshot) => Promise<void>;
   /** Where the newest mark in the log is. */
   readonly markedIndex: number;
   readonly snapshotCount: number;
@@ -59,14 +59,14 @@ export class Snapshotter {
   }
 
   async #mark(mark: WalSnapshot & { readonly confState: ConfState }): Promise<void> {
-    const { wal, writer, driver, maxWals, isStopped, onSnapshot } = this.#options;
+    const { wal, writer, saveMark, maxWals, isStopped, onSnapshot } = this.#options;
     // As of the same entry as the mark, hence before anything is waited for.
     const data = this.#options.membershipData();
     await writer.flush({ sync: true });
     if (isStopped() || mark.index <= this.#markedIndex) return;
     await this.#saveSnapFile({ ...mark, data });
     if (isStopped() || mark.index <= this.#markedIndex) return;
-    await driver.saveSnapshotMark(mark);
+    await saveMark(mark);
     this.#markedIndex = Math.max(this.#markedIndex, mark.index);
     this.#compactRaft(mark.index);
     onSnapshot({ index: mark.index, released: await wal.releaseTo(mark.index, { keepSegments: maxWals }) });

@@ -75,16 +75,18 @@ export interface BackendSnapshot extends AsyncDisposable {
  * It can be read while it is filled, and what was opened on it goes on working after `install`.
  */
 export interface StagedBackend extends BackendReader {
-  /** Applies all changes or none. What was staged counts for nothing before `seal`. */
+  /** Applies all changes or none. What was staged counts for nothing before `seal`, after which nobody writes. */
   write(changes: readonly BucketChange[]): Promise<void>;
   /** Makes what was staged survive a crash: `Backend.sealedStage` finds it after the next start. */
   seal(): Promise<void>;
   /**
    * Only after `seal`: makes these the buckets of the backend, durably and at once, a crash leaving the one or
-   * the other whole. What was there before is removed in the background, but snapshots of it stay readable.
+   * the other whole. What was there before is removed in the background, but snapshots of it stay readable, and
+   * scans of it go on. A write to the backend that was called for before this is in the buckets that go, one
+   * called for after it in these.
    */
   install(): Promise<void>;
-  /** Throws away what was staged. */
+  /** Throws away what was staged; nobody may read it any more. Once it is installed, does nothing. */
   discard(): Promise<void>;
 }
 

@@ -82,8 +82,11 @@ export class Transcript {
   }
 
   #environment({ env = {} }: Step): Record<string, string | undefined> {
-    const filledIn = Object.entries(env).map(([name, value]) => [name, value && this.#fillIn(value)]);
-    return { ETCDCTL_ENDPOINTS: this.#side.endpoints.join(','), ...Object.fromEntries(filledIn) };
+    const environment: Record<string, string | undefined> = {
+      ETCDCTL_ENDPOINTS: this.#side.endpoints.join(','),
+    };
+    for (const [name, value] of Object.entries(env)) environment[name] = value && this.#fillIn(value);
+    return environment;
   }
 
   #capture({ capture }: Step, { stdout }: Outcome): void {

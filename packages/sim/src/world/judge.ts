@@ -54,7 +54,8 @@ export class Judge {
     let seen = this.#seen.get(replica);
     if (seen === undefined) this.#seen.set(replica, (seen = { commit: 0, term: 0, events: 0 }));
     const { term, commit } = raft;
-    if (commit < seen.commit) throw new SafetyViolation('commit index', `${machine.name} takes back a commit`);
+    if (commit < seen.commit)
+      throw new SafetyViolation('commit index', `${machine.name} takes back a commit`);
     if (term < seen.term) throw new SafetyViolation('term', `${machine.name} goes back to an older term`);
     seen.commit = commit;
     seen.term = term;

@@ -32,8 +32,8 @@ export type MachineState = 'down' | 'starting' | 'up' | 'refused';
 
 /** Told of what happens to the members of a simulation. */
 export interface MachineListener {
-  /** The code of a member reached a named point. */
-  onPoint(machine: Machine, point: string): void;
+  /** The member is about to crash at a point where a crash was planned. */
+  onPlannedCrash(machine: Machine, point: string): void;
   onUp(machine: Machine, replica: Replica): void;
   onDown(machine: Machine, kind: CrashKind): void;
   /** A member did not start. */
@@ -62,8 +62,23 @@ export interface MachineOptions {
 type Tell = (event: unknown) => void;
 
 const observerMethods = [
-  ...['onLogSaved', 'onBackendWritten', 'onLeaderChange', 'onApplied', 'onCompacted', 'onSnapshot', 'onAlarm'],
-  ...['onLeaseExpired', 'onLogRepaired', 'onRemoved', 'onSnapshotSent', 'onSnapshotInstalled', 'onMemberChange'],
+  ...[
+    'onLogSaved',
+    'onBackendWritten',
+    'onLeaderChange',
+    'onApplied',
+    'onCompacted',
+    'onSnapshot',
+    'onAlarm',
+  ],
+  ...[
+    'onLeaseExpired',
+    'onLogRepaired',
+    'onRemoved',
+    'onSnapshotSent',
+    'onSnapshotInstalled',
+    'onMemberChange',
+  ],
   ...['onClusterVersion', 'onCorruption'],
 ] as const satisfies readonly (keyof ReplicaObserver)[];
 
@@ -266,10 +281,10 @@ export class Machine {
 
   #onPoint(process: SimProcess, point: string): void {
     if (process !== this.#process) return;
-    this.#options.listener.onPoint(this, point);
     const plan = this.crashPlan;
     if (plan === undefined || !point.startsWith(plan.point) || --plan.countdown > 0) return;
     this.#options.wires.timeline.trace.note(`${this.name} is at ${point}`);
+    this.#options.listener.onPlannedCrash(this, point);
     this.crash(plan.kind);
   }
 }

@@ -54,7 +54,10 @@ export class World {
     this.#options = options;
     this.chance = new Chance(options.seed);
     this.snapshots = options.snapshots;
-    this.timeline = new Timeline(this.chance.branch('order'), new Trace(onLine && ((line) => unguarded(() => onLine(line)))));
+    this.timeline = new Timeline(
+      this.chance.branch('order'),
+      new Trace(onLine && ((line) => unguarded(() => onLine(line)))),
+    );
     const network = this.chance.branch('network');
     this.network = new NetworkTroubles(network.branch('troubles'), options.network);
     this.wires = new Wires(this.timeline, this.network, network.branch('wires'));
@@ -137,7 +140,8 @@ export class World {
   #relay(): MachineListener {
     const all = this.#listeners;
     return {
-      onPoint: (machine, point) => all.forEach((listener) => listener.onPoint?.(machine, point)),
+      onPlannedCrash: (machine, point) =>
+        all.forEach((listener) => listener.onPlannedCrash?.(machine, point)),
       onUp: (machine, replica) => all.forEach((listener) => listener.onUp?.(machine, replica)),
       onDown: (machine, kind) => all.forEach((listener) => listener.onDown?.(machine, kind)),
       onRefused: (machine, error) => all.forEach((listener) => listener.onRefused?.(machine, error)),

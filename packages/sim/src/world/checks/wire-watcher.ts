@@ -69,7 +69,10 @@ export class WireWatcher {
       const known = this.#entries.get(key);
       if (known === undefined) this.#entries.set(key, seen);
       else if (known.previousTerm !== seen.previousTerm || known.checksum !== seen.checksum)
-        throw new SafetyViolation('log matching', `entry ${index} of term ${term} is not the same everywhere`);
+        throw new SafetyViolation(
+          'log matching',
+          `entry ${index} of term ${term} is not the same everywhere`,
+        );
       previousTerm = term;
     }
   }
