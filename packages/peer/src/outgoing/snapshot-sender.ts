@@ -1,4 +1,3 @@
-import { once } from 'node:events';
 import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Message } from '@quorate/wire';
 import { openRequest, readAll, refusalOf } from '../asking/request.ts';
@@ -38,7 +37,7 @@ export async function postSnapshot(transfer: SnapshotTransfer, settings: PeerSet
       if (next === undefined) throw new PeerError('PEER_BAD_ANSWER', { reason: 'answered before the end' });
       if (next.done === true) break;
       transfer.onBytes(next.value.length);
-      if (!request.write(next.value)) await Promise.race([once(request, 'drain'), answer]);
+      if (!request.write(next.value)) await Promise.race([drained(request), answer]);
     }
     isFinished = true;
     request.end();
@@ -63,6 +62,11 @@ function open({ url }: SnapshotTransfer, settings: PeerSettings): ClientRequest 
     },
     { timeoutMs: Math.max(settings.dialTimeoutMs, settings.writeTimeoutMs) },
   );
+}
+
+/** Resolves when the request takes more; how else it may end is for `answerTo` to say. */
+function drained(request: ClientRequest): Promise<void> {
+  return new Promise((resolve) => request.once('drain', resolve));
 }
 
 /** Resolves (to nothing) when the receiver has stored the snapshot; rejects on every other end of the request. */
