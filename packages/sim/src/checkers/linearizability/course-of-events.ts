@@ -1,0 +1,184 @@
+import type { LoggedRequest, Operation, RevisionEvents } from '../../history/types.ts';
+import { textOfEvent, textOfOperation } from '../describe.ts';
+import { execute, run } from '../model/execute.ts';
+import { PreviewModel } from '../model/preview-model.ts';
+import { StoreModel } from '../model/store-model.ts';
+import { applyEvent, changesEqualEvents, type TruthLog } from '../truth-log.ts';
+import { Report } from '../violation.ts';
+import { effectiveRequest } from './course-of-entries.ts';
+import { metasByRevision, orderMetas, pointOfMeta } from './metas.ts';
+import type { Course, Point } from './point.ts';
+import { isLogged, type OkOperation, type Prepared } from './prepare.ts';
+
+/** How a course is made without a log. */
+export interface CourseOptions {
+  /** Whether the server may end leases by itself. */
+  readonly leasesExpire: boolean;
+}
+
+/**
+ * The course of things as a watch of all keys gives it. A revision belongs to the write that was told it, else to an
+ * unknown write that would have caused just these events, else to a lease that ended.
+ */
+export function courseOfEvents(
+  prepared: Prepared,
+  truth: TruthLog,
+  options: CourseOptions,
+  report: Report,
+): Course {
+  return new EventMatcher(prepared, truth, options, report).match(truth.revisions ?? []);
+}
+
+class EventMatcher {
+  readonly #prepared: Prepared;
+  readonly #options: CourseOptions;
+  readonly #report: Report;
+  readonly #model: StoreModel;
+  readonly #metas: ReadonlyMap<number, OkOperation[]>;
+  readonly #points: Point[] = [];
+  readonly #open: Operation[];
+
+  constructor(prepared: Prepared, truth: TruthLog, options: CourseOptions, report: Report) {
+    this.#prepared = prepared;
+    this.#options = options;
+    this.#report = report;
+    this.#model = new StoreModel(truth.initial);
+    this.#metas = metasByRevision(prepared.metas);
+    this.#open = [...prepared.open];
+    presumeGrants(this.#model, prepared.open);
+  }
+
+  match(revisions: readonly RevisionEvents[]): Course {
+    this.#takeMetas(this.#model.revision);
+    for (const events of revisions) {
+      if (events.revision !== this.#model.revision + 1) break; // The truth has reported it.
+      this.#points.push(this.#pointOf(events));
+      this.#takeMetas(events.revision);
+    }
+    this.#reportLost();
+    return { points: this.#points, complete: false, placed: new Map() };
+  }
+
+  #pointOf(events: RevisionEvents): Point {
+    const { revision } = events;
+    const writer = this.#prepared.writes.get(revision) ?? this.#takeRevoke(events);
+    if (writer !== undefined) return this.#acknowledged(events, writer);
+    const owner = this.#takeOpen(events);
+    if (owner !== undefined) return this.#carryOut(effectiveRequest(owner), revision, owner);
+    const expired = this.#options.leasesExpire ? this.#expiredLease(events) : undefined;
+    if (expired !== undefined)
+      return this.#carryOut({ kind: 'leaseRevoke', id: expired }, revision, undefined);
+    this.#report.add({
+      rule: 'write-by-nobody',
+      message: `no operation of the history made revision ${revision}: ${textOfEvents(events)}`,
+      operations: [],
+      revision,
+    });
+    return this.#takeEvents(events, undefined);
+  }
+
+  #acknowledged(events: RevisionEvents, writer: OkOperation): Point {
+    const request = effectiveRequest(writer);
+    if (this.#fits(request, events)) return this.#carryOut(request, events.revision, writer);
+    this.#report.add({
+      rule: 'lost-write',
+      message: `revision ${events.revision} is ${textOfEvents(events)}, not what was acknowledged: ${textOfOperation(writer)}`,
+      operations: [writer.id],
+      revision: events.revision,
+    });
+    return this.#takeEvents(events, undefined);
+  }
+
+  #takeRevoke(events: RevisionEvents): OkOperation | undefined {
+    const metas = this.#metas.get(events.revision) ?? [];
+    const at = metas.findIndex(
+      ({ request }) => request.kind === 'leaseRevoke' && this.#fits(request, events),
+    );
+    return at === -1 ? undefined : metas.splice(at, 1)[0];
+  }
+
+  /** Of the unknown writes that would have caused these events the one called first: it leaves most room to others. */
+  #takeOpen(events: RevisionEvents): Operation | undefined {
+    const at = this.#open.findIndex(
+      (operation) => isLogged(operation) && this.#fits(operation.request, events),
+    );
+    return at === -1 ? undefined : this.#open.splice(at, 1)[0];
+  }
+
+  #carryOut(request: LoggedRequest, revision: number, owner: Operation | undefined): Point {
+    run(this.#model, request);
+    return { revision, writes: true, request, owner };
+  }
+
+  #takeEvents(events: RevisionEvents, owner: Operation | undefined): Point {
+    applyEvents(this.#model, events.events);
+    return { revision: events.revision, writes: true, request: undefined, events: events.events, owner };
+  }
+
+  /** Whether a request, carried out now, would cause these events. */
+  #fits(request: LoggedRequest, { events }: RevisionEvents): boolean {
+    if (!mayCause(request, events)) return false;
+    const preview = new PreviewModel(this.#model);
+    const answer =
+      request.kind === 'leaseRevoke'
+        ? { kind: 'ok', response: run(preview, request) }
+        : execute(preview, request);
+    return answer.kind === 'ok' && changesEqualEvents(preview.changes, events);
+  }
+
+  /** The lease whose keys are just the deleted ones. */
+  #expiredLease(events: RevisionEvents): bigint | undefined {
+    const first = events.events[0];
+    const lease = first === undefined ? undefined : this.#model.latest(first.kv.key)?.lease;
+    if (lease === undefined || lease === 0n) return undefined;
+    return this.#fits({ kind: 'leaseRevoke', id: lease }, events) ? lease : undefined;
+  }
+
+  #takeMetas(revision: number): void {
+    const metas = this.#metas.get(revision) ?? [];
+    for (const meta of orderMetas(metas, (id) => this.#model.hasLease(id))) {
+      this.#points.push(pointOfMeta(meta));
+      execute(this.#model, effectiveRequest(meta));
+    }
+  }
+
+  #reportLost(): void {
+    for (const operation of this.#prepared.writes.values()) {
+      const { revision } = operation.outcome;
+      if (revision <= this.#model.revision) continue;
+      this.#report.add({
+        rule: 'lost-write',
+        message: `acknowledged, but the watch of all keys ends at revision ${this.#model.revision}: ${textOfOperation(operation)}`,
+        operations: [operation.id],
+        revision,
+      });
+    }
+  }
+}
+
+/** Takes events into a model as they are. */
+export function applyEvents(model: StoreModel, events: RevisionEvents['events']): void {
+  const contradictions = new Report(); // They were reported when the truth was made.
+  for (const event of events) applyEvent(model, event, contradictions);
+  model.commit();
+}
+
+/** When an unknown grant happened shows nowhere: let it be before everything, so that no put with it is blamed. */
+export function presumeGrants(model: StoreModel, open: readonly Operation[]): void {
+  for (const { request } of open) {
+    if (request.kind !== 'leaseGrant' || request.id === 0n || model.hasLease(request.id)) continue;
+    model.grant(request.id, request.ttlSeconds);
+  }
+}
+
+/** A quick look that spares most previews: a put must be among the events. */
+function mayCause(request: LoggedRequest, events: RevisionEvents['events']): boolean {
+  if (request.kind === 'compact' || request.kind === 'leaseGrant') return false;
+  if (request.kind !== 'put') return true;
+  const event = events[0];
+  return event?.type === 'put' && event.kv.key === request.key && events.length === 1;
+}
+
+function textOfEvents({ events }: RevisionEvents): string {
+  return events.map(textOfEvent).join(', ');
+}
