@@ -1,0 +1,13 @@
+import type { PlantedBug } from './planted-bug.ts';
+
+/** All bugs that can be planted. */
+export const bugs: readonly PlantedBug[] = [];
+
+export const bugNames: readonly string[] = bugs.map(({ name }) => name);
+
+/** @throws Error when there is no such bug */
+export function bugByName(name: string): PlantedBug {
+  const bug = bugs.find((candidate) => candidate.name === name);
+  if (bug === undefined) throw new Error(`there is no planted bug ${name}`);
+  return bug;
+}

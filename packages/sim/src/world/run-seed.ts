@@ -1,0 +1,196 @@
+import type { History, LeaderPeriod, WatchHistory } from '../history/types.ts';
+import { SharedKnowledge } from './clients/shared-knowledge.ts';
+import { SimWatcher } from './clients/watcher.ts';
+import { runWorker } from './clients/worker.ts';
+import type { Caller } from './clients/caller.ts';
+import { drawWatch } from './clients/draw-watch.ts';
+import { Crew } from './crew.ts';
+import { FaultAtlas } from './faults/atlas.ts';
+import { unleash } from './faults/nemesis.ts';
+import { Judge } from './judge.ts';
+import { countRareStates } from './rare-states.ts';
+import type { Plan } from './swarm.ts';
+import type { Tally } from './tally.ts';
+import { SimulationError } from './timeline.ts';
+import { World } from './world.ts';
+
+/** When faults are over, the members have so much time to agree on everything. */
+const convergenceMs = 60_000;
+
+/** What a seed came to. */
+export interface SeedReport {
+  readonly seed: number;
+  readonly hash: number;
+  readonly events: number;
+  readonly simulatedMs: number;
+  readonly operations: number;
+  readonly tally: Tally;
+  readonly error: Error | undefined;
+  /** The last lines of what happened. */
+  readonly recent: readonly string[];
+}
+
+/** All that clients saw and members applied, for the checkers. */
+export interface Evidence {
+  readonly history: History;
+  readonly watches: readonly WatchHistory[];
+  readonly judge: Judge;
+  readonly leaders: readonly LeaderPeriod[];
+  readonly endedAtMs: number;
+}
+
+export interface RunSeedOptions {
+  readonly onLine?: (line: string) => void;
+  /** Looks at what was written down, after a run without violations; throws when it finds one. */
+  readonly check?: (evidence: Evidence) => void;
+}
+
+/** Runs one seed: faults and clients together, then peace, convergence, and the checkers. Never rejects. */
+export async function runSeed(plan: Plan, options: RunSeedOptions = {}): Promise<SeedReport> {
+  const { onLine } = options;
+  const world = new World({ ...plan.world, ...(onLine && { onLine }) });
+  const run = new SeedRun(world, plan);
+  let error: Error | undefined;
+  try {
+    const evidence = await world.run(() => run.go());
+    options.check?.(evidence);
+  } catch (cause) {
+    error = cause instanceof Error ? cause : new Error(String(cause));
+  }
+  const { trace, nowMs } = world.timeline;
+  return {
+    ...{ seed: plan.seed, hash: trace.hash, events: trace.events, simulatedMs: nowMs, error },
+    ...{ operations: run.operationCount, tally: world.tally, recent: trace.recent },
+  };
+}
+
+class SeedRun {
+  readonly #world: World;
+  readonly #plan: Plan;
+  readonly #judge: Judge;
+  readonly #crew: Crew;
+  readonly #atlas: FaultAtlas;
+  readonly #callers: Caller[] = [];
+  readonly #watchers: SimWatcher[] = [];
+  #isFaultTime = true;
+  #isWorkTime = true;
+
+  constructor(world: World, plan: Plan) {
+    this.#world = world;
+    this.#plan = plan;
+    this.#judge = new Judge(world);
+    this.#atlas = new FaultAtlas(plan.members);
+    this.#crew = new Crew(world, world.chance.branch('crew'), this.#atlas);
+    countRareStates(world, this.#crew);
+  }
+
+  get operationCount(): number {
+    return this.#callers.reduce((sum, { operations }) => sum + operations.length, 0);
+  }
+
+  async go(): Promise<Evidence> {
+    const { timeline, network } = this.#world;
+    this.#crew.found(this.#plan.members);
+    const knowledge = new SharedKnowledge();
+    const work = this.#startClients(knowledge);
+    const storm = this.#world.addCaller();
+    this.#callers.push(storm);
+    unleash({
+      ...{ world: this.#world, crew: this.#crew, plan: this.#plan, atlas: this.#atlas, storm, knowledge },
+      isOver: () => !this.#isFaultTime,
+    });
+    await timeline.sleep(this.#plan.durationMs);
+    timeline.trace.note('faults are over');
+    this.#isFaultTime = false;
+    network.heal();
+    this.#world.snapshots = { breaks: 0, stalls: 0, stallMs: 0 };
+    for (const machine of this.#world.machines) {
+      machine.troubles.heal();
+      machine.crashPlan = undefined;
+      machine.process?.resume();
+    }
+    await timeline.sleep(500);
+    this.#isWorkTime = false;
+    await Promise.all(work);
+    const revision = await this.#converge();
+    return this.#evidence(revision);
+  }
+
+  #startClients(knowledge: SharedKnowledge): Promise<void>[] {
+    const { world, workload } = { world: this.#world, workload: this.#plan.workload };
+    const machines = () => this.#crew.members;
+    const sleep = (ms: number): Promise<void> => world.timeline.sleep(ms);
+    const isOver = (): boolean => !this.#isWorkTime;
+    for (let i = 0; i < workload.watchers; i++) {
+      const chance = world.chance.branch(`watcher ${i}`);
+      const request = drawWatch(chance, workload);
+      const watcher = new SimWatcher({
+        ...{ id: i, client: 100 + i, wires: world.wires, chance, request, machines, isOver },
+        restlessMs: chance.magnitude(500, 60_000),
+      });
+      this.#watchers.push(watcher);
+      world.timeline.after(chance.between(0, 2000), 'watcher', () => watcher.run());
+    }
+    return Array.from({ length: workload.workers }, (_, i) => {
+      const caller = world.addCaller();
+      this.#callers.push(caller);
+      const chance = world.chance.branch(`worker ${i}`);
+      return runWorker({ caller, chance, plan: workload, knowledge, machines, sleep, isOver });
+    });
+  }
+
+  /** Everybody comes back and agrees; the revision on which they do. */
+  async #converge(): Promise<number> {
+    const { timeline } = this.#world;
+    const deadlineMs = timeline.nowMs + convergenceMs;
+    while (!this.#isConverged()) {
+      if (timeline.nowMs > deadlineMs)
+        throw new SimulationError(`no convergence after ${convergenceMs} ms of peace: ${this.#describe()}`);
+      await timeline.sleep(100);
+      this.#crew.startAll();
+      await this.#crew.tidyUp();
+    }
+    for (const machine of this.#crew.members) this.#judge.checkThoroughly(machine);
+    const revision = this.#crew.leader()!.replica!.state.store.currentRevision;
+    // What was applied is on its way to watchers.
+    await timeline.sleep(3_000);
+    return revision;
+  }
+
+  #isConverged(): boolean {
+    const leader = this.#crew.leader()?.replica;
+    if (leader === undefined || this.#crew.isBusy) return false;
+    const { members } = this.#crew;
+    if (members.length !== leader.state.membership.list().length) return false;
+    const { commit, lastIndex, applied } = leader.raftStatus;
+    if (commit !== lastIndex || applied !== commit || leader.raft.termAt(commit) !== leader.raft.term)
+      return false;
+    return members.every(
+      ({ replica }) => replica?.hasLeader === true && replica.raftStatus.applied === commit,
+    );
+  }
+
+  #evidence(revision: number): Evidence {
+    const operations = this.#callers.flatMap((caller) => caller.operations);
+    return {
+      history: { operations },
+      watches: this.#watchers.map((watcher) => watcher.history(revision)),
+      judge: this.#judge,
+      leaders: [],
+      endedAtMs: this.#world.timeline.nowMs,
+    };
+  }
+
+  #describe(): string {
+    const lines = this.#world.machines.map(({ name, state, replica, isPaused }) => {
+      if (replica === undefined) return `${name} ${state}`;
+      const { role, term, leader, commit, applied, lastIndex, confState } = replica.raftStatus;
+      const { voters, learners } = confState;
+      return (
+        `${name} ${state}${isPaused ? ' paused' : ''} ${replica.id} ${role} term=${term} leader=${leader} commit=${commit} ` +
+        `applied=${applied} last=${lastIndex} voters=${voters.join()} learners=${learners.join()}`
+      );
+    });
+    return `\n${lines.join('\n')}`;
+  }
+}
