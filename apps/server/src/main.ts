@@ -38,7 +38,8 @@ async function run(config: ServerConfig, warnings: readonly string[]): Promise<v
     { version: serverVersion, node: process.version, dataDir: config.dataDir, pid: process.pid },
     'starting',
   );
-  let removed: () => void = () => {};
+  // Before it serves there is nothing to hand over or to finish.
+  let removed: () => void = () => process.exit(0);
   const server = await Server.start(config, {
     log,
     onFatal: () => {

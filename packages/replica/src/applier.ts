@@ -27,6 +27,7 @@ import {
 import { alarmMember, alarmTypeOf, type Alarms } from './alarms.ts';
 import { ReplicaError } from './errors.ts';
 import { leaseGrantCostBytes, type Quota } from './quota.ts';
+import { readV2Request } from './v2-request.ts';
 
 /**
  * The replicated state of a member: what applying the log changes, and nothing else does. A snapshot of the
@@ -113,6 +114,8 @@ export class Applier {
         return this.#setClusterVersion(request);
       case raftRequestField.downgradeInfoSet:
         return this.#setDowngrade(request);
+      case raftRequestField.v2:
+        return this.#v2(request);
       case raftRequestField.downgradeVersionTest:
         return undefined; // etcd writes it for its own tests; it changes nothing.
       default:
@@ -255,9 +258,21 @@ export class Applier {
   }
 
   #setClusterVersion(bytes: Uint8Array): undefined {
-    const { ver } = membershippb.ClusterVersionSetRequest.decode(bytes);
-    this.#options.state.membership.setClusterVersion(ver, this.#options.changes());
-    this.#options.onClusterVersion(ver);
+    this.#clusterVersionIs(membershippb.ClusterVersionSetRequest.decode(bytes).ver);
+  }
+
+  #clusterVersionIs(version: string): void {
+    this.#options.state.membership.setClusterVersion(version, this.#options.changes());
+    this.#options.onClusterVersion(version);
+  }
+
+  /** What members of etcd 3.5 say of themselves. */
+  #v2(bytes: Uint8Array): undefined {
+    const effect = readV2Request(bytes);
+    if (effect.kind === 'clusterVersion') this.#clusterVersionIs(effect.version);
+    if (effect.kind !== 'attributes') return;
+    const { state, changes } = this.#options;
+    state.membership.setAttributes(effect.memberId, effect.attributes, changes());
   }
 
   #setDowngrade(bytes: Uint8Array): undefined {

@@ -3,7 +3,8 @@ import { DamagedRowError } from '@quorate/mvcc';
 import type { PeerNetwork } from '@quorate/peer';
 import { noNode, RaftNode } from '@quorate/raft';
 import { fromUtf8, uint64ToBytes, type Backend, type Timer } from '@quorate/std';
-import { raftRequestField, rpcpb, type Entry, type Message, type ResponseHeader } from '@quorate/wire';
+import { type Entry, type Message, type ResponseHeader } from '@quorate/wire';
+import { AlarmRaiser } from './alarm-raiser.ts';
 import { Applier, type MemberState } from './applier.ts';
 import {
   newClusterApi,
@@ -24,6 +25,7 @@ import type { CorruptionMonitor } from './corruption-monitor.ts';
 import type { ReplicaCounts } from './counts.ts';
 import { ReplicaError, StartError } from './errors.ts';
 import { FirstElection } from './first-election.ts';
+import { handOver } from './hand-over.ts';
 import type { KvApi } from './kv-api.ts';
 import { Leadership } from './leadership.ts';
 import type { LeaseApi } from './lease-api.ts';
@@ -82,6 +84,7 @@ export class Replica implements AsyncDisposable {
   readonly #applyWaits = new ApplyWaits();
   readonly #ids: RequestIds;
   readonly #proposer: Proposer;
+  readonly #alarms: AlarmRaiser;
   readonly #reads: ReadIndexRounds;
   readonly #leadership: Leadership;
   readonly #compactor: Compactor;
@@ -97,7 +100,6 @@ export class Replica implements AsyncDisposable {
   #fatal: Error | undefined;
   #closed: Promise<void> | undefined;
   #isRemoved = false;
-  #isRaisingNoSpace = false;
 
   /**
    * Opens the member's log and store, or makes new ones, and replays what the store has not seen.
@@ -177,6 +179,7 @@ export class Replica implements AsyncDisposable {
       applyLag: () => this.#node.commit - this.#machine.applied.index,
       stoppedBecause: () => this.#fatal,
     });
+    this.#alarms = new AlarmRaiser({ memberId: this.id, state, proposer: this.#proposer });
     this.#reads = new ReadIndexRounds({
       ask: (context) => this.#node.readIndex(context),
       newContext: () => uint64ToBytes(this.#newRequestId()),
@@ -215,7 +218,7 @@ export class Replica implements AsyncDisposable {
       state,
       changes: () => this.#writer.changes,
       now: () => clock.now(),
-      onOverQuota: () => this.#raiseNoSpace(),
+      onOverQuota: () => this.#alarms.raiseNoSpace(),
       onCompaction: () => this.#compactor.wake(),
       onClusterVersion: (version) => this.#onClusterVersion(version),
       onAlarm: (event) => observer?.onAlarm?.(event),
@@ -314,8 +317,8 @@ export class Replica implements AsyncDisposable {
       linearizable: () => this.#linearizable(),
       caughtUp: () => this.#caughtUp(),
       newRequestId: () => this.#newRequestId(),
-      onOverQuota: () => this.#raiseNoSpace(),
-      raiseAlarm: (memberId, alarm) => this.#raiseAlarm(memberId, alarm),
+      onOverQuota: () => this.#alarms.raiseNoSpace(),
+      raiseAlarm: (memberId, alarm) => this.#alarms.raise(memberId, alarm),
       compacted: () => this.#compactor.idle(),
       takeMoment: () => this.#snapshots.takeMoment(),
       flush: () => this.#writer.flush({ sync: false }),
@@ -415,22 +418,13 @@ export class Replica implements AsyncDisposable {
    */
   async handOver(): Promise<void> {
     if (!this.isLeader || this.#isStopped) return;
-    const others = this.state.membership.voters().filter(({ id }) => id !== this.id);
-    const connected = others
-      .map(({ id }) => ({ id, activeForMs: this.#network.activeForMs(id) ?? -1 }))
-      .filter(({ activeForMs }) => activeForMs >= 0)
-      .sort((a, b) => b.activeForMs - a.activeForMs);
-    const target = connected[0];
-    if (target === undefined) return;
-    const giveUp = new AbortController();
-    const timer = this.#options.clock.after(this.#requestTimeoutMs, () => giveUp.abort());
-    try {
-      await this.maintenance.transferTo(target.id, { signal: giveUp.signal });
-    } catch (error) {
-      if (!(error instanceof ReplicaError)) throw error; // The others elect a leader when they miss this one.
-    } finally {
-      timer.cancel();
-    }
+    await handOver({
+      others: this.state.membership.voters().filter(({ id }) => id !== this.id),
+      network: this.#network,
+      maintenance: this.maintenance,
+      clock: this.#options.clock,
+      timeoutMs: this.#requestTimeoutMs,
+    });
   }
 
   /** Costly checks of everything that has some, for tests and simulation. @throws InvariantError */
@@ -597,22 +591,6 @@ export class Replica implements AsyncDisposable {
     this.#applyWaits.onApplied(index);
     this.#peers.update();
     this.#compactor.wake();
-  }
-
-  #raiseNoSpace(): void {
-    if (this.#isRaisingNoSpace || this.state.alarms.has('NOSPACE')) return;
-    this.#isRaisingNoSpace = true;
-    this.#raiseAlarm(this.id, rpcpb.AlarmType.NOSPACE)
-      .catch(() => {}) // The next request over the quota raises it again.
-      .finally(() => {
-        this.#isRaisingNoSpace = false;
-      });
-  }
-
-  #raiseAlarm(memberID: bigint, alarm: rpcpb.AlarmType): Promise<unknown> {
-    const action = rpcpb.AlarmRequest_AlarmAction.ACTIVATE;
-    const request = rpcpb.AlarmRequest.encode({ action, memberID, alarm }).finish();
-    return this.#proposer.propose(raftRequestField.alarm, request);
   }
 
   /** Resolves when a read of the store sees every write acknowledged before this call. */
