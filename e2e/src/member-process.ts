@@ -14,11 +14,19 @@ export interface MemberProcess extends AsyncDisposable {
   readonly output: string;
   /** Resolves to the exit code, or undefined when a signal ended it. */
   readonly exited: Promise<number | undefined>;
+  /** Resolves when it serves clients. @throws Error with its output when it ends before */
+  readonly ready: Promise<void>;
   /** Ends it at once, as a crash of the process would. */
   kill(): Promise<void>;
   /** Asks it to stop and waits; kills it when it takes too long. */
   stop(): Promise<number | undefined>;
+  /** Halts it where it stands, sockets open, until `resume`. */
+  pause(): void;
+  resume(): void;
 }
+
+/** Which server a member is. */
+export type MemberKind = 'quorate' | 'etcd';
 
 export interface MemberOptions {
   readonly dataDir: string;
@@ -36,28 +44,28 @@ export const etcdBin: string | undefined = process.env['QUORATE_ETCD_BIN'] || un
 
 /** Starts a member of Quorate from the sources and waits until it serves. */
 export async function startQuorate(options: MemberOptions): Promise<MemberProcess> {
-  return start([process.execPath, resolve(root, 'apps/server/bin/quorate.js')], options, 'ready to serve"');
+  return started(await launchMember('quorate', options));
 }
 
 /** Starts a real etcd and waits until it serves. */
 export async function startEtcd(options: MemberOptions): Promise<MemberProcess> {
-  if (etcdBin === undefined) throw new Error('QUORATE_ETCD_BIN names no folder with a real etcd');
-  return start([resolve(etcdBin, 'etcd')], options, '"ready to serve client requests"');
+  return started(await launchMember('etcd', options));
 }
 
-/** Starts what `options` describe; throws with its output when it ends before it serves. */
-async function start(
-  command: readonly string[],
-  options: MemberOptions,
-  readyText: string,
-): Promise<MemberProcess> {
+async function started(member: MemberProcess): Promise<MemberProcess> {
+  await member.ready;
+  return member;
+}
+
+/** Starts a member without waiting until it serves: one of several does so only when most of them run. */
+export async function launchMember(kind: MemberKind, options: MemberOptions): Promise<MemberProcess> {
   const clientPort = options.clientPort ?? (await freePort());
   const peerPort = options.peerPort ?? (await freePort());
   const client = `http://127.0.0.1:${clientPort}`;
   const peer = `http://127.0.0.1:${peerPort}`;
   const [file = '', ...args] = [
     ...(options.wrapper ?? []),
-    ...command,
+    ...commandOf(kind),
     `--data-dir=${options.dataDir}`,
     `--listen-client-urls=${client}`,
     `--advertise-client-urls=${client}`,
@@ -70,18 +78,26 @@ async function start(
     stdio: ['ignore', 'ignore', 'pipe'],
     env: { ...withoutEtcdVariables(process.env), ...options.env },
   });
-  const member = new RunningMember(child, `127.0.0.1:${clientPort}`);
-  await member.waitFor(readyText);
-  return member;
+  return new RunningMember(child, `127.0.0.1:${clientPort}`, readyTexts[kind]);
+}
+
+/** What each says in its log when it serves clients. */
+const readyTexts = { quorate: 'ready to serve"', etcd: '"ready to serve client requests"' } as const;
+
+function commandOf(kind: MemberKind): string[] {
+  if (kind === 'quorate') return [process.execPath, resolve(root, 'apps/server/bin/quorate.js')];
+  if (etcdBin === undefined) throw new Error('QUORATE_ETCD_BIN names no folder with a real etcd');
+  return [resolve(etcdBin, 'etcd')];
 }
 
 class RunningMember implements MemberProcess {
   readonly endpoint: string;
   readonly exited: Promise<number | undefined>;
+  readonly ready: Promise<void>;
   readonly #child: ChildProcess;
   #output = '';
 
-  constructor(child: ChildProcess, endpoint: string) {
+  constructor(child: ChildProcess, endpoint: string, readyText: string) {
     this.#child = child;
     this.endpoint = endpoint;
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
@@ -89,6 +105,8 @@ class RunningMember implements MemberProcess {
       this.#output = (this.#output + text).slice(-200_000);
     });
     this.exited = once(child, 'exit').then(([code]) => (typeof code === 'number' ? code : undefined));
+    this.ready = this.#waitFor(readyText);
+    this.ready.catch(() => {}); // Whoever does not wait for it sees its end by `exited`.
   }
 
   get pid(): number {
@@ -99,7 +117,7 @@ class RunningMember implements MemberProcess {
     return this.#output;
   }
 
-  async waitFor(text: string): Promise<void> {
+  async #waitFor(text: string): Promise<void> {
     const ended = this.exited.then((code) => {
       throw new Error(`the member ended with ${code} before it served:\n${this.#output}`);
     });
@@ -107,6 +125,14 @@ class RunningMember implements MemberProcess {
     while (!this.#output.includes(text)) {
       await Promise.race([once(this.#child.stderr!, 'data'), ended]);
     }
+  }
+
+  pause(): void {
+    this.#child.kill('SIGSTOP');
+  }
+
+  resume(): void {
+    this.#child.kill('SIGCONT');
   }
 
   async kill(): Promise<void> {

@@ -20,7 +20,6 @@ export async function* freePages(
   const page = await reader.header([listPage], 0);
   if (page.flags !== pageFlag.freelist)
     complain(`flags 0x${page.flags.toString(16)} where the list of free pages should be`);
-  onPage(page);
   const sizeMax = (page.overflow + 1) * space.pageSizeBytes;
   let at = pageHeaderSize;
   let count = page.count;
@@ -29,6 +28,10 @@ export async function* freePages(
     at += idSize;
   }
   if (at + count * idSize > sizeMax) complain(`no room for the ids of ${count} free pages`);
+  // bbolt takes a place for the list before it is made, and of the pages in the list: it may be a little too large.
+  const sizeMin = (page.overflow - 1) * space.pageSizeBytes - (page.overflow + 1) * idSize;
+  if (at + count * idSize < sizeMin) complain(`${count} ids, but ${page.overflow} overflow pages`);
+  onPage(page);
   let previous = 1;
   for (const end = at + count * idSize; at < end;) {
     const size = Math.min(idsAtOnce * idSize, end - at);

@@ -28,7 +28,7 @@ export interface Tree {
   readonly rootPage: number;
   /** Flags that all its leaf elements must have. */
   readonly rowFlags: number;
-  /** Called for each page before its elements are looked at. */
+  /** Called for each page when its elements were found good, so that its overflow is real. */
   readonly onPage?: (page: PageHeader) => void;
 }
 
@@ -67,12 +67,13 @@ export async function* walkTree(space: PageSpace, tree: Tree): AsyncGenerator<Le
     const page = await reader.header(ids, index);
     pagesLeft -= 1 + page.overflow;
     if (pagesLeft < 0) throw new BoltDamagedError(page.id, 'its tree has more pages than the file');
-    tree.onPage?.(page);
     if (page.flags === pageFlag.leaf) {
-      yield* leafRows(reader, page, tree.rowFlags, range);
+      yield* leafRows(reader, page, tree, range);
     } else if (page.flags === pageFlag.branch) {
       if (frames.length === depthMax) throw new BoltDamagedError(page.id, 'it lies too deep in its tree');
-      frames.push({ branch: await readBranchPage(reader, page, range), range, next: 0 });
+      const branch = await readBranchPage(reader, page, range);
+      tree.onPage?.(page);
+      frames.push({ branch, range, next: 0 });
     } else {
       throw new BoltDamagedError(page.id, `flags 0x${page.flags.toString(16)} where a tree goes on`);
     }
@@ -137,7 +138,7 @@ async function readBranchPage(
 async function* leafRows(
   reader: PageReader,
   page: PageHeader,
-  rowFlags: number,
+  tree: Tree,
   range: KeyRange,
 ): AsyncGenerator<LeafRows> {
   const complain = complainOf(page.id);
@@ -145,8 +146,9 @@ async function* leafRows(
   const { count } = page;
   if (headSize(count) > sizeMax) complain(`no room for ${count} elements`);
   const head = await reader.bytes(page, 0, headSize(count));
-  const elements = new LeafElements(viewOf(head), count, { sizeMax, rowFlags }, complain);
+  const elements = new LeafElements(viewOf(head), count, { sizeMax, rowFlags: tree.rowFlags }, complain);
   checkOverflow(reader, page, elements.endOffset);
+  tree.onPage?.(page);
   let previous: Uint8Array | undefined;
   for (let first = 0; first < count;) {
     const end = elements.endOfPart(first, windowSizeMax);

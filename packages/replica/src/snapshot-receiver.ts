@@ -1,6 +1,6 @@
 import { BoltError, BoltFile, type BoltSource } from '@quorate/bolt';
 import { encodeConfState } from '@quorate/membership';
-import { stageEtcdRows } from '@quorate/mvcc';
+import { DamagedRowError, stageEtcdRows } from '@quorate/mvcc';
 import {
   ChangeList,
   invariant,
@@ -95,23 +95,36 @@ export class SnapshotReceiver {
   }
 
   async #store(snapshot: Snapshot, db: AsyncIterable<Uint8Array>): Promise<void> {
-    const { disk, dir, backend, openState } = this.#options;
+    const { disk, dir } = this.#options;
     const path = `${dir}/tmp${++this.#fileCount}.snap.db`;
     const file = await disk.open(path, 'create');
     try {
       await writeAll(file, db);
-      const bolt = await checkedFile(file, snapshot);
-      const stage = await backend.stage();
-      try {
-        await this.#fill(stage, bolt, snapshot);
-        this.#received = { snapshot, stage, state: await openState(stage) };
-      } catch (error) {
-        await stage.discard();
-        throw error;
-      }
+      this.#received = await this.#stageFile(file, snapshot);
+    } catch (error) {
+      const isDamaged = error instanceof BoltError || error instanceof DamagedRowError;
+      throw isDamaged ? badSnapshot(error.message, error) : error;
     } finally {
       await file.close();
       await disk.remove(path);
+    }
+  }
+
+  /** The store in the file, when it is whole, sound, and of the entry that the message speaks of. */
+  async #stageFile(source: BoltSource, snapshot: Snapshot): Promise<Received> {
+    const bolt = await BoltFile.open(source);
+    await bolt.check();
+    const index = await consistentIndexOf(bolt);
+    if (index > snapshot.index) {
+      throw badSnapshot(`the store holds entries up to ${index}, the message says ${snapshot.index}`);
+    }
+    const stage = await this.#options.backend.stage();
+    try {
+      await this.#fill(stage, bolt, snapshot);
+      return { snapshot, stage, state: await this.#options.openState(stage) };
+    } catch (error) {
+      await stage.discard();
+      throw error;
     }
   }
 
@@ -148,22 +161,6 @@ async function writeAll(file: DiskFile, db: AsyncIterable<Uint8Array>): Promise<
     offset += chunk.length;
   }
   await file.sync();
-}
-
-/** The file, when it is whole, sound, and of the entry that the message speaks of. */
-async function checkedFile(source: BoltSource, snapshot: Snapshot): Promise<BoltFile> {
-  try {
-    const bolt = await BoltFile.open(source);
-    await bolt.check();
-    const index = await consistentIndexOf(bolt);
-    if (index > snapshot.index) {
-      throw badSnapshot(`the store holds entries up to ${index}, the message says ${snapshot.index}`);
-    }
-    return bolt;
-  } catch (error) {
-    if (error instanceof BoltError) throw badSnapshot(error.message, error);
-    throw error;
-  }
 }
 
 async function consistentIndexOf(bolt: BoltFile): Promise<number> {

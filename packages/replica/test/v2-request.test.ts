@@ -1,11 +1,15 @@
-import { etcdserverpb } from '@quorate/wire';
+import { fromUtf8 } from '@quorate/std';
 import { expect, test } from 'vitest';
 import { readV2Request } from '../src/v2-request.ts';
 
-const request = (method: string, path: string, val: string): Uint8Array =>
-  etcdserverpb.Request.encode(
-    etcdserverpb.Request.fromPartial({ Method: method, Path: path, Val: val }),
-  ).finish();
+/** etcdserverpb.Request with an ID, method, path and value, each text shorter than 128 bytes. */
+function request(method: string, path: string, val: string): Uint8Array {
+  const field = (tag: number, text: string): number[] => {
+    const bytes = fromUtf8(text);
+    return [tag, bytes.length, ...bytes];
+  };
+  return Uint8Array.from([0x08, 0x01, ...field(0x12, method), ...field(0x1a, path), ...field(0x22, val)]);
+}
 
 test('a member of etcd 3.5 publishes its attributes by a v2 request', () => {
   const val = '{"name":"m1","clientURLs":["http://127.0.0.1:2379"]}';

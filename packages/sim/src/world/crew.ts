@@ -127,7 +127,7 @@ export class Crew {
    */
   #matchDuties(): void {
     const informed = this.machines
-      .filter(({ replica }) => replica !== undefined)
+      .filter(({ replica }) => (replica?.raftStatus.applied ?? 0) > 0)
       .sort((a, b) => b.replica!.raftStatus.applied - a.replica!.raftStatus.applied)[0];
     if (informed === undefined) return;
     const urls = new Set(informed.replica!.state.membership.list().flatMap(({ peerUrls }) => peerUrls));

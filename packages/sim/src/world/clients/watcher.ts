@@ -64,6 +64,7 @@ export class SimWatcher {
   /** Opens one stream after the other, for ever: it ends with the simulation. */
   run(): void {
     const { wires, chance, machines } = this.#options;
+    // Never none: a cluster keeps a member.
     const machine = chance.pick(machines());
     this.#attempt(machine, () => {
       this.#isAlive = false;
