@@ -1,5 +1,5 @@
 import type { Agent } from 'node:http';
-import { clampCount, idToHex } from '@quorate/std';
+import { clampCount, copyBytes, idToHex } from '@quorate/std';
 import { leasepb, rpcpb } from '@quorate/wire';
 import { PeerError, textOf } from '../errors.ts';
 import { hashKvQuestion, parseHashKv, parseMembers, parseVersions } from '../json.ts';
@@ -78,7 +78,7 @@ export async function askTimeToLive(
   return {
     ttlSeconds: clampCount(response.TTL),
     grantedTtlSeconds: clampCount(response.grantedTTL),
-    keys: response.keys,
+    keys: response.keys.map(copyBytes),
   };
 }
 
