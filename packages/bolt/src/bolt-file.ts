@@ -23,7 +23,7 @@ export interface BoltFileOptions {
  * A bolt file, for reading. It must not change meanwhile: whoever reads a database in use takes a snapshot of it first.
  *
  * All that is read is checked. Whatever bytes the file has, reading ends in rows or in a `BoltError`, after time in
- * proportion to its size, and with memory for a few slices, a branch page of each level, and the largest row.
+ * proportion to its size, and with memory for a window of 256 KiB and a branch page for each level of a tree, and the largest row.
  */
 export class BoltFile {
   readonly #space: PageSpace;

@@ -11,7 +11,7 @@ import {
 } from '@quorate/membership';
 import { decodeConfChange, encodeConfChange } from '@quorate/raft';
 import { idToHex, invariant } from '@quorate/std';
-import { Wal } from '@quorate/wal';
+import { Wal, type WalCreateOptions } from '@quorate/wal';
 import { etcdserverpb, type ConfState, type Entry, type HardState, type WalSnapshot } from '@quorate/wire';
 import { readPosition } from './backend-writer.ts';
 import { StartError } from './errors.ts';
@@ -117,10 +117,14 @@ async function beginCluster(
         'the cluster and add it again, then start it with --initial-cluster-state=existing',
     );
   }
-  const wal = await createWal(options, { memberId: self.id, clusterId: cluster });
   const entries = bootstrapEntries(members);
   const hardState: HardState = { term: 1, vote: 0n, commit: entries.length };
-  await wal.save({ hardState, entries, sync: true });
+  // In one step: a log that is there without its members could never get any.
+  const wal = await createWal(options, {
+    memberId: self.id,
+    clusterId: cluster,
+    initial: { hardState, entries },
+  });
   return { ...newLog(wal, self.id, cluster), hardState, entries };
 }
 
@@ -144,10 +148,21 @@ async function joinCluster(
 
 function createWal(
   { disk, walDir, segmentSizeBytes }: ReplicaOptions,
-  ids: { readonly memberId: bigint; readonly clusterId: bigint },
+  log: {
+    readonly memberId: bigint;
+    readonly clusterId: bigint;
+    readonly initial?: NonNullable<WalCreateOptions['initial']>;
+  },
 ): Promise<Wal> {
-  const metadata = etcdserverpb.Metadata.encode({ NodeID: ids.memberId, ClusterID: ids.clusterId }).finish();
-  return Wal.create({ disk, dir: walDir, metadata, ...(segmentSizeBytes && { segmentSizeBytes }) });
+  const { memberId, clusterId, initial } = log;
+  const metadata = etcdserverpb.Metadata.encode({ NodeID: memberId, ClusterID: clusterId }).finish();
+  return Wal.create({
+    disk,
+    dir: walDir,
+    metadata,
+    ...(segmentSizeBytes && { segmentSizeBytes }),
+    ...(initial !== undefined && { initial }),
+  });
 }
 
 function newLog(wal: Wal, memberId: bigint, clusterId: bigint): OpenedLog {

@@ -205,3 +205,19 @@ test('a store that fails stops the member, and the log has everything', async ()
   const { count } = await again.during(again.replica.kv.range(rangeRequest('b')));
   expect(count).toBe(1);
 });
+
+test('a crash at any call to the disk in the very first start leaves a log with its members, or none', async () => {
+  for (let call = 1; ; call++) {
+    const disk = new MemoryDisk();
+    const dying = new FaultyDisk(disk);
+    dying.fail({ call, forever: true, code: 'EIO' });
+    const hasServed = await openTestMember({ disk: dying }).then(
+      () => true,
+      () => false,
+    );
+    const again = await openTestMember({ disk: disk.crash({ keep: 'none' }) });
+    expect((await again.during(again.replica.kv.put(putRequest('a', '1')))).header?.revision).toBe(2);
+    await again.during(again.replica.close());
+    if (hasServed) return;
+  }
+});

@@ -1,4 +1,24 @@
+import { checkLinearizable } from './checkers/linearizability/check.ts';
+import { TruthLog } from './checkers/truth-log.ts';
+import type { Verdict } from './checkers/violation.ts';
 import type { Evidence } from './world/run-seed.ts';
 
-/** Hands what a run wrote down to all checkers. @throws Error with the first violation */
-export function checkEvidence(_evidence: Evidence): void {}
+/** What the checkers found in what a run wrote down. */
+export class HistoryViolation extends Error {
+  override readonly name = 'HistoryViolation';
+  readonly code = 'SIM_HISTORY_VIOLATION';
+}
+
+/** Hands what a run wrote down to all checkers. @throws HistoryViolation, HistoryError */
+export function checkEvidence({ history, judge }: Evidence): void {
+  const truth = TruthLog.ofEntries(judge.truth.applied);
+  expectNone('linearizability', checkLinearizable(history, truth));
+}
+
+function expectNone(what: string, { violations, violationCount, unresolved }: Verdict): void {
+  if (violationCount > 0) {
+    const lines = violations.slice(0, 10).map(({ rule, message }) => `${rule}: ${message}`);
+    throw new HistoryViolation(`${what}: ${violationCount} violations\n${lines.join('\n')}`);
+  }
+  if (unresolved.length > 0) throw new HistoryViolation(`${what} is left open: ${unresolved.slice(0, 5).join('; ')}`);
+}

@@ -31,6 +31,8 @@ export interface WalCreateOptions extends WalLocation {
   /** Who the log belongs to (etcd: a Metadata message with member and cluster ID); repeated in every segment. */
   readonly metadata: Uint8Array;
   readonly segmentSizeBytes?: number;
+  /** What the log begins with, from index 1; there with the log or, after a crash, not at all. */
+  readonly initial?: Required<Omit<WalSave, 'sync'>>;
 }
 
 /** What `Wal.open` needs. */
@@ -135,14 +137,15 @@ export class Wal implements AsyncDisposable {
   }
 
   /**
-   * Makes a log with no entries, on disk when it resolves. It is built in `<dir>.tmp` and renamed, so a crash
-   * leaves all of it or nothing.
+   * Makes a log with its initial entries, or none, on disk when it resolves. It is built in `<dir>.tmp` and
+   * renamed, so a crash leaves all of it or nothing.
    *
    * @throws WalError WAL_EXISTS when the directory is not empty; DiskError
    */
   static async create(options: WalCreateOptions): Promise<Wal> {
-    const { disk, dir, metadata } = options;
+    const { disk, dir, metadata, initial } = options;
     const segmentSizeBytes = options.segmentSizeBytes ?? defaultSegmentSizeBytes;
+    invariant(initial?.entries.every(({ index }, at) => index === at + 1) ?? true, 'a log begins at 1');
     if ((await disk.list(dir)).length > 0) throw new WalError('WAL_EXISTS', `${dir} is not empty`);
     const building = `${dir}.tmp`;
     for (const leftover of await disk.list(building)) await disk.remove(`${building}/${leftover}`);
@@ -154,6 +157,8 @@ export class Wal implements AsyncDisposable {
       writer.addCrc();
       writer.addMetadata(metadata);
       writer.addSnapshot({ index: 0, term: 0, confState: undefined });
+      for (const entry of initial?.entries ?? []) writer.addEntry(entry);
+      if (initial !== undefined) writer.addHardState(initial.hardState);
       await tail.append(writer.bytes);
       await tail.sync();
       await disk.syncDir(building);
@@ -166,8 +171,8 @@ export class Wal implements AsyncDisposable {
         writer,
         segments,
         tail,
-        hardState: noHardState,
-        lastIndex: 0,
+        hardState: initial?.hardState ?? noHardState,
+        lastIndex: initial?.entries.length ?? 0,
       });
     } catch (error) {
       await tail.close({ sync: false });

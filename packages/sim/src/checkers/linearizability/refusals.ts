@@ -41,23 +41,34 @@ interface Candidate {
  * added, so a period that is out of reach stays so, and a later period hinders less than an earlier one.
  */
 export function placeRefusals(context: RefusalContext, report: Report): readonly Placement[] {
-  const { prepared, index, placements } = context;
+  const { prepared, placements } = context;
   if (prepared.refused.length === 0) return placements;
   const stale: Placement[] = [];
   const others: RefusedOperation[] = [];
   for (const operation of prepared.refused) {
     if (!isSerializable(operation.request)) others.push(operation);
-    else if (operation.outcome.code === 'compacted') stale.push(placeStale(operation, index));
+    else if (operation.outcome.code !== 'futureRevision') placeStale(operation, context, stale, report);
   }
   const candidates = windows(others, context);
   collectPeriods(candidates, context);
   return choosePeriods(candidates, sorted([...placements, ...stale]), context, report);
 }
 
-/** A member that lags refuses by what it knows: it only cannot know of a compaction that was not asked for yet. */
-function placeStale(operation: RefusedOperation, index: CourseIndex): Placement {
+/**
+ * A member that lags refuses by what it knows: any revision may be a future one to it, but it cannot know of a
+ * compaction that was not asked for yet.
+ */
+function placeStale(
+  operation: RefusedOperation,
+  context: RefusalContext,
+  placements: Placement[],
+  report: Report,
+): void {
+  const { index } = context;
+  const { code } = operation.outcome;
   const after = index.compactionAbove(lowestRevisionAskedFor(operation.request));
-  return { operation, after: Math.min(after, index.pointCount - 1), before: index.pointCount };
+  if (code !== 'compacted' || after === index.pointCount) reportRefusal(operation, context, report);
+  else placements.push({ operation, after, before: index.pointCount });
 }
 
 /**
@@ -157,9 +168,10 @@ function isExplainable(operation: RefusedOperation, { course, prepared, options 
     prepared.open.some((open: Operation) => open.calledAt <= returnedAt && test(open.request));
   switch (outcome.code) {
     case 'leaseNotFound':
-      return options.leasesExpire || mayBe(({ kind }) => kind === 'leaseRevoke' || kind === 'leaseGrant');
+      // An unknown grant was presumed to be before everything.
+      return options.leasesExpire || prepared.open.some(({ request: { kind } }) => isOfLease(kind));
     case 'leaseExists':
-      return mayBe(({ kind }) => kind === 'leaseGrant' || kind === 'leaseRevoke');
+      return mayBe(({ kind }) => isOfLease(kind));
     case 'compacted': {
       const lowest = request.kind === 'compact' ? request.revision - 1 : lowestRevisionAskedFor(request);
       return mayBe((open) => open.kind === 'compact' && open.revision > lowest);
@@ -167,6 +179,10 @@ function isExplainable(operation: RefusedOperation, { course, prepared, options 
     default:
       return false;
   }
+}
+
+function isOfLease(kind: Request['kind']): boolean {
+  return kind === 'leaseGrant' || kind === 'leaseRevoke';
 }
 
 /** The lowest old revision that any range of a request, in whichever branch, reads. */

@@ -1,5 +1,4 @@
 import type { InitialState } from '../../history/types.ts';
-import { textOfOperation } from '../describe.ts';
 import { differenceOf } from '../model/differences.ts';
 import { refusalOf, run, type ModelAnswer } from '../model/execute.ts';
 import { StoreModel } from '../model/store-model.ts';
@@ -27,6 +26,8 @@ export function checkAnswers(
   report: Report,
 ): boolean {
   const replay = new Replay(prepared, course, options);
+  reportBefore(prepared.writes.values(), options.initial.revision + 1, report);
+  reportBefore(prepared.metas, options.initial.revision, report);
   const reads = [new ReadCursor(prepared.reads), new ReadCursor(prepared.stale)];
   for (const cursor of reads) cursor.check(replay.model, report);
   for (const point of course.points) {
@@ -36,7 +37,24 @@ export function checkAnswers(
     for (const cursor of reads) cursor.check(replay.model, report);
   }
   for (const cursor of reads) cursor.reportRest(replay.model, report);
+  if (!course.complete) {
+    for (const meta of prepared.metas) {
+      if (meta.outcome.revision > replay.model.revision) reportNeverMade(meta, replay.model.revision, report);
+    }
+  }
   return true;
+}
+
+/** Answers with a revision that was over before the first operation. */
+function reportBefore(operations: Iterable<OkOperation>, firstRevision: number, report: Report): void {
+  for (const operation of operations) {
+    if (operation.outcome.revision >= firstRevision) continue;
+    reportWrongAnswer(operation, `the first revision that it can have is ${firstRevision}`, report);
+  }
+}
+
+function reportNeverMade(operation: OkOperation, lastRevision: number, report: Report): void {
+  reportWrongAnswer(operation, `there is no revision after ${lastRevision}`, report);
 }
 
 /** A model that goes through a course point by point. */
@@ -133,13 +151,6 @@ class ReadCursor {
   }
 
   reportRest(model: StoreModel, report: Report): void {
-    for (const read of this.#reads.slice(this.#next)) {
-      report.add({
-        rule: 'wrong-answer',
-        message: `it shows revision ${read.outcome.revision}, but there are none after ${model.revision}: ${textOfOperation(read)}`,
-        operations: [read.id],
-        revision: read.outcome.revision,
-      });
-    }
+    for (const read of this.#reads.slice(this.#next)) reportNeverMade(read, model.revision, report);
   }
 }

@@ -54,8 +54,10 @@ export class TruthLog {
         `${member} applies entry ${index} of term ${term}; ${other}`,
       );
     }
+    if (index !== this.#lastIndex + 1)
+      throw new SafetyViolation('order of apply', `${member} applies entry ${index} before ${this.#lastIndex + 1}`);
     this.#committed.set(index, { term, checksum, member });
-    this.#lastIndex = Math.max(this.#lastIndex, index);
+    this.#lastIndex = index;
     if (type !== 0 || data.length === 0) return;
     const request = loggedRequest(decodeRaftEnvelope(data));
     if (request !== undefined) this.applied.push({ index, request, at: atMs });
