@@ -30,6 +30,7 @@ test('a new data directory is its owner’s alone', async () => {
   expect(await opened).toEqual({
     storeDir: join(dataDir, 'member/store'),
     walDir: join(dataDir, 'member/wal'),
+    snapDir: join(dataDir, 'member/snap'),
     hasLog: false,
   });
   expect(['', 'member', 'member/store'].map((path) => modeOf(join(dataDir, path)))).toEqual([
