@@ -111,8 +111,9 @@ export class ClusterApi {
     if (!node.isLeader) throw new ReplicaError('REPLICA_NOT_LEADER');
     const member = membership.get(id);
     if (member === undefined) throw new MemberNotFoundError();
-    if (!member.isLearner) throw new MemberNotLearnerError();
+    // As in etcd, a member that lags is told so even if it is no learner.
     this.#checkReady(id);
+    if (!member.isLearner) throw new MemberNotLearnerError();
     if (isStrict) checkPromotion(membership.list());
     return proposer.proposeChange<readonly Member[]>(promoteMemberChange(id));
   }
