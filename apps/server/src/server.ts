@@ -241,6 +241,7 @@ function replicaOptions(config: ServerConfig) {
     snapshotCount: config.snapshotCount,
     snapshotCatchUpEntries: config.snapshotCatchUpEntries,
     maxWals: config.maxWals,
+    maxSnapFiles: config.maxSnapshots,
     maxRequestBytes: config.maxRequestBytes,
     maxTxnOps: config.maxTxnOps,
     quotaBytes: config.quotaBytes,

@@ -1,33 +1,38 @@
 import type { Member } from '@quorate/membership';
 import type { PeerNetwork } from '@quorate/peer';
+import type { RaftNode } from '@quorate/raft';
 import type { Clock } from '@quorate/std';
-import { ReplicaError } from './errors.ts';
-import type { MaintenanceApi } from './maintenance-api.ts';
 
 export interface HandOverOptions {
   /** The voters beside this member. */
   readonly others: readonly Member[];
+  readonly node: RaftNode;
   readonly network: PeerNetwork;
-  readonly maintenance: MaintenanceApi;
   readonly clock: Clock;
   readonly timeoutMs: number;
+  /** Makes raft's new messages leave. */
+  readonly wake: () => void;
 }
 
-/** Hands the leadership to the voter that has been connected longest, if there is one. */
+/** How often it is looked whether this member still leads. */
+const pollMs = 20;
+
+/**
+ * Hands the leadership to the voter that has been connected longest, if there is one. Resolves when this member
+ * leads no more, when the other one is not reached any more, or when the time is over: then the others elect a
+ * leader as soon as they miss this one.
+ */
 export async function handOver(options: HandOverOptions): Promise<void> {
-  const { others, network, maintenance, clock, timeoutMs } = options;
+  const { others, node, network, clock, timeoutMs, wake } = options;
   const [target] = others
     .map(({ id }) => ({ id, activeForMs: network.activeForMs(id) ?? -1 }))
     .filter(({ activeForMs }) => activeForMs >= 0)
     .sort((a, b) => b.activeForMs - a.activeForMs);
   if (target === undefined) return;
-  const giveUp = new AbortController();
-  const timer = clock.after(timeoutMs, () => giveUp.abort());
-  try {
-    await maintenance.transferTo(target.id, { signal: giveUp.signal });
-  } catch (error) {
-    if (!(error instanceof ReplicaError)) throw error; // The others elect a leader when they miss this one.
-  } finally {
-    timer.cancel();
+  const deadlineMs = clock.now() + timeoutMs;
+  node.transferLeadership(target.id);
+  wake();
+  while (node.isLeader && clock.now() < deadlineMs && network.activeForMs(target.id) !== undefined) {
+    await new Promise<void>((resolve) => clock.after(pollMs, resolve));
   }
 }

@@ -141,23 +141,17 @@ export class MaintenanceApi {
     { targetID }: rpcpb.MoveLeaderRequest,
     { signal }: { readonly signal: AbortSignal },
   ): Promise<rpcpb.MoveLeaderResponse> {
-    const { node, membership, header } = this.#options;
+    const { node, membership, clock, wake, header } = this.#options;
     if (!node.isLeader) throw new ReplicaError('REPLICA_NOT_LEADER');
     const target = membership.get(targetID);
     if (target === undefined || target.isLearner) throw new ReplicaError('REPLICA_BAD_TRANSFEREE');
-    await this.transferTo(targetID, { signal });
-    return { header: header() };
-  }
-
-  /** The part of `moveLeader` behind its checks. */
-  async transferTo(target: bigint, { signal }: { readonly signal: AbortSignal }): Promise<void> {
-    const { node, clock, wake } = this.#options;
-    node.transferLeadership(target);
+    node.transferLeadership(targetID);
     wake();
-    while (node.leader !== target) {
+    while (node.leader !== targetID) {
       if (signal.aborted) throw new ReplicaError('REPLICA_TRANSFER_TIMEOUT');
       await new Promise<void>((resolve) => clock.after(transferPollMs, resolve));
     }
+    return { header: header() };
   }
 
   downgrade(request: rpcpb.DowngradeRequest): Promise<rpcpb.DowngradeResponse> {

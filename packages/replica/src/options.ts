@@ -43,6 +43,8 @@ export interface ReplicaOptions {
   /** Entries kept in memory below the applied index for members that lag. */
   readonly snapshotCatchUpEntries?: number;
   readonly maxWals?: number;
+  /** `.snap` files kept, which only members of etcd 3.5 to 3.7 read; 0 keeps all. */
+  readonly maxSnapFiles?: number;
   readonly segmentSizeBytes?: number;
   readonly maxRequestBytes?: number;
   readonly maxTxnOps?: number;
@@ -127,6 +129,7 @@ export const defaults = {
   snapshotCount: 10_000,
   snapshotCatchUpEntries: 5_000,
   maxWals: 5,
+  maxSnapFiles: 5,
   maxRequestBytes: 1_572_864,
   maxTxnOps: 128,
   quotaBytes: 2 * 1024 ** 3,

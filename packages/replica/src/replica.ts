@@ -420,10 +420,11 @@ export class Replica implements AsyncDisposable {
     if (!this.isLeader || this.#isStopped) return;
     await handOver({
       others: this.state.membership.voters().filter(({ id }) => id !== this.id),
+      node: this.#node,
       network: this.#network,
-      maintenance: this.maintenance,
       clock: this.#options.clock,
       timeoutMs: this.#requestTimeoutMs,
+      wake: () => this.#driver.wake(),
     });
   }
 

@@ -14,9 +14,6 @@ import { SnapshotSender, type StoreMoment } from './snapshot-sender.ts';
 import { Snapshotter } from './snapshotter.ts';
 import type { Applied, StateMachine } from './state-machine.ts';
 
-/** `.snap` files that are kept. */
-const maxSnapFiles = 5;
-
 export interface SnapshotsOptions {
   readonly options: FullOptions;
   readonly state: MemberState;
@@ -66,7 +63,7 @@ export class Snapshots implements SnapshotInstaller, Disposable {
       wal,
       disk,
       snapDir: dir,
-      maxSnapFiles,
+      maxSnapFiles: options.maxSnapFiles,
       membershipData: () => encodeV2Store(state.membership),
       isLogNeeded: () => this.#sender.needsLog,
       writer,

@@ -7,7 +7,7 @@ export interface SnapshotterOptions {
   readonly disk: Disk;
   /** Where `.snap` files lie, which members of etcd 3.5 to 3.7 read. */
   readonly snapDir: string;
-  /** How many of them are kept. */
+  /** How many of them are kept; 0 for all. */
   readonly maxSnapFiles: number;
   /** The membership as those files have it. */
   readonly membershipData: () => Uint8Array;
@@ -81,6 +81,7 @@ export class Snapshotter {
   async #saveSnapFile(snapshot: Snapshot): Promise<void> {
     const { disk, snapDir, maxSnapFiles } = this.#options;
     await saveSnapFile(disk, snapDir, snapshot);
+    if (maxSnapFiles === 0) return;
     const names = (await disk.list(snapDir)).filter((name) => snapName.test(name));
     for (const name of names.slice(0, Math.max(0, names.length - maxSnapFiles))) {
       await disk.remove(`${snapDir}/${name}`);

@@ -78,8 +78,7 @@ export const memberFields = {
     flag: 'max-snapshots',
     section: 'member',
     min: 0,
-    ignored: 'no snapshot files are kept',
-    description: 'Snapshot files kept.',
+    description: 'Snapshot files kept for members of etcd 3.5 to 3.7; 0 keeps all.',
   }),
   memoryMlock: boolean(false, {
     flag: 'memory-mlock',
