@@ -50,7 +50,11 @@ export function peerLog(log: Logger, metrics: PeerObserver): PeerObserver {
     },
     onClockDrift: ({ peer, driftMs }) =>
       log.warn({ peer: idToHex(peer), driftMs }, 'the clock of a member is far from ours'),
-    onRefused: (event) => log.warn(event, 'refused a request on the peer port'),
+    onRefused: (event) => {
+      // A member that has just started does not know all others yet; they ask again.
+      const level = event.status === 404 || event.status === 503 ? 'debug' : 'warn';
+      log[level](event, 'refused a request on the peer port');
+    },
     onHostError: (error) => log.error({ err: error }, 'taking a message of a member failed'),
   };
 }
