@@ -2,12 +2,12 @@ import type { StreamType } from './names.ts';
 
 /** What a transport tells whoever keeps metrics or writes a log. None of it may throw. */
 export interface PeerObserver {
-  /** Frames and posts with messages, link heartbeats not among them. */
+  /** Bytes of streams and posts; our link heartbeats are not among them. */
   onSent?(event: { readonly to: bigint; readonly bytes: number }): void;
   onReceived?(event: { readonly from: bigint; readonly bytes: number }): void;
   /** Messages to a member were lost: a queue was full, a stream broke, a post failed. */
   onSendFailure?(event: { readonly to: bigint; readonly reason: string }): void;
-  /** A stream of a member ended, or brought what is no message. */
+  /** A stream ended, brought what is no message, or could not be opened: up to 20 times a second while one is away. */
   onReceiveFailure?(event: { readonly from: bigint; readonly reason: string }): void;
   /** Messages flow to and from the member, or no longer do. */
   onActive?(event: { readonly peer: bigint }): void;

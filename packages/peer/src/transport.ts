@@ -1,7 +1,7 @@
 import { Agent, type IncomingMessage, type ServerResponse } from 'node:http';
 import { invariant } from '@quorate/std';
 import { raftpb, type Message } from '@quorate/wire';
-import { admit } from './admission.ts';
+import { admit, type Admission } from './admission.ts';
 import {
   askDowngradeEnabled,
   askHashKv,
@@ -181,6 +181,7 @@ export class PeerTransport implements PeerNetwork, AsyncDisposable {
     return {
       urls: link.urls.all,
       agent: this.#agent,
+      dialTimeoutMs: this.#settings.dialTimeoutMs,
       timeoutMs: this.#settings.answerTimeoutMs,
       signal: signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]),
     };
@@ -194,8 +195,9 @@ export class PeerTransport implements PeerNetwork, AsyncDisposable {
   }
 
   /** A message from the network: what is not for the host is passed over. Says what became of it. */
-  #receive(message: Message): ReturnType<typeof admit> {
+  #receive(message: Message): Admission {
     const { host } = this.#settings;
+    if (this.#closing.signal.aborted) return { kind: 'ignored' };
     const admission = admit(message, host);
     if (admission.kind === 'taken' && message.type !== MessageType.MsgSnap) host.receive(message);
     return admission;

@@ -61,7 +61,7 @@ test('a stream on which nothing comes is given up', async () => {
 });
 
 test('a member that takes connections and never answers is given up', async () => {
-  await using network = await TestNetwork.start(1, { dialTimeoutMs: 50 });
+  await using network = await TestNetwork.start(1, { readTimeoutMs: 50 });
   const a = network.member(1);
   await using peer = await scriptedPeer(() => {});
   a.transport.setPeers([{ id: 2n, peerUrls: [peer.url] }]);

@@ -58,6 +58,7 @@ export class Prober {
       { method: 'GET', path: paths.probing },
       {
         agent: this.#agent,
+        dialTimeoutMs: this.#settings.dialTimeoutMs,
         timeoutMs: this.#settings.readTimeoutMs,
         maxBytes: peerLimits.questionBytes,
         signal: this.#closing.signal,

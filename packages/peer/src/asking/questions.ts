@@ -13,6 +13,8 @@ export interface Asking {
   /** Base URLs of one member, the best first. */
   readonly urls: readonly string[];
   readonly agent?: Agent;
+  /** As long as for the answer, where it is left out. */
+  readonly dialTimeoutMs?: number;
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
 }
@@ -97,7 +99,11 @@ export async function askAny(asking: Asking, question: Question): Promise<Answer
   let unreachable = new PeerError('PEER_UNREACHABLE', { reason: 'the member has no URL' });
   for (const url of asking.urls) {
     try {
-      return await ask(url, question, { ...asking, maxBytes: peerLimits.answerBytes });
+      return await ask(url, question, {
+        dialTimeoutMs: asking.timeoutMs,
+        ...asking,
+        maxBytes: peerLimits.answerBytes,
+      });
     } catch (error) {
       if (!(error instanceof PeerError) || error.code !== 'PEER_UNREACHABLE') throw error;
       unreachable = error;

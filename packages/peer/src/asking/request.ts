@@ -1,4 +1,5 @@
 import { request as httpRequest, type Agent, type ClientRequest, type IncomingMessage } from 'node:http';
+import type { Socket } from 'node:net';
 import { PeerError, textOf } from '../errors.ts';
 import { headerOf } from '../names.ts';
 
@@ -13,6 +14,8 @@ export interface Question {
 /** How long and how much to listen. */
 export interface AskOptions {
   readonly agent?: Agent;
+  /** For a connection, where a new one is needed. */
+  readonly dialTimeoutMs: number;
   /** For the whole answer. */
   readonly timeoutMs: number;
   readonly maxBytes: number;
@@ -26,22 +29,41 @@ export interface Answer {
   readonly body: Uint8Array;
 }
 
+/** How a request is opened. */
+export interface OpenOptions {
+  readonly agent?: Agent | undefined;
+  readonly dialTimeoutMs: number;
+  /** How long the connection may be silent. */
+  readonly timeoutMs: number;
+}
+
 /** Begins a request to the given base URL; the caller listens to `error`. @throws PeerError for a URL of another kind */
 export function openRequest(
   baseUrl: string,
   { method, path, headers }: Question,
-  options: { readonly agent?: Agent | undefined; readonly timeoutMs: number },
+  options: OpenOptions,
 ): ClientRequest {
-  const url = new URL(path, baseUrl);
-  if (url.protocol !== 'http:') {
-    throw new PeerError('PEER_UNREACHABLE', { reason: `no way to reach a ${url.protocol} URL` });
+  const url = URL.parse(path, baseUrl);
+  if (url?.protocol !== 'http:') {
+    throw new PeerError('PEER_UNREACHABLE', { reason: `no way to reach ${baseUrl}` });
   }
-  return httpRequest(url, {
+  const request = httpRequest(url, {
     method,
     agent: options.agent ?? false,
     timeout: options.timeoutMs,
     ...(headers === undefined ? {} : { headers }),
   });
+  request.once('socket', (socket) => limitDialling(request, socket, options.dialTimeoutMs));
+  return request;
+}
+
+function limitDialling(request: ClientRequest, socket: Socket, dialTimeoutMs: number): void {
+  if (!socket.connecting) return;
+  const giveUp = () =>
+    request.destroy(new PeerError('PEER_UNREACHABLE', { reason: 'no connection in time' }));
+  const timer = setTimeout(giveUp, dialTimeoutMs);
+  socket.once('connect', () => clearTimeout(timer));
+  socket.once('close', () => clearTimeout(timer));
 }
 
 /**

@@ -69,7 +69,7 @@ export class AppendEncoder {
   encode(messages: readonly Message[], start: number, endExclusive: number): Uint8Array {
     let size = 0;
     for (let i = start; i < endExclusive; i++) size += this.sizeMax(messages[i]!);
-    const target = Buffer.allocUnsafeSlow(size);
+    const target = Buffer.allocUnsafe(size);
     let offset = 0;
     for (let i = start; i < endExclusive; i++) offset = this.#write(messages[i]!, target, offset);
     return target.subarray(0, offset);

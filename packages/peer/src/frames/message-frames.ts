@@ -54,7 +54,7 @@ export function encodeMessageFrames(
 ): Uint8Array {
   let size = 0;
   for (let i = start; i < endExclusive; i++) size += messageFrameSize(messages[i]!);
-  const target = Buffer.allocUnsafeSlow(size);
+  const target = Buffer.allocUnsafe(size);
   let offset = 0;
   for (let i = start; i < endExclusive; i++) offset = writeMessageFrame(messages[i]!, target, offset);
   return target;

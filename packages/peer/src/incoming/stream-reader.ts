@@ -78,7 +78,7 @@ export class StreamReader {
   }
 
   #dial(url: string): void {
-    const { host, dialTimeoutMs } = this.#settings;
+    const { host, dialTimeoutMs, readTimeoutMs } = this.#settings;
     const request = openRequest(
       url,
       {
@@ -86,7 +86,7 @@ export class StreamReader {
         path: `${paths.stream}${this.type}/${idToHex(host.id)}`,
         headers: { ...identityHeaders(host), [headers.to]: idToHex(this.#peerId) },
       },
-      { timeoutMs: dialTimeoutMs },
+      { dialTimeoutMs, timeoutMs: readTimeoutMs },
     );
     this.#request = request;
     let isOver = false;
@@ -113,12 +113,11 @@ export class StreamReader {
       this.type === 'msgapp'
         ? new AppendDecoder({ from: this.#peerId, to: host.id, maxMessageBytes })
         : new MessageDecoder({ maxMessageBytes });
-    const { onMessage } = this.#events;
-    const take = (message: Message) => onMessage.call(this.#events, message);
+    const take = (message: Message) => this.#events.onMessage(message);
     response.setTimeout(readTimeoutMs, () => end('nothing came in time'));
     response.on('end', () => end('closed by the other side'));
     response.on('data', (chunk: Buffer) => {
-      if (this.#isClosed) return;
+      if (this.#isClosed || response.destroyed) return;
       this.#events.onBytes(chunk.length);
       try {
         decoder.push(chunk, take);

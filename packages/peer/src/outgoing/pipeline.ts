@@ -80,6 +80,7 @@ export class Pipeline {
         },
         {
           agent: this.#agent,
+          dialTimeoutMs,
           timeoutMs: dialTimeoutMs + readTimeoutMs,
           maxBytes: peerLimits.questionBytes,
           signal: this.#closing.signal,

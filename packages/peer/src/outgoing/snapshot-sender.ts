@@ -60,7 +60,7 @@ function open({ url }: SnapshotTransfer, settings: PeerSettings): ClientRequest 
       path: paths.snapshot,
       headers: { ...identityHeaders(settings.host), 'Content-Type': 'application/octet-stream' },
     },
-    { timeoutMs: Math.max(settings.dialTimeoutMs, settings.writeTimeoutMs) },
+    { dialTimeoutMs: settings.dialTimeoutMs, timeoutMs: settings.writeTimeoutMs },
   );
 }
 

@@ -1,0 +1,2 @@
+/** All benchmarks of this package. */
+await import('./loopback.ts');
