@@ -20,5 +20,6 @@ function expectNone(what: string, { violations, violationCount, unresolved }: Ve
     const lines = violations.slice(0, 10).map(({ rule, message }) => `${rule}: ${message}`);
     throw new HistoryViolation(`${what}: ${violationCount} violations\n${lines.join('\n')}`);
   }
-  if (unresolved.length > 0) throw new HistoryViolation(`${what} is left open: ${unresolved.slice(0, 5).join('; ')}`);
+  if (unresolved.length > 0)
+    throw new HistoryViolation(`${what} is left open: ${unresolved.slice(0, 5).join('; ')}`);
 }

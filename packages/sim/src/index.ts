@@ -1,4 +1,20 @@
 /** Whole clusters in one process from one seed, and the checkers of what they promise. */
+export { Simulation, type SimulationOptions } from './simulation.ts';
+export {
+  SimulatedCallError,
+  SimulatedClient,
+  type Condition,
+  type Keys,
+  type SimulatedEvent,
+  type SimulatedKeyValue,
+  type Write,
+} from './simulated-client.ts';
+export { HistoryViolation } from './check-evidence.ts';
+export { EscapeError } from './world/guards.ts';
+export { SafetyViolation } from './world/checks/safety-violation.ts';
+export { SimulationError } from './world/timeline.ts';
+export type { CrashKind } from './world/machine.ts';
+export type { FaultKind } from './world/swarm.ts';
 // What clients saw.
 export type {
   AppliedEntry,

@@ -8,14 +8,11 @@ import { Crew } from './crew.ts';
 import { FaultAtlas } from './faults/atlas.ts';
 import { unleash } from './faults/nemesis.ts';
 import { Judge } from './judge.ts';
+import { converge, makePeace } from './peace.ts';
 import { countRareStates } from './rare-states.ts';
 import type { Plan } from './swarm.ts';
 import type { Tally } from './tally.ts';
-import { SimulationError } from './timeline.ts';
 import { World } from './world.ts';
-
-/** When faults are over, the members have so much time to agree on everything. */
-const convergenceMs = 60_000;
 
 /** What a seed came to. */
 export interface SeedReport {
@@ -89,7 +86,7 @@ class SeedRun {
   }
 
   async go(): Promise<Evidence> {
-    const { timeline, network } = this.#world;
+    const { timeline } = this.#world;
     this.#crew.found(this.#plan.members);
     const knowledge = new SharedKnowledge();
     const work = this.#startClients(knowledge);
@@ -100,19 +97,14 @@ class SeedRun {
       isOver: () => !this.#isFaultTime,
     });
     await timeline.sleep(this.#plan.durationMs);
-    timeline.trace.note('faults are over');
     this.#isFaultTime = false;
-    network.heal();
-    this.#world.snapshots = { breaks: 0, stalls: 0, stallMs: 0 };
-    for (const machine of this.#world.machines) {
-      machine.troubles.heal();
-      machine.crashPlan = undefined;
-      machine.process?.resume();
-    }
+    makePeace(this.#world);
     await timeline.sleep(500);
     this.#isWorkTime = false;
     await Promise.all(work);
-    const revision = await this.#converge();
+    const revision = await converge(this.#world, this.#crew, this.#judge);
+    // What was applied is on its way to watchers.
+    await timeline.sleep(3_000);
     return this.#evidence(revision);
   }
 
@@ -139,37 +131,6 @@ class SeedRun {
     });
   }
 
-  /** Everybody comes back and agrees; the revision on which they do. */
-  async #converge(): Promise<number> {
-    const { timeline } = this.#world;
-    const deadlineMs = timeline.nowMs + convergenceMs;
-    while (!this.#isConverged()) {
-      if (timeline.nowMs > deadlineMs)
-        throw new SimulationError(`no convergence after ${convergenceMs} ms of peace: ${this.#describe()}`);
-      await timeline.sleep(100);
-      this.#crew.startAll();
-      await this.#crew.tidyUp();
-    }
-    for (const machine of this.#crew.members) this.#judge.checkThoroughly(machine);
-    const revision = this.#crew.leader()!.replica!.state.store.currentRevision;
-    // What was applied is on its way to watchers.
-    await timeline.sleep(3_000);
-    return revision;
-  }
-
-  #isConverged(): boolean {
-    const leader = this.#crew.leader()?.replica;
-    if (leader === undefined || this.#crew.isBusy) return false;
-    const { members } = this.#crew;
-    if (members.length !== leader.state.membership.list().length) return false;
-    const { commit, lastIndex, applied } = leader.raftStatus;
-    if (commit !== lastIndex || applied !== commit || leader.raft.termAt(commit) !== leader.raft.term)
-      return false;
-    return members.every(
-      ({ replica }) => replica?.hasLeader === true && replica.raftStatus.applied === commit,
-    );
-  }
-
   #evidence(revision: number): Evidence {
     const operations = this.#callers.flatMap((caller) => caller.operations);
     return {
@@ -179,18 +140,5 @@ class SeedRun {
       leaders: [],
       endedAtMs: this.#world.timeline.nowMs,
     };
-  }
-
-  #describe(): string {
-    const lines = this.#world.machines.map(({ name, state, replica, isPaused }) => {
-      if (replica === undefined) return `${name} ${state}`;
-      const { role, term, leader, commit, applied, lastIndex, confState } = replica.raftStatus;
-      const { voters, learners } = confState;
-      return (
-        `${name} ${state}${isPaused ? ' paused' : ''} ${replica.id} ${role} term=${term} leader=${leader} commit=${commit} ` +
-        `applied=${applied} last=${lastIndex} voters=${voters.join()} learners=${learners.join()}`
-      );
-    });
-    return `\n${lines.join('\n')}`;
   }
 }

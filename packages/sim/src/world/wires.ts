@@ -65,7 +65,9 @@ export class Wires {
     const bytes = encodeMessage(message);
     this.timeline.trace.number(crc32c(bytes));
     this.onSend?.(message, from);
-    const copies = this.troubles.copies();
+    const drawn = this.troubles.copies();
+    // Raft's messages may come twice, but for proposals: a connection delivers what was written to it once.
+    const copies = message.type === raftpb.MessageType.MsgProp ? Math.min(drawn, 1) : drawn;
     if (copies === 0) return this.#lost(from, message.to, 0.1);
     for (let copy = 0; copy < copies; copy++) {
       const delay = this.troubles.delay();

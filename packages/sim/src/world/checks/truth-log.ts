@@ -55,7 +55,10 @@ export class TruthLog {
       );
     }
     if (index !== this.#lastIndex + 1)
-      throw new SafetyViolation('order of apply', `${member} applies entry ${index} before ${this.#lastIndex + 1}`);
+      throw new SafetyViolation(
+        'order of apply',
+        `${member} applies entry ${index} before ${this.#lastIndex + 1}`,
+      );
     this.#committed.set(index, { term, checksum, member });
     this.#lastIndex = index;
     if (type !== 0 || data.length === 0) return;

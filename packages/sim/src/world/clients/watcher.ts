@@ -1,5 +1,11 @@
 import { rpcpb } from '@quorate/wire';
-import type { WatchAttempt, WatchCreateRequest, WatchHistory, WatchMessage } from '../../history/types.ts';
+import type {
+  WatchAttempt,
+  WatchCreateRequest,
+  WatchEvent,
+  WatchHistory,
+  WatchMessage,
+} from '../../history/types.ts';
 import type { Chance } from '../chance.ts';
 import type { Machine } from '../machine.ts';
 import type { Wires } from '../wires.ts';
@@ -19,6 +25,8 @@ export interface WatcherOptions {
   /** Mean time after which a client breaks off its stream itself. */
   readonly restlessMs: number;
   readonly isOver: () => boolean;
+  /** Told of events as they are seen, each once. */
+  readonly onEvents?: (events: readonly WatchEvent[]) => void;
 }
 
 /** An attempt while it goes on. */
@@ -36,6 +44,7 @@ export class SimWatcher {
   /** The next revision that has not been seen; 0 before anything was heard. */
   #next: number;
   #isAlive = false;
+  #isStopped = false;
 
   constructor(options: WatcherOptions) {
     this.#options = options;
@@ -61,8 +70,14 @@ export class SimWatcher {
     return this.#isAlive;
   }
 
+  /** No further stream is opened, and nothing is told any more. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
   /** Opens one stream after the other, for ever: it ends with the simulation. */
   run(): void {
+    if (this.#isStopped) return;
     const { wires, chance, machines } = this.#options;
     // Never none: a cluster keeps a member.
     const machine = chance.pick(machines());
@@ -117,11 +132,12 @@ export class SimWatcher {
         const stream = replica.watch({ onReadable: wake });
         stream.request(wireWatchCreate(request));
         wake();
-        timeline.after(chance.wait(restlessMs), 'watch restless', () => {
-          if (isEnded || isOver()) return;
-          process.later(0, 'watch close', () => stream.close());
-          end();
-        });
+        if (restlessMs < Infinity)
+          timeline.after(chance.wait(restlessMs), 'watch restless', () => {
+            if (isEnded || isOver()) return;
+            process.later(0, 'watch close', () => stream.close());
+            end();
+          });
       });
     });
   }
@@ -132,6 +148,8 @@ export class SimWatcher {
     const revision = Number(response.header?.revision ?? 0n);
     const events = response.events.map(watchEvent);
     const compactRevision = Number(response.compactRevision);
+    if (this.#isStopped) return false;
+    if (events.length > 0) this.#options.onEvents?.(events);
     attempt.messages.push({
       ...{ at: timeline.nowMs, revision, events },
       ...(response.created && { created: true }),
