@@ -65,7 +65,7 @@ export function newLeaseApi(parts: ReplicaParts): LeaseApi {
     },
     quota: state.quota,
     clock: options.clock,
-    header: () => generatedHeader(parts),
+    header: (revision) => generatedHeader(parts, revision),
     newLeaseId: () => parts.newRequestId() & 0x7fff_ffff_ffff_ffffn,
     confirmLeadership: () => leadership.confirm(),
     onOverQuota: parts.onOverQuota,

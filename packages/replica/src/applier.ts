@@ -60,6 +60,13 @@ export interface ApplierOptions {
   }) => void;
 }
 
+/** What granting a lease came to. */
+export interface LeaseGranted {
+  readonly ttlSeconds: number;
+  /** Of the store when the lease was granted. */
+  readonly revision: number;
+}
+
 /** What a request came to: a result for whoever proposed it, or an error for him. Never both. */
 export type Outcome =
   { readonly ok: true; readonly result: unknown } | { readonly ok: false; readonly error: unknown };
@@ -173,17 +180,18 @@ export class Applier {
     }
   }
 
-  #compact(bytes: Uint8Array): unknown {
+  /** The revision as of now: that of the answer's header, as with the two below. */
+  #compact(bytes: Uint8Array): number {
     const { store } = this.#options.state;
     this.#refuseWhenCorrupt();
     const revision = clampCount(rpcpb.CompactionRequest.decode(bytes).revision);
     store.scheduleCompaction(revision, this.#options.changes());
     this.#options.onCompaction(revision);
-    return undefined;
+    return store.currentRevision;
   }
 
-  #leaseGrant(bytes: Uint8Array): unknown {
-    const { lessor, quota } = this.#options.state;
+  #leaseGrant(bytes: Uint8Array): LeaseGranted {
+    const { store, lessor, quota } = this.#options.state;
     const { ID, TTL } = rpcpb.LeaseGrantRequest.decode(bytes);
     this.#refuseWhenCorrupt();
     this.#refuseWhenCapped(leaseGrantCostBytes);
@@ -195,12 +203,12 @@ export class Applier {
     );
     this.counts.leasesGranted++;
     this.#refuseOverQuota(fits);
-    return lease;
+    return { ttlSeconds: lease.ttlSeconds, revision: store.currentRevision };
   }
 
   /** The keys of a lease go in one transaction, then the lease itself. */
-  #leaseRevoke(bytes: Uint8Array): unknown {
-    const { lessor } = this.#options.state;
+  #leaseRevoke(bytes: Uint8Array): number {
+    const { store, lessor } = this.#options.state;
     const { ID } = rpcpb.LeaseRevokeRequest.decode(bytes);
     this.#refuseWhenCorrupt();
     const keys = lessor.revoke(ID, this.#options.changes());
@@ -208,7 +216,7 @@ export class Applier {
     this.#write((txn) => {
       for (const key of keys) txn.deleteRange(keyRange(fromLatin1(key), emptyBytes));
     });
-    return undefined;
+    return store.currentRevision;
   }
 
   #leaseCheckpoint(bytes: Uint8Array): unknown {

@@ -134,9 +134,9 @@ export class KvApi {
   async compact(encoded: Uint8Array): Promise<ResponseHeader> {
     const { proposer, header, compacted } = this.#options;
     const { physical } = rpcpb.CompactionRequest.decode(encoded);
-    await proposer.propose(raftRequestField.compaction, encoded);
+    const revision = await proposer.propose<number>(raftRequestField.compaction, encoded);
     if (physical) await compacted();
-    return header(this.#options.store.currentRevision);
+    return header(revision);
   }
 
   /** @throws ReplicaError REPLICA_LEADER_CHANGED when a snapshot of the leader took the store's place meanwhile */

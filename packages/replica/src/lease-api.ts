@@ -1,14 +1,9 @@
-import {
-  LeaseExpiredError,
-  LeaseNotFoundError,
-  NotPrimaryError,
-  type Lease,
-  type Lessor,
-} from '@quorate/lease';
+import { LeaseExpiredError, LeaseNotFoundError, NotPrimaryError, type Lessor } from '@quorate/lease';
 import { PeerError, type PeerLease, type PeerNetwork } from '@quorate/peer';
 import { noNode, type RaftNode } from '@quorate/raft';
 import { fromLatin1, type Clock } from '@quorate/std';
 import { raftRequestField, rpcpb } from '@quorate/wire';
+import type { LeaseGranted } from './applier.ts';
 import { ReplicaError } from './errors.ts';
 import type { Proposer } from './proposer.ts';
 import { leaseGrantCostBytes, type Quota } from './quota.ts';
@@ -18,7 +13,8 @@ export interface LeaseApiOptions {
   readonly quota: Quota;
   readonly proposer: Proposer;
   readonly clock: Clock;
-  readonly header: () => rpcpb.ResponseHeader;
+  /** Identity and term of now, with the given or the current revision. */
+  readonly header: (revision?: number) => rpcpb.ResponseHeader;
   /** A new lease ID: positive and not used before. */
   readonly newLeaseId: () => bigint;
   readonly node: RaftNode;
@@ -54,15 +50,15 @@ export class LeaseApi {
     }
     const ID = request.ID === 0n ? newLeaseId() : request.ID;
     const encoded = rpcpb.LeaseGrantRequest.encode({ ID, TTL: request.TTL }).finish();
-    const lease = await proposer.propose<Lease>(raftRequestField.leaseGrant, encoded);
-    return { header: header(), ID, TTL: BigInt(lease.ttlSeconds), error: '' };
+    const granted = await proposer.propose<LeaseGranted>(raftRequestField.leaseGrant, encoded);
+    return { header: header(granted.revision), ID, TTL: BigInt(granted.ttlSeconds), error: '' };
   }
 
   /** @throws LeaseNotFoundError, ReplicaError */
   async revoke(request: rpcpb.LeaseRevokeRequest): Promise<rpcpb.LeaseRevokeResponse> {
     const encoded = rpcpb.LeaseRevokeRequest.encode(request).finish();
-    await this.#options.proposer.propose(raftRequestField.leaseRevoke, encoded);
-    return { header: this.#options.header() };
+    const revision = await this.#options.proposer.propose<number>(raftRequestField.leaseRevoke, encoded);
+    return { header: this.#options.header(revision) };
   }
 
   /** The full time to live again, in seconds; 0 for a lease that is gone. @throws ReplicaError */

@@ -639,6 +639,8 @@ export class Replica implements AsyncDisposable {
     this.#fatal ??= new ReplicaError('REPLICA_STOPPED');
     this.#ticker?.cancel();
     const stopped = this.#driver.stop();
+    // Whoever waits inside of this member is let go first: what is closed below may wait for them.
+    this.#giveUp(new ReplicaError('REPLICA_STOPPED'));
     await this.#network.close();
     await Promise.all([this.#compactor.stop(), this.#corruption.close(), this.#versions.close(), stopped]);
     if (!failedBefore) {
@@ -646,7 +648,6 @@ export class Replica implements AsyncDisposable {
       await this.#writer.flush({ sync: true });
     }
     this.#writer.close();
-    this.#giveUp(new ReplicaError('REPLICA_STOPPED'));
     await this.#log.wal[Symbol.asyncDispose]();
     await this.#backend[Symbol.asyncDispose]();
   }

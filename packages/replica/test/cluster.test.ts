@@ -164,3 +164,23 @@ test('a member cut off from the others refuses reads that must be of now, and se
   await cluster.until(() => cluster.member(alone).hasLeader);
   expect(await valueOf(cluster, alone, 'k')).toBe('1');
 });
+
+test('a member stops even while a comparison of data waits for a read that nobody answers', async () => {
+  const cluster = await start(3, { corruptionCheckMs: 300 });
+  const alone = cluster.leader;
+  cluster.network.isolate(cluster.member(alone).id);
+  await cluster.advance(700);
+  await cluster.stop(alone);
+  expect(cluster.names).not.toContain(alone);
+});
+
+test('the header of an answer has the revision of the moment in which the request was applied', async () => {
+  const cluster = await start(3);
+  const { kv, leases } = cluster.member(cluster.leader);
+  const granted = leases.grant({ ID: 5n, TTL: 60n });
+  const puts = Array.from({ length: 10 }, (_, at) => kv.put(putRequest(`k${at}`, 'v')));
+  const revoked = leases.revoke({ ID: 5n });
+  await cluster.during(Promise.all(puts));
+  expect((await cluster.during(granted)).header?.revision).toBe(1n);
+  expect((await cluster.during(revoked)).header?.revision).toBe(11n);
+});
