@@ -23,7 +23,8 @@ export class PeerSurface {
   readonly #peers: SurfacePeers;
   readonly #snapshots: SnapshotSurface;
   readonly #budget: BodyBudget;
-  readonly #answering = new Map<Promise<void>, IncomingMessage>();
+  readonly #requests = new Set<IncomingMessage>();
+  readonly #transfers = new Set<Promise<void>>();
 
   constructor(settings: PeerSettings, peers: SurfacePeers) {
     this.#settings = settings;
@@ -38,14 +39,18 @@ export class PeerSurface {
     response.on('error', () => {}); // The other side is gone; so is the need for an answer.
     watchForStall(request, this.#settings.readTimeoutMs);
     const answering = this.#handle(request, response).catch(() => void response.destroy());
-    this.#answering.set(answering, request);
-    void answering.finally(() => this.#answering.delete(answering));
+    this.#requests.add(request);
+    if (request.url === paths.snapshot) this.#transfers.add(answering);
+    void answering.finally(() => {
+      this.#requests.delete(request);
+      this.#transfers.delete(answering);
+    });
   }
 
-  /** Ends what is being received, and waits until the host has let go of it. */
+  /** Ends every request, and waits until the host has let go of snapshots that were on their way. */
   async close(): Promise<void> {
-    for (const request of this.#answering.values()) request.destroy();
-    await Promise.allSettled(this.#answering.keys());
+    for (const request of this.#requests) request.destroy();
+    await Promise.allSettled(this.#transfers);
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
