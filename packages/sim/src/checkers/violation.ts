@@ -94,6 +94,13 @@ export class Report {
     if (this.#violations.length < this.#violationsMax) this.#violations.push(violation);
   }
 
+  /** Takes over what another report has. */
+  addAll(other: Report): void {
+    this.#violationCount += other.#violationCount - other.#violations.length;
+    for (const violation of other.#violations) this.add(violation);
+    this.#unresolved.push(...other.#unresolved);
+  }
+
   unresolved(what: string): void {
     this.#unresolved.push(what);
   }

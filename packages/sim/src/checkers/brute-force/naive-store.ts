@@ -8,6 +8,7 @@ import type {
   Operation,
   RangeRequest,
   Request,
+  Response,
   TxnRequest,
 } from '../../history/types.ts';
 
@@ -232,8 +233,8 @@ function rangeOf(map: ReadonlyMap<string, KeyValue>, request: RangeRequest): KvR
   };
 }
 
-function isSameAnswer(request: Request, expected: unknown, actual: unknown): boolean {
-  if (request.kind === 'leaseGrant' || request.kind === 'leaseRevoke' || request.kind === 'compact')
-    return true;
+function isSameAnswer(request: Request, expected: unknown, actual: Response): boolean {
+  if (request.kind === 'leaseRevoke' || request.kind === 'compact') return true;
+  if (request.kind === 'leaseGrant') return actual.kind === 'leaseGrant' && actual.id === request.id;
   return isDeepStrictEqual(expected, actual);
 }

@@ -14,7 +14,7 @@ import type { Course } from './point.ts';
 import { prepare, type OkOperation, type Prepared } from './prepare.ts';
 import { earliestTimes, reportLate } from './real-time.ts';
 import { placeRefusals } from './refusals.ts';
-import { checkAnswers } from './replay.ts';
+import { checkAnswers, type ReplayOptions } from './replay.ts';
 
 /** How `checkLinearizable` judges. */
 export interface LinearizabilityOptions extends ReportOptions {
@@ -47,25 +47,37 @@ export function checkLinearizable(
 ): Verdict {
   const report = new Report(options);
   const prepared = prepare(history, report);
-  const leasesExpire = options.leasesExpire ?? true;
   report.checkedCount = history.operations.length;
   for (const violation of truth?.violations ?? []) report.add(violation);
   checkConnections(history.operations, report);
-  const course = courseOf(prepared, history, truth, leasesExpire, report);
+  const leasesExpire = options.leasesExpire ?? true;
   const initial = truth?.initial ?? history.initial ?? emptyState;
-  if (course === undefined) {
+  const inOrder = new Report(options);
+  const course = courseOf(prepared, history, truth, leasesExpire, inOrder);
+  if (course !== undefined) checkCourse(prepared, course, { initial, leasesExpire }, inOrder);
+  if (course === undefined || (truth === undefined && mayHideStates(prepared, inOrder))) {
     checkWithSearch(history, { leasesExpire, stepsMax: options.searchStepsMax }, report);
     return report.verdict();
   }
   if (truth !== undefined) reportUnplaced(prepared, report);
-  const replay = { initial, leasesExpire };
-  if (checkAnswers(prepared, course, replay, report)) {
-    const index = new CourseIndex(course, initial.revision);
-    const placements = placeReads(prepared, course, index, report);
-    const all = placeRefusals({ prepared, course, index, options: replay, placements }, report);
-    reportLate(course, all, earliestTimes(course, all), report);
-  }
+  report.addAll(inOrder);
   return report.verdict();
+}
+
+function checkCourse(prepared: Prepared, course: Course, options: ReplayOptions, report: Report): void {
+  if (!checkAnswers(prepared, course, options, report)) return;
+  const index = new CourseIndex(course, options.initial.revision);
+  const placements = placeReads(prepared, course, index, report);
+  const all = placeRefusals({ prepared, course, index, options, placements }, report);
+  reportLate(course, all, earliestTimes(course, all), report);
+}
+
+/**
+ * Whether what was found wrong may come from states that no answer shows: an unknown write may have been the last one,
+ * and what was refused, unlike what was answered, does not say at which revision.
+ */
+function mayHideStates(prepared: Prepared, report: Report): boolean {
+  return report.violationCount > 0 && prepared.open.length > 0 && prepared.refused.length > 0;
 }
 
 function courseOf(
@@ -75,7 +87,7 @@ function courseOf(
   leasesExpire: boolean,
   report: Report,
 ): Course | undefined {
-  if (truth?.steps !== undefined) return courseOfEntries(prepared, truth.steps, report);
+  if (truth?.steps !== undefined) return courseOfEntries(prepared, truth.steps, { leasesExpire }, report);
   if (truth !== undefined) return courseOfEvents(prepared, truth, { leasesExpire }, report);
   return courseOfHistory(prepared, history.initial ?? emptyState);
 }

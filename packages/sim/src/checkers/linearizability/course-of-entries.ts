@@ -2,30 +2,39 @@ import type { LoggedRequest, Operation } from '../../history/types.ts';
 import { textOfOperation, textOfRequest } from '../describe.ts';
 import type { TruthStep } from '../truth-log.ts';
 import type { Report } from '../violation.ts';
-import type { Course, Point } from './point.ts';
-import { isLogged, isOk, isRefused, type Prepared } from './prepare.ts';
+import { deadlinesOf } from './deadlines.ts';
+import { effectiveRequest, hasEffect } from './effect.ts';
+import type { Course, CourseOptions, Point } from './point.ts';
+import { isLogged, isOk, isRefused, type OkOperation, type Prepared } from './prepare.ts';
 import { equalRequests, requestKey } from './request-key.ts';
 
 /**
  * The course of things by the log: finds for every entry the operation that asked for it, and reports writes that
  * were lost, carried out twice, carried out though refused, or asked for by nobody.
  */
-export function courseOfEntries(prepared: Prepared, steps: readonly TruthStep[], report: Report): Course {
-  return new EntryMatcher(prepared, report).match(steps);
+export function courseOfEntries(
+  prepared: Prepared,
+  steps: readonly TruthStep[],
+  options: CourseOptions,
+  report: Report,
+): Course {
+  return new EntryMatcher(prepared, options, report).match(steps);
 }
 
 class EntryMatcher {
   readonly #prepared: Prepared;
+  readonly #options: CourseOptions;
   readonly #report: Report;
   /** Entry index by operation that was matched to it. */
   readonly #owned = new Map<number, number>();
   readonly #points: Point[] = [];
   readonly #placed = new Map<number, number>();
   readonly #openByRequest = new Map<string, Operation[]>();
-  readonly #metasByRequest = new Map<string, Operation[]>();
+  readonly #metasByRequest = new Map<string, OkOperation[]>();
 
-  constructor(prepared: Prepared, report: Report) {
+  constructor(prepared: Prepared, options: CourseOptions, report: Report) {
     this.#prepared = prepared;
+    this.#options = options;
     this.#report = report;
     for (const operation of prepared.open)
       enqueue(this.#openByRequest, requestKey(operation.request), operation);
@@ -35,8 +44,9 @@ class EntryMatcher {
   }
 
   match(steps: readonly TruthStep[]): Course {
-    for (const step of steps) {
-      if (hasEffect(step)) this.#matchEffect(step);
+    const deadlines = deadlinesOf(this.#prepared, steps);
+    for (const [i, step] of steps.entries()) {
+      if (hasEffect(step)) this.#matchEffect(step, deadlines[i]!);
       else if (step.entry.operation !== undefined)
         this.#placed.set(step.entry.operation, this.#points.length);
     }
@@ -44,27 +54,36 @@ class EntryMatcher {
     return { points: this.#points, complete: true, placed: this.#placed };
   }
 
-  #matchEffect(step: TruthStep): void {
+  #matchEffect(step: TruthStep, deadline: number): void {
     const { entry, revisionBefore, revisionAfter } = step;
     const writes = revisionAfter > revisionBefore;
     const owner =
       entry.operation === undefined
-        ? this.#ownerByContent(step, writes)
+        ? this.#ownerByContent(step, deadline)
         : this.#ownerById(step, entry.operation);
     if (owner !== undefined) this.#owned.set(owner.id, entry.index);
-    else if (
-      entry.operation === undefined &&
-      entry.request.kind !== 'leaseRevoke' &&
-      entry.origin !== 'server'
-    ) {
-      this.#reportNobody(step);
-    }
-    this.#points.push({ revision: revisionAfter, writes, request: entry.request, owner });
+    else if (entry.operation === undefined && !this.#isByServer(step)) this.#reportNobody(step);
+    // What only shapes the answer (`prevKv`) is compared by what its own client asked for.
+    const request = owner !== undefined && isOk(owner) ? effectiveRequest(owner) : entry.request;
+    this.#points.push({ revision: revisionAfter, writes, request, owner });
+  }
+
+  #isByServer({ entry }: TruthStep): boolean {
+    if (entry.origin !== undefined) return entry.origin === 'server';
+    return entry.request.kind === 'leaseRevoke' && this.#options.leasesExpire;
   }
 
   #ownerById({ entry, revisionAfter }: TruthStep, id: number): Operation | undefined {
     const operation = this.#prepared.byId.get(id);
     if (operation === undefined) return undefined;
+    if (!equalRequests(entry.request, effectiveRequest(operation))) {
+      this.#report.add({
+        rule: 'truth-disagrees',
+        message: `entry ${entry.index} is ${textOfRequest(entry.request)}, but is said to be of ${textOfOperation(operation)}`,
+        operations: [id],
+      });
+      return undefined;
+    }
     const earlier = this.#owned.get(id);
     if (earlier !== undefined) {
       this.#report.add({
@@ -86,36 +105,49 @@ class EntryMatcher {
     return operation;
   }
 
-  #ownerByContent(step: TruthStep, writes: boolean): Operation | undefined {
+  #ownerByContent(step: TruthStep, deadline: number): Operation | undefined {
     const { request } = step.entry;
-    if (writes) {
-      const operation = this.#prepared.writes.get(step.revisionAfter);
-      if (operation !== undefined && equalRequests(request, operation.request)) return operation;
+    const writer = this.#prepared.writes.get(step.revisionAfter);
+    if (step.revisionAfter > step.revisionBefore && writer !== undefined) {
+      if (equalRequests(request, writer.request)) return writer;
     }
-    if (request.kind === 'compact' || request.kind === 'leaseGrant' || request.kind === 'leaseRevoke') {
-      const operation = this.#takeMeta(step);
-      if (operation !== undefined) return operation;
-    }
-    return takeUnowned(this.#openByRequest.get(requestKey(request)), this.#owned) ?? this.#openGrant(request);
+    const meta = this.#takeMeta(step, deadline);
+    // What the server may have done by itself binds nobody; an unknown operation would bind it to its call.
+    if (meta !== undefined || this.#isByServer(step)) return meta;
+    return this.#takeOpen(requestKey(request)) ?? this.#openGrant(request);
   }
 
-  /** The operation whose answer names the revision of the entry, else the first that asks for the same. */
-  #takeMeta(step: TruthStep): Operation | undefined {
-    const candidates = this.#metasByRequest.get(requestKey(step.entry.request));
-    if (candidates === undefined) return undefined;
-    const at = candidates.findIndex(
-      (operation) =>
-        isOk(operation) &&
-        operation.outcome.revision === step.revisionAfter &&
-        !this.#owned.has(operation.id),
-    );
-    return at === -1 ? undefined : candidates.splice(at, 1)[0];
+  /**
+   * Of the compactions, grants or revokes that ask for the entry and were told its revision the one that returned
+   * first, if it was called in time. (If an unknown one must do, any of these that is left over is a lost write.)
+   */
+  #takeMeta(step: TruthStep, deadline: number): Operation | undefined {
+    const { request } = step.entry;
+    if (request.kind !== 'compact' && request.kind !== 'leaseGrant' && request.kind !== 'leaseRevoke')
+      return undefined;
+    const isCandidate = (operation: OkOperation) =>
+      operation.outcome.revision === step.revisionAfter && !this.#owned.has(operation.id);
+    const candidates = (this.#metasByRequest.get(requestKey(request)) ?? []).filter(isCandidate);
+    const inTime = candidates.filter(({ calledAt }) => calledAt <= deadline);
+    // When all are too late the order is wrong, unless the entry is somebody else's.
+    const hasOther = this.#openByRequest.has(requestKey(request)) || this.#isByServer(step);
+    return first(inTime.length === 0 && !hasOther ? candidates : inTime);
   }
 
   /** A grant that left the id to the server, and never learned it. */
   #openGrant(request: LoggedRequest): Operation | undefined {
     if (request.kind !== 'leaseGrant') return undefined;
-    return takeUnowned(this.#openByRequest.get(requestKey({ ...request, id: 0n })), this.#owned);
+    return this.#takeOpen(requestKey({ ...request, id: 0n }));
+  }
+
+  /** The first of the queue that has no entry yet: of equals, the one called first leaves most room to the others. */
+  #takeOpen(key: string): Operation | undefined {
+    const queue = this.#openByRequest.get(key);
+    for (;;) {
+      const operation = queue?.shift();
+      if (queue?.length === 0) this.#openByRequest.delete(key);
+      if (operation === undefined || !this.#owned.has(operation.id)) return operation;
+    }
   }
 
   #reportNobody({ entry, revisionAfter }: TruthStep): void {
@@ -155,36 +187,14 @@ class EntryMatcher {
   }
 }
 
-/** Whether a step changed keys, leases or the compacted revision. */
-export function hasEffect({ entry, refusal, revisionBefore, revisionAfter }: TruthStep): boolean {
-  if (revisionAfter > revisionBefore) return true;
-  const { kind } = entry.request;
-  return refusal === undefined && (kind === 'compact' || kind === 'leaseGrant' || kind === 'leaseRevoke');
-}
-
-/** A grant's request with the id that the server chose. */
-export function effectiveRequest(operation: Operation): LoggedRequest {
-  const { request, outcome } = operation;
-  if (request.kind === 'leaseGrant' && outcome.kind === 'ok' && outcome.response.kind === 'leaseGrant') {
-    return { kind: 'leaseGrant', id: outcome.response.id, ttlSeconds: outcome.response.ttlSeconds };
-  }
-  // Only called for operations that go through the log.
-  return request as LoggedRequest;
-}
-
-function enqueue(queues: Map<string, Operation[]>, key: string, operation: Operation): void {
+function enqueue<T>(queues: Map<string, T[]>, key: string, item: T): void {
   const queue = queues.get(key);
-  if (queue === undefined) queues.set(key, [operation]);
-  else queue.push(operation);
+  if (queue === undefined) queues.set(key, [item]);
+  else queue.push(item);
 }
 
-/** The first of the queue that has no entry yet: of equals, the one called first leaves most room to the others. */
-function takeUnowned(
-  queue: Operation[] | undefined,
-  owned: ReadonlyMap<number, number>,
-): Operation | undefined {
-  for (;;) {
-    const first = queue?.shift();
-    if (first === undefined || !owned.has(first.id)) return first;
-  }
+function first(operations: readonly OkOperation[]): OkOperation | undefined {
+  let earliest = operations[0];
+  for (const operation of operations) if (operation.returnedAt < earliest!.returnedAt) earliest = operation;
+  return earliest;
 }

@@ -1,20 +1,15 @@
 import type { LoggedRequest, Operation, RevisionEvents } from '../../history/types.ts';
 import { textOfEvent, textOfOperation } from '../describe.ts';
-import { execute, run } from '../model/execute.ts';
+import { execute, refusalOf, run } from '../model/execute.ts';
 import { PreviewModel } from '../model/preview-model.ts';
 import { StoreModel } from '../model/store-model.ts';
 import { applyEvent, changesEqualEvents, type TruthLog } from '../truth-log.ts';
 import { Report } from '../violation.ts';
-import { effectiveRequest } from './course-of-entries.ts';
+import { effectiveRequest } from './effect.ts';
+import { leasesAttachedBy } from './leases-used.ts';
 import { metasByRevision, orderMetas, pointOfMeta } from './metas.ts';
-import type { Course, Point } from './point.ts';
+import type { Course, CourseOptions, Point } from './point.ts';
 import { isLogged, type OkOperation, type Prepared } from './prepare.ts';
-
-/** How a course is made without a log. */
-export interface CourseOptions {
-  /** Whether the server may end leases by itself. */
-  readonly leasesExpire: boolean;
-}
 
 /**
  * The course of things as a watch of all keys gives it. A revision belongs to the write that was told it, else to an
@@ -45,7 +40,6 @@ class EventMatcher {
     this.#model = new StoreModel(truth.initial);
     this.#metas = metasByRevision(prepared.metas);
     this.#open = [...prepared.open];
-    presumeGrants(this.#model, prepared.open);
   }
 
   match(revisions: readonly RevisionEvents[]): Course {
@@ -64,10 +58,9 @@ class EventMatcher {
     const writer = this.#prepared.writes.get(revision) ?? this.#takeRevoke(events);
     if (writer !== undefined) return this.#acknowledged(events, writer);
     const owner = this.#takeOpen(events);
-    if (owner !== undefined) return this.#carryOut(effectiveRequest(owner), revision, owner);
+    if (owner !== undefined) return this.#carryOut(effectiveRequest(owner), events, owner);
     const expired = this.#options.leasesExpire ? this.#expiredLease(events) : undefined;
-    if (expired !== undefined)
-      return this.#carryOut({ kind: 'leaseRevoke', id: expired }, revision, undefined);
+    if (expired !== undefined) return this.#carryOut({ kind: 'leaseRevoke', id: expired }, events, undefined);
     this.#report.add({
       rule: 'write-by-nobody',
       message: `no operation of the history made revision ${revision}: ${textOfEvents(events)}`,
@@ -79,7 +72,7 @@ class EventMatcher {
 
   #acknowledged(events: RevisionEvents, writer: OkOperation): Point {
     const request = effectiveRequest(writer);
-    if (this.#fits(request, events)) return this.#carryOut(request, events.revision, writer);
+    if (this.#fits(request, events)) return this.#carryOut(request, events, writer);
     this.#report.add({
       rule: 'lost-write',
       message: `revision ${events.revision} is ${textOfEvents(events)}, not what was acknowledged: ${textOfOperation(writer)}`,
@@ -105,9 +98,31 @@ class EventMatcher {
     return at === -1 ? undefined : this.#open.splice(at, 1)[0];
   }
 
-  #carryOut(request: LoggedRequest, revision: number, owner: Operation | undefined): Point {
+  #carryOut(
+    request: LoggedRequest,
+    { revision, events }: RevisionEvents,
+    owner: Operation | undefined,
+  ): Point {
+    this.#presumeGrants(request.kind === 'leaseRevoke' ? [request.id] : leasesAttachedBy(events));
     run(this.#model, request);
     return { revision, writes: true, request, owner };
+  }
+
+  /** A lease that is used must have been granted: by an unknown grant, if there is one, just before. */
+  #presumeGrants(leases: readonly bigint[]): void {
+    for (const id of leases) {
+      if (this.#model.hasLease(id)) continue;
+      const at = this.#open.findIndex((open) => open.request.kind === 'leaseGrant' && open.request.id === id);
+      const [grant] = at === -1 ? [] : this.#open.splice(at, 1);
+      if (grant?.request.kind !== 'leaseGrant') continue;
+      this.#points.push({
+        revision: this.#model.revision,
+        writes: false,
+        request: grant.request,
+        owner: grant,
+      });
+      run(this.#model, grant.request);
+    }
   }
 
   #takeEvents(events: RevisionEvents, owner: Operation | undefined): Point {
@@ -119,11 +134,11 @@ class EventMatcher {
   #fits(request: LoggedRequest, { events }: RevisionEvents): boolean {
     if (!mayCause(request, events)) return false;
     const preview = new PreviewModel(this.#model);
-    const answer =
-      request.kind === 'leaseRevoke'
-        ? { kind: 'ok', response: run(preview, request) }
-        : execute(preview, request);
-    return answer.kind === 'ok' && changesEqualEvents(preview.changes, events);
+    const code = refusalOf(preview, request);
+    // Whether there was such a lease is judged later, when its grants are known.
+    if (code !== undefined && code !== 'leaseNotFound') return false;
+    run(preview, request);
+    return changesEqualEvents(preview.changes, events);
   }
 
   /** The lease whose keys are just the deleted ones. */
@@ -137,6 +152,7 @@ class EventMatcher {
   #takeMetas(revision: number): void {
     const metas = this.#metas.get(revision) ?? [];
     for (const meta of orderMetas(metas, (id) => this.#model.hasLease(id))) {
+      if (meta.request.kind === 'leaseRevoke') this.#presumeGrants([meta.request.id]);
       this.#points.push(pointOfMeta(meta));
       execute(this.#model, effectiveRequest(meta));
     }
@@ -161,14 +177,6 @@ export function applyEvents(model: StoreModel, events: RevisionEvents['events'])
   const contradictions = new Report(); // They were reported when the truth was made.
   for (const event of events) applyEvent(model, event, contradictions);
   model.commit();
-}
-
-/** When an unknown grant happened shows nowhere: let it be before everything, so that no put with it is blamed. */
-export function presumeGrants(model: StoreModel, open: readonly Operation[]): void {
-  for (const { request } of open) {
-    if (request.kind !== 'leaseGrant' || request.id === 0n || model.hasLease(request.id)) continue;
-    model.grant(request.id, request.ttlSeconds);
-  }
 }
 
 /** A quick look that spares most previews: a put must be among the events. */

@@ -1,7 +1,7 @@
 import type { InitialState } from '../../history/types.ts';
 import { execute, run } from '../model/execute.ts';
 import { StoreModel } from '../model/store-model.ts';
-import { effectiveRequest } from './course-of-entries.ts';
+import { effectiveRequest } from './effect.ts';
 import { isMeta, metasByRevision, orderMetas, pointOfMeta } from './metas.ts';
 import type { Course, Point } from './point.ts';
 import type { OkOperation, Prepared } from './prepare.ts';

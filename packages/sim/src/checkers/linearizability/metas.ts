@@ -1,5 +1,5 @@
 import type { Operation, Request } from '../../history/types.ts';
-import { effectiveRequest } from './course-of-entries.ts';
+import { effectiveRequest } from './effect.ts';
 import type { Point } from './point.ts';
 import type { OkOperation } from './prepare.ts';
 
@@ -57,27 +57,34 @@ export function pointOfMeta(meta: OkOperation): Point {
   return { revision: meta.outcome.revision, writes: false, request: effectiveRequest(meta), owner: meta };
 }
 
+/** Compactions by what they ask for; grants and revokes of a lease in turns. */
 function orderOfObject(queue: readonly OkOperation[], hasLease: (id: bigint) => boolean): OkOperation[] {
-  const grants: OkOperation[] = [];
-  const revokes: OkOperation[] = [];
-  const compactions: { readonly meta: OkOperation; readonly level: number }[] = [];
-  let present = false;
-  for (const meta of queue) {
-    const request = effectiveRequest(meta);
-    if (request.kind === 'compact') compactions.push({ meta, level: request.revision });
-    if (request.kind === 'leaseGrant') grants.push(meta);
-    if (request.kind === 'leaseRevoke') revokes.push(meta);
-    if (request.kind === 'leaseGrant' || request.kind === 'leaseRevoke') present = hasLease(request.id);
+  const first = effectiveRequest(queue[0]!);
+  if (first.kind !== 'leaseGrant' && first.kind !== 'leaseRevoke') {
+    return queue.toSorted((a, b) => levelOf(a) - levelOf(b));
   }
-  compactions.sort((a, b) => a.level - b.level);
-  // Among grants (and among revokes) of one lease the one that returned first goes first: whatever order works, this does.
-  grants.sort((a, b) => a.returnedAt - b.returnedAt);
-  revokes.sort((a, b) => a.returnedAt - b.returnedAt);
-  const ordered = compactions.map(({ meta }) => meta);
-  while (grants.length + revokes.length > 0) {
-    const [first, second] = present ? [revokes, grants] : [grants, revokes];
-    ordered.push((first.shift() ?? second.shift())!);
-    present = !present;
+  const left = new Set(queue);
+  const ordered: OkOperation[] = [];
+  for (let present = hasLease(first.id); left.size > 0;) {
+    const next = nextTurn(left, present ? 'leaseRevoke' : 'leaseGrant');
+    left.delete(next);
+    ordered.push(next);
+    present = next.request.kind === 'leaseGrant';
   }
   return ordered;
+}
+
+/**
+ * Of those whose turn it is the one that returned first, among those called before anything that is left returned: if
+ * any order works, the one that has it next does. When nobody's turn is in time, something unknown came between.
+ */
+function nextTurn(left: ReadonlySet<OkOperation>, kind: 'leaseGrant' | 'leaseRevoke'): OkOperation {
+  const byReturn = [...left].sort((a, b) => a.returnedAt - b.returnedAt);
+  const deadline = byReturn[0]!.returnedAt;
+  const inTime = byReturn.filter(({ calledAt }) => calledAt <= deadline);
+  return inTime.find(({ request }) => request.kind === kind) ?? inTime[0]!;
+}
+
+function levelOf({ request }: OkOperation): number {
+  return request.kind === 'compact' ? request.revision : 0;
 }

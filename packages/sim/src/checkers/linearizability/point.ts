@@ -26,3 +26,9 @@ export interface Course {
    */
   readonly placed: ReadonlyMap<number, number>;
 }
+
+/** How a course is found. */
+export interface CourseOptions {
+  /** Whether the server may end leases by itself. */
+  readonly leasesExpire: boolean;
+}

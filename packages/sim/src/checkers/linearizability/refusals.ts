@@ -2,6 +2,7 @@ import type { KvRequest, Operation, Request } from '../../history/types.ts';
 import { textOfOperation } from '../describe.ts';
 import { isSerializable, refusalOf, type ModelRequest } from '../model/execute.ts';
 import type { Report } from '../violation.ts';
+import { leasesNamedBy } from './leases-used.ts';
 import type { CourseIndex, Placement } from './placement.ts';
 import type { Course } from './point.ts';
 import type { Prepared, RefusedOperation } from './prepare.ts';
@@ -126,7 +127,7 @@ function choosePeriods(
   context: RefusalContext,
   report: Report,
 ): readonly Placement[] {
-  let left = candidates;
+  let left = withoutDoubtful(candidates, base, context, report);
   for (;;) {
     const unplaceable = left.filter(({ periods }) => periods.length === 0);
     for (const { operation } of unplaceable) reportRefusal(operation, context, report);
@@ -141,6 +142,31 @@ function choosePeriods(
     if (outOfReach.length === 0) return placements;
     for (const { periods } of outOfReach) periods.pop();
   }
+}
+
+/**
+ * Takes out the refusals that something of unknown time may explain: they must not push anything about. Unless a state
+ * that is known explains them, they stay unresolved.
+ */
+function withoutDoubtful(
+  candidates: readonly Candidate[],
+  base: readonly Placement[],
+  context: RefusalContext,
+  report: Report,
+): readonly Candidate[] {
+  const doubtful = candidates.filter(({ operation }) => isExplainable(operation, context));
+  if (doubtful.length === 0) return candidates;
+  const { times } = earliestTimes(context.course, base);
+  const latest = latestTimes(context.course, base);
+  for (const { operation, periods } of doubtful) {
+    const explained = periods.some(
+      ({ first, last }) =>
+        (first === 0 || times[first - 1]! <= operation.returnedAt) &&
+        (last === latest.length || operation.calledAt <= latest[last]!),
+    );
+    if (!explained) reportRefusal(operation, context, report);
+  }
+  return candidates.filter((candidate) => !doubtful.includes(candidate));
 }
 
 function placementOf({ operation, periods }: Candidate): Placement {
@@ -166,12 +192,11 @@ function isExplainable(operation: RefusedOperation, { course, prepared, options 
   const { request, outcome, returnedAt } = operation;
   const mayBe = (test: (open: Request) => boolean) =>
     prepared.open.some((open: Operation) => open.calledAt <= returnedAt && test(open.request));
+  const leases = leasesNamedBy(request);
+  if (leases.length > 0 && mayBe(({ kind }) => kind === 'leaseGrant' || kind === 'leaseRevoke')) return true;
   switch (outcome.code) {
     case 'leaseNotFound':
-      // An unknown grant was presumed to be before everything.
-      return options.leasesExpire || prepared.open.some(({ request: { kind } }) => isOfLease(kind));
-    case 'leaseExists':
-      return mayBe(({ kind }) => isOfLease(kind));
+      return options.leasesExpire;
     case 'compacted': {
       const lowest = request.kind === 'compact' ? request.revision - 1 : lowestRevisionAskedFor(request);
       return mayBe((open) => open.kind === 'compact' && open.revision > lowest);
@@ -179,10 +204,6 @@ function isExplainable(operation: RefusedOperation, { course, prepared, options 
     default:
       return false;
   }
-}
-
-function isOfLease(kind: Request['kind']): boolean {
-  return kind === 'leaseGrant' || kind === 'leaseRevoke';
 }
 
 /** The lowest old revision that any range of a request, in whichever branch, reads. */

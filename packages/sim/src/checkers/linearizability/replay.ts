@@ -4,7 +4,7 @@ import { refusalOf, run, type ModelAnswer } from '../model/execute.ts';
 import { StoreModel } from '../model/store-model.ts';
 import type { Report } from '../violation.ts';
 import { checkRead, reportWrongAnswer } from './answers.ts';
-import { applyEvents, presumeGrants } from './course-of-events.ts';
+import { applyEvents } from './course-of-events.ts';
 import type { Course, Point } from './point.ts';
 import { isOk, type OkOperation, type Prepared } from './prepare.ts';
 
@@ -67,7 +67,6 @@ export class Replay {
     this.model = new StoreModel(initial);
     this.#lenient = !complete && leasesExpire;
     if (complete) return;
-    presumeGrants(this.model, prepared.open);
     for (const { request } of prepared.open) {
       if (request.kind === 'leaseGrant' || request.kind === 'leaseRevoke') this.#openLeases.add(request.id);
     }

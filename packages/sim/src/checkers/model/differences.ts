@@ -3,6 +3,8 @@ import type {
   KeyValue,
   KvRequest,
   KvResponse,
+  LeaseGrantRequest,
+  LeaseGrantResponse,
   PutResponse,
   RangeRequest,
   RangeResponse,
@@ -23,13 +25,22 @@ export function differenceOf(request: Request, expected: Response, actual: Respo
     case 'txn':
       // A history whose answers are not of their requests' kinds is refused before anything is checked.
       return differenceOfKv(request as KvRequest, expected, actual as KvResponse);
-    case 'compact':
     case 'leaseGrant':
+      return differenceOfGrants(request as LeaseGrantRequest, actual as LeaseGrantResponse);
+    case 'compact':
     case 'leaseRevoke':
     case 'leaseKeepAlive':
     case 'leaseTimeToLive':
       return undefined;
   }
+}
+
+/** The server chooses the id if it was not asked for one, and may give a longer time than asked for. */
+function differenceOfGrants(request: LeaseGrantRequest, actual: LeaseGrantResponse): string | undefined {
+  if (request.id !== 0n && actual.id !== request.id)
+    return `lease ${actual.id} where ${request.id} was asked for`;
+  if (actual.ttlSeconds >= request.ttlSeconds) return undefined;
+  return `a time to live of ${actual.ttlSeconds} s where ${request.ttlSeconds} were asked for`;
 }
 
 /** Whether two key-values are the same in every field. */

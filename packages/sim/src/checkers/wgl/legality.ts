@@ -1,7 +1,7 @@
 import type { InitialState, Operation } from '../../history/types.ts';
 import { differenceOf } from '../model/differences.ts';
 import { execute, isSerializable, refusalOf, run, type ModelRequest } from '../model/execute.ts';
-import { effectiveRequest } from '../linearizability/course-of-entries.ts';
+import { effectiveRequest } from '../linearizability/effect.ts';
 import { isLogged, isOk, isRefused, type OkOperation } from '../linearizability/prepare.ts';
 import { PastView } from './past-view.ts';
 import type { UndoModel } from './undo-model.ts';
