@@ -126,9 +126,6 @@ function outcomeOfReply(reply: Reply<Executed>): Outcome {
   }
 }
 
-/** The header of what changes no key says what the revision was at some time between the call and the answer. */
-const unplaced = 0;
-
 async function execute(replica: Replica, request: Request): Promise<Executed> {
   const { kv, leases } = replica;
   switch (request.kind) {
@@ -150,20 +147,20 @@ async function execute(replica: Replica, request: Request): Promise<Executed> {
     }
     case 'compact': {
       const encoded = rpcpb.CompactionRequest.encode({ revision: BigInt(request.revision), physical: false });
-      await kv.compact(encoded.finish());
-      return { revision: unplaced, response: { kind: 'compact' } };
+      const header = await kv.compact(encoded.finish());
+      return { revision: header.revision, response: { kind: 'compact' } };
     }
     case 'leaseGrant': {
       const { id, ttlSeconds } = request;
       const granted = await leases.grant({ ID: id, TTL: BigInt(ttlSeconds) });
       return {
-        revision: unplaced,
+        revision: revisionOf(granted.header),
         response: { kind: 'leaseGrant', id: granted.ID, ttlSeconds: Number(granted.TTL) },
       };
     }
     case 'leaseRevoke': {
-      await leases.revoke({ ID: request.id });
-      return { revision: unplaced, response: { kind: 'leaseRevoke' } };
+      const { header } = await leases.revoke({ ID: request.id });
+      return { revision: revisionOf(header), response: { kind: 'leaseRevoke' } };
     }
     case 'leaseKeepAlive': {
       const ttlSeconds = await leases.keepAlive(request.id);
