@@ -1,7 +1,6 @@
 import { compareBytes, fromUtf8 } from '@quorate/std';
 import { bucketName, decodeBucket, type BucketRows } from './bucket-value.ts';
 import { checkFile, type BoltCheck } from './check.ts';
-import { BoundedSource } from './bounded-source.ts';
 import { BoltDamagedError } from './errors.ts';
 import { readNewestMeta, type Meta } from './meta.ts';
 import { elementFlag } from './page.ts';
@@ -23,7 +22,8 @@ export interface BoltFileOptions {
  * A bolt file, for reading. It must not change meanwhile: whoever reads a database in use takes a snapshot of it first.
  *
  * All that is read is checked. Whatever bytes the file has, reading ends in rows or in a `BoltError`, after time in
- * proportion to its size, and with memory for a window of 256 KiB and a branch page for each level of a tree, and the largest row.
+ * proportion to its size, and with memory for a window of 256 KiB and a branch page for each level of a tree, and the
+ * largest row.
  */
 export class BoltFile {
   readonly #space: PageSpace;
@@ -44,15 +44,14 @@ export class BoltFile {
    */
   static async open(source: BoltSource, options: BoltFileOptions = {}): Promise<BoltFile> {
     const sizeBytes = Math.min(options.sizeBytes ?? Infinity, await source.size());
-    const bounded = new BoundedSource(source, sizeBytes);
-    const meta = await readNewestMeta(bounded);
+    const meta = await readNewestMeta(source);
     const { pageSizeBytes, pageCount } = meta;
     if (pageCount * pageSizeBytes > sizeBytes)
       throw new BoltDamagedError(
         Number(meta.txid % 2n),
         `it counts ${pageCount} pages of ${pageSizeBytes} bytes, but the file has ${sizeBytes} bytes`,
       );
-    return new BoltFile({ source: bounded, pageSizeBytes, pageCount }, meta, options.yieldToLoop);
+    return new BoltFile({ source, pageSizeBytes, pageCount }, meta, options.yieldToLoop);
   }
 
   /** Bytes that the pages of the database take; the file may be longer. */

@@ -70,7 +70,7 @@ export async function* walkTree(space: PageSpace, tree: Tree): AsyncGenerator<Le
     if (page.flags === pageFlag.leaf) {
       yield* leafRows(reader, page, tree, range);
     } else if (page.flags === pageFlag.branch) {
-      if (false) throw new BoltDamagedError(page.id, 'it lies too deep in its tree');
+      if (frames.length === depthMax) throw new BoltDamagedError(page.id, 'it lies too deep in its tree');
       const branch = await readBranchPage(reader, page, range);
       tree.onPage?.(page);
       frames.push({ branch, range, next: 0 });
