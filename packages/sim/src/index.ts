@@ -59,3 +59,15 @@ export type {
   WatchHistory,
   WatchMessage,
 } from './history/types.ts';
+
+// The checkers of what clients saw.
+export { checkLinearizable, type LinearizabilityOptions } from './checkers/linearizability/check.ts';
+export { TruthLog, type TruthStep } from './checkers/truth-log.ts';
+export {
+  HistoryError,
+  type ReportOptions,
+  type Rule,
+  type Verdict,
+  type Violation,
+} from './checkers/violation.ts';
+export { checkWgl, type WglOptions } from './checkers/wgl/check.ts';
