@@ -1,7 +1,7 @@
-import type { MvccStore } from '@quorate/mvcc';
+import { unboundedEnd, type MvccStore } from '@quorate/mvcc';
 
 /** What a history asks of a store. */
-export type CompactedStore = Pick<MvccStore, 'compactedRevision'>;
+export type CompactedStore = Pick<MvccStore, 'compactedRevision' | 'range'>;
 
 /** A revision that the store was compacted at. */
 export interface NotedCompaction {
@@ -42,6 +42,7 @@ export class CompactionHistory {
     const revision = store.compactedRevision;
     if (revision <= this.#newestRevision) return;
     this.#newestRevision = revision;
+    if (!isTelling(store, revision)) return;
     this.#noted.push({ revision, openCount: 0 });
     if (this.#noted.length > compactionsMax) this.#noted.shift();
   }
@@ -66,4 +67,15 @@ export class CompactionHistory {
   forget(compaction: NotedCompaction): void {
     this.#noted = this.#noted.filter((noted) => noted !== compaction);
   }
+}
+
+/**
+ * Whether equal data has equal hashes at a revision that is not compacted away. Where no key is there, the hash of a
+ * member that compacted at the revision and that of one that did not differ, in etcd too, once there was an earlier
+ * compaction: the first leaves out what that one made invisible, and the second counts it.
+ */
+export function isTelling(store: CompactedStore, revision: number): boolean {
+  if (store.compactedRevision <= 0) return true;
+  const all = { start: '', endExclusive: unboundedEnd };
+  return store.range(all, { revision, countOnly: true }).count > 0;
 }

@@ -3,12 +3,12 @@ import type { PeerHashKv } from '@quorate/peer';
 import { idToHex } from '@quorate/std';
 import { Cadence } from './cadence.ts';
 import { CheckQueue } from './check-queue.ts';
-import { CompactionHistory, type NotedCompaction } from './compaction-history.ts';
+import { CompactionHistory, isTelling, type NotedCompaction } from './compaction-history.ts';
 import { StartError } from './errors.ts';
 import { pollPeers } from './poll-peers.ts';
 
 /** What a check asks of a store. */
-export type HashableStore = Pick<MvccStore, 'currentRevision' | 'compactedRevision' | 'hashKv'>;
+export type HashableStore = Pick<MvccStore, 'currentRevision' | 'compactedRevision' | 'hashKv' | 'range'>;
 
 export interface CorruptionMonitorOptions {
   readonly memberId: bigint;
@@ -148,6 +148,7 @@ export class CorruptionMonitor {
     if (peers.length === 0) return;
     const store = storeOf();
     const revision = store.currentRevision;
+    if (!isTelling(store, revision)) return;
     const [own, answers] = await Promise.all([store.hashKv(revision), this.#ask(peers, revision, signal)]);
     const compared = [...answers].filter(([, answer]) => isComparable(answer, own));
     const suspects: Suspect[] = compared
@@ -169,6 +170,7 @@ export class CorruptionMonitor {
     // Of the revision by name, not of "now": if it was compacted at, this gives what the compaction has left, and so
     // does the same question to the peers.
     const revision = store.currentRevision;
+    if (!isTelling(store, revision)) return;
     const own = await store.hashKv(revision);
     const answers = await this.#ask(peers, revision, signal);
     // After this, whatever a peer had applied when it answered is applied here.

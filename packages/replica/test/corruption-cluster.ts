@@ -1,9 +1,9 @@
-import { MvccStore } from '@quorate/mvcc';
+import { MvccStore, singleKey } from '@quorate/mvcc';
 import { ChangeList, fromUtf8 } from '@quorate/std';
 import { MemoryBackend } from '@quorate/std/testing';
 import { CorruptionMonitor, type CorruptionMonitorOptions } from '../src/corruption-monitor.ts';
 
-export type Store = Pick<MvccStore, 'currentRevision' | 'compactedRevision' | 'hashKv'>;
+export type Store = Pick<MvccStore, 'currentRevision' | 'compactedRevision' | 'hashKv' | 'range'>;
 
 /** Members 1 to n with a store each; member 1 leads, and has the monitor. */
 export class CorruptionCluster {
@@ -77,6 +77,15 @@ export class CorruptionCluster {
     for (const id of members) {
       const txn = this.store(id).beginWrite();
       txn.put(fromUtf8(key), fromUtf8(value), 0n);
+      txn.end();
+    }
+  }
+
+  /** The same deletion on all members. */
+  delete(key: string): void {
+    for (const id of this.stores.keys()) {
+      const txn = this.store(id).beginWrite();
+      txn.deleteRange(singleKey(key));
       txn.end();
     }
   }

@@ -4,6 +4,9 @@ import { describe, expect, test } from 'vitest';
 import { StartError } from '../src/errors.ts';
 import { CorruptionCluster, type Store } from './corruption-cluster.ts';
 
+/** What a store with a key answers to whoever counts. */
+const someKeys: Store['range'] = () => ({ kvs: [], count: 1 });
+
 describe('before serving', () => {
   test('a member starts when its data is that of the others, whatever they wrote since', async () => {
     const cluster = await CorruptionCluster.open(3);
@@ -144,6 +147,7 @@ describe('of all data', () => {
       currentRevision: 5,
       compactedRevision: 2,
       hashKv: async () => ({ hash: hash++, compactRevision: 2, hashRevision: 5, currentRevision: 5 }),
+      range: someKeys,
     };
     await cluster.monitor.checkPeriodic();
     expect(cluster.alarms).toEqual([1n]);
@@ -337,12 +341,26 @@ describe('of compactions', () => {
     expect(cluster.asked).toEqual([]);
   });
 
+  test('a compaction that left no key proves nothing: members with the same data may have other hashes', async () => {
+    const cluster = await CorruptionCluster.open(2);
+    for (let at = 0; at < 8; at++) cluster.put('a', String(at));
+    cluster.compact(5);
+    cluster.delete('a');
+    cluster.monitor.tick(0);
+    cluster.compact(10, [1n]);
+    await cluster.monitor.checkCompactHash();
+    await cluster.monitor.checkPeriodic();
+    await cluster.monitor.checkInitial();
+    expect(cluster.alarms).toEqual([]);
+  });
+
   test('a compaction that the own store no longer knows is dropped', async () => {
     const cluster = await openWithOneWrong(2, []);
     cluster.compact(5);
     // A start in between: hashes of compactions are not remembered, and one of them is of the past.
     const own: { -readonly [K in keyof Store]: Store[K] } = {
       currentRevision: 11,
+      range: someKeys,
       compactedRevision: 5,
       hashKv: (revision) => cluster.store(1n).hashKv(revision === 5 ? 4 : revision),
     };
