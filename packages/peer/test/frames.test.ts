@@ -100,6 +100,17 @@ test('a length at the limit of the message stream is waited for, and the next on
   );
 });
 
+test('entries that do not follow what came before are refused: a frame was lost', () => {
+  const third = append({ term: 2, logTerm: 2, index: 6, entries: [entryAt(2, 7)], commit: 6 });
+  const encoder = new AppendEncoder();
+  const decoder = newAppendDecoder();
+  decodeAll(decoder, encoder.encode([first], 0, 1));
+  encoder.encode([second], 0, 1);
+  expect(() => decodeAll(decoder, encoder.encode([third], 0, 1))).toThrow(
+    expect.objectContaining({ code: 'PEER_BAD_ANSWER' }),
+  );
+});
+
 test('a frame of unknown kind is refused', () => {
   expect(() => decodeAll(newAppendDecoder(), fromHex('03'))).toThrow(
     expect.objectContaining({ code: 'PEER_BAD_ANSWER' }),

@@ -56,7 +56,10 @@ class OurSide implements AsyncDisposable {
         this.opened.add(`${type} ${direction}`);
         this.host.wake();
       },
-      onStreamClosed: ({ type, direction }) => void this.opened.delete(`${type} ${direction}`),
+      onStreamClosed: ({ type, direction }) => {
+        this.opened.delete(`${type} ${direction}`);
+        this.host.wake();
+      },
     };
     this.#transport = new PeerTransport({ host: this.host, observer });
   }

@@ -47,7 +47,8 @@ class Position {
       message.vote === 0n &&
       message.context.length === 0 &&
       message.snapshot === undefined &&
-      message.responses.length === 0
+      message.responses.length === 0 &&
+      (message.entries[0]?.index ?? this.index + 1) === this.index + 1
     );
   }
 
@@ -175,7 +176,10 @@ export class AppendDecoder implements FrameScanner {
     let offset = 1 + lengthBytes;
     for (let i = 0; i < count; i++) {
       const end = offset + lengthBytes + readLength(frame, offset);
-      entries.push(decodeEntry(frame, offset + lengthBytes, end));
+      const entry = decodeEntry(frame, offset + lengthBytes, end);
+      // The head that is put back would be that of another message.
+      if (entry.index !== index + 1 + i) throw badFrame('an entry that does not follow the last one');
+      entries.push(entry);
       offset = end;
     }
     this.#position.follow(entries);
