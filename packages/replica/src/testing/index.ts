@@ -6,5 +6,6 @@ export {
   type TestMember,
   type TestMemberOptions,
 } from './test-member.ts';
-export { MemoryNetwork } from './memory-network.ts';
-export { peerUrlOf, TestCluster, type TestClusterOptions } from './test-cluster.ts';
+export { MemoryNetwork, type Interception } from './memory-network.ts';
+export { PausableClock, type LateKind } from './pausable-clock.ts';
+export { peerUrlOf, TestCluster, type Ground, type TestClusterOptions } from './test-cluster.ts';

@@ -1,9 +1,11 @@
-import { SeededRandom } from '@quorate/std';
+import { SeededRandom, type Backend } from '@quorate/std';
 import { ManualClock, MemoryBackend } from '@quorate/std/testing';
+import type { Disk } from '@quorate/wal';
 import { MemoryDisk } from '@quorate/wal/testing';
 import type { ReplicaOptions } from '../options.ts';
 import { Replica } from '../replica.ts';
 import { MemoryNetwork } from './memory-network.ts';
+import { PausableClock, type LateKind } from './pausable-clock.ts';
 import { runClockDuring, settle } from './turns.ts';
 
 /** Options of all members of a test cluster. */
@@ -12,9 +14,9 @@ export type TestClusterOptions = Partial<
 >;
 
 /** What a member of a test cluster stands on; it outlives the member. */
-interface Ground {
-  readonly disk: MemoryDisk;
-  readonly backend: MemoryBackend;
+export interface Ground {
+  readonly disk: Disk;
+  readonly backend: Backend;
 }
 
 /** Members in memory whose time a test moves. */
@@ -24,6 +26,7 @@ export class TestCluster {
   readonly #options: TestClusterOptions;
   readonly #grounds = new Map<string, Ground>();
   readonly #members = new Map<string, Replica>();
+  readonly #clocks = new Map<string, PausableClock>();
   #seed = 1;
 
   private constructor(options: TestClusterOptions) {
@@ -40,8 +43,9 @@ export class TestCluster {
     return cluster;
   }
 
+  /** Of the members that run, ascending. */
   get names(): string[] {
-    return [...this.#members.keys()];
+    return [...this.#members.keys()].sort();
   }
 
   member(name: string): Replica {
@@ -63,10 +67,31 @@ export class TestCluster {
     return this.names.filter((name) => name !== leader);
   }
 
-  /** Opens a member on what it had before, or on nothing. */
-  async open(name: string, options: TestClusterOptions = {}): Promise<Replica> {
+  /** What a member stands on. */
+  ground(name: string): Ground {
     let ground = this.#grounds.get(name);
     if (ground === undefined) this.#grounds.set(name, (ground = newGround()));
+    return ground;
+  }
+
+  /** Puts something else under a member that does not run. */
+  setGround(name: string, ground: Ground): void {
+    this.#grounds.set(name, ground);
+  }
+
+  /** The process of a member stands still, while time and the other members go on. */
+  pause(name: string): void {
+    this.#clocks.get(name)!.pause();
+  }
+
+  /** It goes on, and meets all that is late at once: its timers first, or what was sent to it. */
+  resume(name: string, first: LateKind = 'timers'): void {
+    this.#clocks.get(name)!.resume(first);
+  }
+
+  /** Opens a member on what it had before, or on nothing. */
+  async open(name: string, options: TestClusterOptions = {}): Promise<Replica> {
+    const clock = new PausableClock(this.clock);
     const member = await Replica.open({
       walDir: '/member/wal',
       initialCluster: `${name}=${peerUrlOf(name)}`,
@@ -76,13 +101,14 @@ export class TestCluster {
       segmentSizeBytes: 64 * 1024,
       ...this.#options,
       ...options,
-      ...ground,
+      ...this.ground(name),
       name,
       random: new SeededRandom(this.#seed++),
-      clock: this.clock,
-      network: this.network.join,
+      clock,
+      network: this.network.joinWith(clock),
     });
     this.#members.set(name, member);
+    this.#clocks.set(name, clock);
     return member;
   }
 
@@ -91,6 +117,19 @@ export class TestCluster {
     const member = this.member(name);
     this.#members.delete(name);
     await this.during(member.close());
+  }
+
+  /** Ends the process of a member as a power cut does: what was not synced is gone. It must stand on memory. */
+  crash(name: string): void {
+    const member = this.member(name);
+    const { disk, backend } = this.ground(name);
+    if (!(disk instanceof MemoryDisk) || !(backend instanceof MemoryBackend)) {
+      throw new TypeError('only memory knows what a crash leaves');
+    }
+    this.#members.delete(name);
+    this.pause(name);
+    this.network.leave(member.id);
+    this.setGround(name, { disk: disk.crash({ keep: 'none' }), backend: backend.copy() });
   }
 
   /** Forgets what a stopped member had. */
