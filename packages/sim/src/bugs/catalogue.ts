@@ -1,7 +1,10 @@
 import type { PlantedBug } from './planted-bug.ts';
+import { raftBugs } from './raft-bugs.ts';
+import { stateBugs } from './state-bugs.ts';
+import { storageBugs } from './storage-bugs.ts';
 
 /** All bugs that can be planted. */
-export const bugs: readonly PlantedBug[] = [];
+export const bugs: readonly PlantedBug[] = [...raftBugs, ...storageBugs, ...stateBugs];
 
 export const bugNames: readonly string[] = bugs.map(({ name }) => name);
 

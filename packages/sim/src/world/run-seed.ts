@@ -14,6 +14,9 @@ import type { Plan } from './swarm.ts';
 import type { Tally } from './tally.ts';
 import { World } from './world.ts';
 
+/** The longest TTL of the workload, an election timeout that a new leader adds, and time to revoke. */
+const leasesGoneMs = 12_000;
+
 /** What a seed came to. */
 export interface SeedReport {
   readonly seed: number;
@@ -103,9 +106,10 @@ class SeedRun {
     this.#isWorkTime = false;
     await Promise.all(work);
     const revision = await converge(this.#world, this.#crew, this.#judge);
-    // What was applied is on its way to watchers.
-    await timeline.sleep(3_000);
-    return this.#evidence(revision);
+    const leader = { term: this.#crew.leader()!.replica!.raft.term, from: timeline.nowMs, until: Infinity };
+    // What was applied is on its way to watchers, and leases that nobody renews have to run out.
+    await timeline.sleep(this.#plan.workload.leases > 0 ? leasesGoneMs : 3_000);
+    return this.#evidence(revision, leader);
   }
 
   #startClients(knowledge: SharedKnowledge): Promise<void>[] {
@@ -131,13 +135,13 @@ class SeedRun {
     });
   }
 
-  #evidence(revision: number): Evidence {
+  #evidence(revision: number, leader: LeaderPeriod): Evidence {
     const operations = this.#callers.flatMap((caller) => caller.operations);
     return {
       history: { operations },
       watches: this.#watchers.map((watcher) => watcher.history(revision)),
       judge: this.#judge,
-      leaders: [],
+      leaders: [leader],
       endedAtMs: this.#world.timeline.nowMs,
     };
   }

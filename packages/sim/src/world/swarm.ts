@@ -100,7 +100,7 @@ function drawWorld(seed: number, chance: Chance): Plan['world'] {
 }
 
 function drawReplica(chance: Chance): Partial<ReplicaOptions> {
-  const heartbeatIntervalMs = chance.pick([50, 100, 100, 100]);
+  const heartbeatIntervalMs = chance.pick([20, 50, 100, 100]);
   return {
     heartbeatIntervalMs,
     electionTimeoutMs: heartbeatIntervalMs * chance.pick([5, 10, 10]),
@@ -145,11 +145,12 @@ function drawFaults(chance: Chance, members: number): Plan['faults'] {
   const faults: Partial<Record<FaultKind, number>> = {};
   // Some seeds have much of everything, some little: rare faults have to meet in peace, too.
   const rate = chance.pick([0.15, 0.35, 0.6]);
+  const pace = chance.pick([1, 1, 0.5, 0.2]);
   for (const [kind, [min, max]] of Object.entries(faultKinds)) {
     const mine = chance.branch(kind);
     // The keys of `faultKinds` are what they are.
     if (mine.happens(rate) && isPossible(kind as FaultKind, members))
-      faults[kind as FaultKind] = mine.between(min, max);
+      faults[kind as FaultKind] = pace * mine.between(min, max);
   }
   // Where machines are lost for good, only their replacement changes the members: a majority must stay.
   if (faults.wipe !== undefined || faults.bitRot !== undefined) delete faults.membership;
