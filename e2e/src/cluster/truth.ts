@@ -1,0 +1,56 @@
+import type { RevisionEvents, WatchEvent } from '@quorate/sim';
+import { Client } from '@quorate/client';
+import { isDeepStrictEqual } from 'node:util';
+import { eventOf } from './call.ts';
+import type { ProcessCluster } from './process-cluster.ts';
+
+/**
+ * What every revision changed, as each member tells it by a watch of all keys from the first revision on.
+ *
+ * @throws Error when members tell different stories
+ */
+export async function truthOf(cluster: ProcessCluster, revision: number): Promise<readonly RevisionEvents[]> {
+  const stories = await Promise.all(
+    cluster.members.map(async ({ name, endpoint }) => ({ name, events: await storyOf(endpoint, revision) })),
+  );
+  const [first, ...others] = stories;
+  if (first === undefined) throw new Error('a cluster has members');
+  for (const { name, events } of others) {
+    const at = events.findIndex((event, index) => !isDeepStrictEqual(event, first.events[index]));
+    if (at < 0 && events.length === first.events.length) continue;
+    const tell = (story: readonly WatchEvent[]) =>
+      JSON.stringify(story[at], (_, value: unknown) => (typeof value === 'bigint' ? String(value) : value));
+    throw new Error(
+      `event ${at} differs: ${first.name} has ${tell(first.events)}, ${name} has ${tell(events)}`,
+    );
+  }
+  return byRevision(first.events);
+}
+
+async function storyOf(endpoint: string, revision: number): Promise<readonly WatchEvent[]> {
+  await using client = new Client({ endpoints: [endpoint] });
+  const events: WatchEvent[] = [];
+  if (revision <= 1) return events;
+  // A watch that hears nothing more would wait for ever.
+  const signal = AbortSignal.timeout(60_000);
+  for await (const { header, events: more } of client
+    .watch({ prefix: '', startRevision: 1n, endpoint, signal })
+    .batches()) {
+    for (const { type, kv } of more)
+      events.push(eventOf({ type: type === 'put' ? 0 : 1, kv, prevKv: undefined }));
+    if (more.length > 0 && (events.at(-1)?.kv.modRevision ?? 0) >= revision) break;
+    if (header.revision > BigInt(revision)) throw new Error(`${endpoint} is beyond revision ${revision}`);
+  }
+  return events;
+}
+
+function byRevision(events: readonly WatchEvent[]): readonly RevisionEvents[] {
+  const revisions: { revision: number; events: WatchEvent[] }[] = [];
+  for (const event of events) {
+    const { modRevision } = event.kv;
+    const last = revisions.at(-1);
+    if (last?.revision === modRevision) last.events.push(event);
+    else revisions.push({ revision: modRevision, events: [event] });
+  }
+  return revisions;
+}

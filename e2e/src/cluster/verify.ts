@@ -1,0 +1,69 @@
+import { checkLinearizable, TruthLog, type History, type Verdict, type WatchHistory } from '@quorate/sim';
+import type { ClusterMember } from './cluster-member.ts';
+import type { ClusterLoad } from './load.ts';
+import type { ProcessCluster } from './process-cluster.ts';
+import type { RecordedWatch } from './recorded-watch.ts';
+import { truthOf } from './truth.ts';
+
+/** What was found in order. */
+export interface Verified {
+  readonly revision: number;
+  /** Operations that had an answer. */
+  readonly answered: number;
+  readonly acknowledgedWrites: number;
+  /** Operations of unknown outcome. */
+  readonly unknown: number;
+  readonly watchEvents: number;
+  /** How often a member put a snapshot of the leader in the place of its state. */
+  readonly snapshotsInstalled: number;
+}
+
+/** What members log then. */
+const installedTexts = { quorate: 'installed a snapshot of the leader', etcd: 'applied snapshot' } as const;
+
+/**
+ * Ends the load of a cluster whose members are all up, waits until it is quiet, and judges all that was seen of it:
+ * members have equal hashes and tell the same story from the first revision on, the history is linearizable within
+ * that story (no acknowledged write is missing), and the watches heard all of it, in order, and nothing else.
+ *
+ * @throws Error that shows what is wrong
+ */
+export async function verify(
+  cluster: ProcessCluster,
+  load: ClusterLoad,
+  watches: readonly RecordedWatch[] = [],
+): Promise<Verified> {
+  const history = await load.end();
+  const revision = Number((await cluster.untilEqual()).revision);
+  const truth = TruthLog.ofEvents(await truthOf(cluster, revision));
+  const watched = await Promise.all(watches.map((watch) => watch.settle(revision)));
+  fail('the history', checkLinearizable(history, truth));
+  return {
+    revision,
+    ...countOutcomes(history),
+    acknowledgedWrites: load.acknowledgedWrites,
+    watchEvents: watched.reduce((sum, watch) => sum + countEvents(watch), 0),
+    snapshotsInstalled: cluster.members.reduce((sum, member) => sum + countInstalled(member), 0),
+  };
+}
+
+function fail(what: string, { violations, violationCount, unresolved }: Verdict): void {
+  if (violationCount === 0 && unresolved.length === 0) return;
+  const told = [...violations.map(({ rule, message }) => `${rule}: ${message}`), ...unresolved].slice(0, 10);
+  throw new Error(`${what} breaks ${violationCount} promises:\n${told.join('\n')}`);
+}
+
+function countOutcomes({ operations }: History): { readonly answered: number; readonly unknown: number } {
+  const unknown = operations.filter(({ outcome }) => outcome.kind === 'unknown').length;
+  return { answered: operations.length - unknown, unknown };
+}
+
+function countEvents({ attempts }: WatchHistory): number {
+  let count = 0;
+  for (const { messages } of attempts) for (const { events } of messages) count += events.length;
+  return count;
+}
+
+function countInstalled({ kind, output }: ClusterMember): number {
+  return output.split(installedTexts[kind]).length - 1;
+}
