@@ -61,6 +61,8 @@ export type {
 } from './history/types.ts';
 
 // The checkers of what clients saw.
+export { checkCompaction } from './checkers/compaction.ts';
+export { checkLeases, type LeaseBounds, type LeaseOptions } from './checkers/leases/check.ts';
 export { checkLinearizable, type LinearizabilityOptions } from './checkers/linearizability/check.ts';
 export { TruthLog, type TruthStep } from './checkers/truth-log.ts';
 export {
@@ -70,4 +72,5 @@ export {
   type Verdict,
   type Violation,
 } from './checkers/violation.ts';
+export { checkWatch, type WatchOptions } from './checkers/watch/check.ts';
 export { checkWgl, type WglOptions } from './checkers/wgl/check.ts';

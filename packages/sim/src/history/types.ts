@@ -378,7 +378,7 @@ export interface LeaderPeriod {
 
 /** What the lease checker needs beside the log: who asked what, and when a leader could act. */
 export interface LeaseTimeline {
-  /** Grants, revokes, keep-alives and time-to-live calls; others are ignored. */
+  /** All operations of the run; grants, revokes, keep-alives, time-to-live calls and puts with leases matter. */
   readonly operations: readonly Operation[];
   /** In order of time. Left out: no bound on lateness is checked. */
   readonly leaders?: readonly LeaderPeriod[];

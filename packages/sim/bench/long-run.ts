@@ -1,0 +1,113 @@
+import type { SeededRandom } from '@quorate/std';
+import { execute, isReadOnlyTxn, isSerializable, type ModelRequest } from '../src/checkers/model/execute.ts';
+import { StoreModel } from '../src/checkers/model/store-model.ts';
+import { PastView } from '../src/checkers/wgl/past-view.ts';
+import type {
+  AppliedEntry,
+  History,
+  LoggedRequest,
+  Operation,
+  Outcome,
+  RevisionEvents,
+  WatchEvent,
+} from '../src/history/types.ts';
+
+/** What a long run is made of. */
+export interface LongRunOptions {
+  readonly operationCount: number;
+  /** Each has one call under way at a time. */
+  readonly clientCount: number;
+  readonly keyCount: number;
+}
+
+/** A long, right history with its log and its events: half of it reads, some transactions, ranges, old reads, unknowns. */
+export function longRun(
+  random: SeededRandom,
+  options: LongRunOptions,
+): {
+  readonly history: History;
+  readonly entries: readonly AppliedEntry[];
+  readonly events: readonly RevisionEvents[];
+} {
+  const { operationCount, clientCount } = options;
+  const model = new StoreModel();
+  const operations: Operation[] = [];
+  const entries: AppliedEntry[] = [];
+  for (let id = 0; id < operationCount; id++) {
+    const at = id; // One operation happens each millisecond; its call and return are around that.
+    const request = nextRequest(random, model, options, id);
+    const calledAt = at - (random.below(clientCount * 100) + 1) / 100;
+    const returnedAt = at + (random.below(clientCount * 100) + 1) / 100;
+    const outcome = happen(random, model, request);
+    if (isThroughLog(request)) entries.push({ index: entries.length + 5, request });
+    // Of an unknown write only the log or the events tell; the revisions of the others would have a gap.
+    const client = id % clientCount;
+    operations.push({
+      id,
+      client,
+      connection: client * 4096 + (id >>> 16),
+      calledAt,
+      returnedAt,
+      request,
+      outcome,
+    });
+  }
+  return { history: { operations }, entries, events: eventsOf(model) };
+}
+
+function nextRequest(
+  random: SeededRandom,
+  model: StoreModel,
+  { keyCount }: LongRunOptions,
+  id: number,
+): ModelRequest {
+  const key = () => `key/${String(random.below(keyCount)).padStart(6, '0')}`;
+  const kind = random.below(1000);
+  if (kind < 380)
+    return { kind: 'put', key: key(), value: `value ${id}`, ...(kind < 40 ? { prevKv: true } : {}) };
+  if (kind < 680) return { kind: 'range', key: key() };
+  if (kind < 740) return { kind: 'range', key: key(), rangeEnd: '\0', limit: 10 };
+  if (kind < 780) return { kind: 'range', key: key(), serializable: true };
+  if (kind < 820)
+    return { kind: 'range', key: key(), revision: Math.max(1, model.revision - random.below(1000)) };
+  if (kind < 880) return { kind: 'deleteRange', key: key() };
+  if (kind < 998) {
+    const name = key();
+    return {
+      kind: 'txn',
+      compare: [{ key: name, target: 'mod', result: 'equal', operand: model.latest(name)?.modRevision ?? 0 }],
+      success: [{ kind: 'put', key: name, value: `txn ${id}` }],
+      failure: [{ kind: 'range', key: name }],
+    };
+  }
+  if (kind < 999) return { kind: 'leaseGrant', id: BigInt(id + 1), ttlSeconds: 60 };
+  const level = model.revision - 2000;
+  return level > model.compactedRevision && level > 0
+    ? { kind: 'compact', revision: level }
+    : { kind: 'range', key: key() };
+}
+
+function happen(random: SeededRandom, model: StoreModel, request: ModelRequest): Outcome {
+  if (isSerializable(request)) {
+    const revision = model.revision - Math.min(model.revision - 1, random.below(2));
+    const answer = execute(new PastView(model, revision), request);
+    return answer.kind === 'ok' ? { ...answer, revision } : answer;
+  }
+  const answer = execute(model, request);
+  return answer.kind === 'ok' ? { kind: 'ok', response: answer.response, revision: model.revision } : answer;
+}
+
+function isThroughLog(request: ModelRequest): request is LoggedRequest {
+  return request.kind !== 'range' && !(request.kind === 'txn' && isReadOnlyTxn(request));
+}
+
+function eventsOf(model: StoreModel): readonly RevisionEvents[] {
+  const revisions: RevisionEvents[] = [];
+  for (let revision = 2; revision <= model.revision; revision++) {
+    const events = model
+      .changesOf(revision)
+      .map(({ kv }): WatchEvent => ({ type: kv.version === 0 ? 'delete' : 'put', kv }));
+    revisions.push({ revision, events });
+  }
+  return revisions;
+}
