@@ -43,6 +43,13 @@ export class MemoryNetwork {
       return this.#networkOf(host);
     };
 
+  /** A member as its transport sees it. */
+  hostOf(id: bigint): PeerHost {
+    const place = this.#places.get(id);
+    if (place === undefined) throw new Error('no such member is on the network');
+    return place.host;
+  }
+
   /** The process of a member has ended. */
   leave(id: bigint): void {
     this.#places.delete(id);

@@ -158,7 +158,9 @@ export class TestCluster {
     }
   }
 
+  /** Closes all members, those that stand still included. */
   async close(): Promise<void> {
+    for (const name of this.names) if (this.#clocks.get(name)!.isPaused) this.resume(name);
     await this.during(Promise.all(this.names.map((name) => this.member(name).close())));
   }
 }
