@@ -99,8 +99,9 @@ export class Snapshots implements SnapshotInstaller, Disposable {
     return this.#receiver.receive(message, db);
   }
 
-  seal(snapshot: Snapshot): Promise<void> {
-    return this.#receiver.seal(snapshot);
+  async seal(snapshot: Snapshot): Promise<void> {
+    await this.#receiver.seal(snapshot);
+    await this.#snapshotter.saveInstalled(snapshot);
   }
 
   async install(snapshot: Snapshot): Promise<void> {

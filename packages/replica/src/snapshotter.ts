@@ -36,15 +36,24 @@ export class Snapshotter {
   readonly #options: SnapshotterOptions;
   #markedIndex: number;
   #isRunning = false;
+  /** The last file that is written; one follows the other. */
+  #lastFile: Promise<void> = Promise.resolve();
 
   constructor(options: SnapshotterOptions) {
     this.#options = options;
     this.#markedIndex = options.markedIndex;
   }
 
-  /** A snapshot of the leader was installed: the log begins there. */
+  /** Before the log speaks of a snapshot that the leader sent. */
+  saveInstalled(snapshot: Snapshot): Promise<void> {
+    return this.#saveSnapFile(snapshot);
+  }
+
+  /** A snapshot of the leader was installed: the log begins there, and what lies below is released. */
   onInstalled(index: number): void {
+    const { wal, maxWals, onFatal } = this.#options;
     this.#markedIndex = index;
+    wal.releaseTo(index, { keepSegments: maxWals }).catch(onFatal);
   }
 
   /** Called after entries were applied; index, term and configuration are those of the last one. */
@@ -78,7 +87,13 @@ export class Snapshotter {
   }
 
   /** First the file, then the mark in the log: a reader takes the newest file that a mark speaks of. */
-  async #saveSnapFile(snapshot: Snapshot): Promise<void> {
+  #saveSnapFile(snapshot: Snapshot): Promise<void> {
+    const saved = this.#lastFile.then(() => this.#writeSnapFile(snapshot));
+    this.#lastFile = saved.catch(() => {}); // Whoever saves has the error.
+    return saved;
+  }
+
+  async #writeSnapFile(snapshot: Snapshot): Promise<void> {
     const { disk, snapDir, maxSnapFiles } = this.#options;
     await saveSnapFile(disk, snapDir, snapshot);
     if (maxSnapFiles === 0) return;
