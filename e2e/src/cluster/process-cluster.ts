@@ -94,6 +94,29 @@ export class ProcessCluster implements AsyncDisposable {
     return follower;
   }
 
+  /** Has this member lead. */
+  async moveLeader(to: ClusterMember): Promise<void> {
+    await using client = this.client();
+    await until(`${to.name} to lead`, async () => {
+      const leader = await this.leader();
+      if (leader === to) return true;
+      const { id } = await this.#find(client, to);
+      const options = { endpoint: leader.endpoint, timeoutMs: changeTimeoutMs };
+      await client.maintenance.moveLeader({ targetID: id }, options);
+      return undefined;
+    });
+  }
+
+  /** A member that may be added, by whatever means. */
+  prepare(kind: MemberKind): Promise<ClusterMember> {
+    return this.#create(kind);
+  }
+
+  /** A member was removed from the cluster, by whatever means. */
+  forget(member: ClusterMember): void {
+    this.#members = this.#members.filter((other) => other !== member);
+  }
+
   /** Adds a new member and starts it. */
   async add(kind: MemberKind, options: { readonly isLearner?: boolean } = {}): Promise<ClusterMember> {
     const member = await this.#create(kind);
@@ -147,7 +170,7 @@ export class ProcessCluster implements AsyncDisposable {
       await client.cluster.memberRemove({ ID: id }, { timeoutMs: changeTimeoutMs });
       return true;
     });
-    this.#members = this.#members.filter((other) => other !== member);
+    this.forget(member);
   }
 
   /**
