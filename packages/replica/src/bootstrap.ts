@@ -53,7 +53,7 @@ async function openExisting(options: ReplicaOptions): Promise<OpenedLog> {
   const marks = await Wal.validSnapshots(disk, walDir);
   await finishInstallation(options, marks);
   const position = readPosition(backend);
-  const from = marks.findLast((mark) => mark.index <= position.index);
+  const from = newestMark(marks, position.index);
   if (from === undefined) {
     throw new StartError(
       `the store holds entries up to ${position.index}, but the log in ${walDir} begins later: ` +
@@ -82,6 +82,13 @@ async function openExisting(options: ReplicaOptions): Promise<OpenedLog> {
     isNew: false,
   };
   return options.forceNewCluster ? forceNewCluster(log, position) : log;
+}
+
+/** The highest mark up to an index. Not the last: one of what was applied may be behind that of a later snapshot. */
+function newestMark(marks: readonly WalSnapshot[], indexMax: number): WalSnapshot | undefined {
+  return marks
+    .filter((mark) => mark.index <= indexMax)
+    .reduce<WalSnapshot | undefined>((a, b) => (a === undefined || b.index >= a.index ? b : a), undefined);
 }
 
 /** Makes the log of a member that has none: of a new cluster, or of one that it joins. */

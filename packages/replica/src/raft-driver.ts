@@ -64,6 +64,8 @@ export class RaftDriver {
   /** A new commit index that is not in the log yet. It may be lost, so it waits for the next write. */
   #commitOnly: HardState | undefined;
   #marks: { mark: WalSnapshot; done: () => void }[] = [];
+  /** Of the newest snapshot of a leader that is in the log. */
+  #snapshotIndex = 0;
   #saving: Promise<void> | undefined;
   #turnIsDue = false;
   #stopped = false;
@@ -206,7 +208,8 @@ export class RaftDriver {
     }
     await this.#saveBatch(readies.slice(from));
     for (const { mark, done } of marks) {
-      await wal.saveSnapshot(mark);
+      // One below a snapshot that came meanwhile would point to where the log has a gap.
+      if (mark.index > this.#snapshotIndex) await wal.saveSnapshot(mark);
       done();
     }
   }
@@ -233,6 +236,7 @@ export class RaftDriver {
     const { index, term, confState } = snapshot;
     await snapshots.seal(snapshot);
     await wal.saveSnapshot({ index, term, confState });
+    this.#snapshotIndex = index;
     // The mark counts from the commit index on that covers it.
     const hardState = ready.hardState ?? this.#commitOnly;
     this.#commitOnly = undefined;
