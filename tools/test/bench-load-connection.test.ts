@@ -7,7 +7,10 @@ const path = '/test.Service/Call';
 
 /** A gRPC server with one method. */
 async function serve(method: Method): Promise<{ endpoint: string } & AsyncDisposable> {
-  const grpc = new GrpcServer({ methods: new Map([[path, method]]), maxReceiveBytes: 1 << 20 });
+  return listen(new GrpcServer({ methods: new Map([[path, method]]), maxReceiveBytes: 1 << 20 }));
+}
+
+async function listen(grpc: GrpcServer): Promise<{ endpoint: string } & AsyncDisposable> {
   const listener = createServer((socket) => grpc.serve(socket));
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
   const address = listener.address();
@@ -101,4 +104,31 @@ test('nobody listening is an error at once', async () => {
   const server = await serve({ kind: 'unary', handler: (request) => request });
   await server[Symbol.asyncDispose]();
   await expect(callAll(server.endpoint, [])).rejects.toThrow('ECONNREFUSED');
+});
+
+test('calls to several methods over one connection reach each its own', async () => {
+  const methods = ['/a.A/First', '/a.A/Second', '/a.A/Third'];
+  const grpc = new GrpcServer({
+    methods: new Map(
+      methods.map((name, n): [string, Method] => [name, { kind: 'unary', handler: () => Uint8Array.of(n) }]),
+    ),
+    maxReceiveBytes: 1 << 20,
+  });
+  await using server = await listen(grpc);
+  const failed = Promise.withResolvers<never>();
+  const connection = await LoadConnection.connect({
+    endpoint: server.endpoint,
+    path: methods[0]!,
+    onError: failed.reject,
+  });
+  // Each order of a new path and known ones, since a new one moves the others in the dynamic table.
+  const asked = [0, 0, 1, 0, 1, 2, 0, 1, 2, 2, 1, 0];
+  const replies = asked.map(
+    (n) =>
+      new Promise<number>((resolve) =>
+        connection.unary(new Uint8Array(1), ([reply]) => resolve(reply!), methods[n]),
+      ),
+  );
+  expect(await Promise.race([Promise.all(replies), failed.promise])).toEqual(asked);
+  connection.close();
 });

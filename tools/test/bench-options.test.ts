@@ -5,10 +5,14 @@ import { parseCpuMs, parseKib } from '../src/bench/proc.ts';
 
 test('without arguments everything is measured, as often and as long as the documents say', () => {
   expect(parseOptions([])).toMatchObject({
-    sections: ['grpc', 'in-process', 'restart'],
+    sections: ['grpc', 'in-process', 'restart', 'cluster', 'catch-up', 'snapshot', 'failover'],
     repetitions: 5,
     seconds: 4,
     keys: 1_000_000,
+    entries: 100_000,
+    snapshotKeys: 500_000,
+    rounds: 50,
+    quick: false,
     write: false,
   });
 });
@@ -25,7 +29,17 @@ test('numbers must be above zero', () => {
 
 test('the command that a report shows has no paths in it', () => {
   const options = parseOptions(['--only=grpc', '--dir=/somewhere', '--json=/somewhere/else', '--seconds=2']);
-  expect(commandOf(options)).toBe('npm run bench -- --only=grpc --repetitions=5 --seconds=2 --keys=1000000');
+  expect(commandOf(options)).toBe('npm run bench -- --only=grpc --repetitions=5 --seconds=2');
+});
+
+test('the command names the sizes that its sections have', () => {
+  expect(commandOf(parseOptions(['--write']))).toBe(
+    'npm run bench -- --repetitions=5 --seconds=4 --keys=1000000 --entries=100000 --snapshot-keys=500000 --rounds=50 --write',
+  );
+});
+
+test('a quick run is short in everything but what is asked for', () => {
+  expect(parseOptions(['--quick', '--rounds=3'])).toMatchObject({ repetitions: 1, rounds: 3, quick: true });
 });
 
 test('CPU time is found behind a command with spaces and parentheses', () => {

@@ -3,8 +3,9 @@ import { fromUtf8 } from '@quorate/std';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { keyOf, prefixes, singleKeySize, valueOf, valueSize } from '../src/bench/dataset.ts';
+import { checkGet } from '../src/bench/kv-requests.ts';
 import { occurrencesOf, ReplyFields, revisionOf } from '../src/bench/reply-fields.ts';
-import { checkGet, fillWorkload, newUnaryWorkload } from '../src/bench/unary-workloads.ts';
+import { fillWorkload, newUnaryWorkload } from '../src/bench/unary-workloads.ts';
 
 const countMax = BigInt(Number.MAX_SAFE_INTEGER);
 
@@ -111,4 +112,31 @@ test('a guarded update compares with the revision of the one before', () => {
   expect(compared()).toBe(100n);
   const lost = { header: headerOf(101n), succeeded: false, responses: [] };
   expect(() => updates.check(4, rpcpb.TxnResponse.encode(lost).finish())).toThrow('nobody else');
+});
+
+test('of ten mixed requests one is a put, and each goes to its own method', () => {
+  const mixed = newUnaryWorkload('mixed 9:1');
+  const paths = Array.from({ length: 100 }, (_, slot) => {
+    mixed.next(slot);
+    return mixed.pathOf?.(slot);
+  });
+  expect(paths.filter((path) => path === '/etcdserverpb.KV/Put')).toHaveLength(10);
+  expect(paths.filter((path) => path === '/etcdserverpb.KV/Range')).toHaveLength(90);
+});
+
+test('a mixed get must not be older than what was answered before it was sent', () => {
+  const mixed = newUnaryWorkload('mixed 9:1');
+  const putReply = (revision: bigint) =>
+    rpcpb.PutResponse.encode({ header: headerOf(revision), prevKv: undefined }).finish();
+  const get = (slot: number) => rpcpb.RangeRequest.decode(mixed.next(slot)!).key;
+  const getReply = (key: Uint8Array, revision: bigint): Uint8Array => {
+    const n = Number(Buffer.from(key).toString().slice(prefixes.single.length));
+    return rangeReply([kvOf({ key, value: valueOf(n, valueSize) })], { revision });
+  };
+  mixed.next(0); // The first is a put.
+  const before = get(1);
+  mixed.check(0, putReply(70n));
+  mixed.check(1, getReply(before, 69n));
+  const after = get(2);
+  expect(() => mixed.check(2, getReply(after, 69n))).toThrow('nothing is older');
 });

@@ -10,6 +10,8 @@ export interface BenchRun {
   readonly repetitions: number;
   readonly measureMs: number;
   readonly warmUpMs: number;
+  /** How long a light load goes on before and after what it is there to see. */
+  readonly calmMs: number;
   readonly load: LoadProcess;
   /** Tells whoever waits how far it is. */
   readonly progress: (text: string) => void;

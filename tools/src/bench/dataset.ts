@@ -19,7 +19,13 @@ export function keyOf(prefix: string, n: number, size: number): Uint8Array {
 }
 
 /** Where the benchmark has its keys. All of the prefixes end in a slash. */
-export const prefixes = { single: 'key/', range: 'range/', guarded: 'guarded/', many: 'many/' } as const;
+export const prefixes = {
+  single: 'key/',
+  range: 'range/',
+  guarded: 'guarded/',
+  many: 'many/',
+  paced: 'paced/',
+} as const;
 
 /** The end of the range of all keys under a prefix. */
 export function endOf(prefix: string): Uint8Array {

@@ -45,7 +45,7 @@ export async function runGrpcSection(run: BenchRun): Promise<GrpcResult> {
 }
 
 /** Puts the keys that reads will ask for. */
-export async function prepare({ load }: BenchRun, member: MemberProcess): Promise<void> {
+export async function prepare({ load }: BenchRun, member: { readonly endpoint: string }): Promise<void> {
   const common = {
     kind: 'fill',
     endpoint: member.endpoint,
@@ -60,8 +60,8 @@ export async function prepare({ load }: BenchRun, member: MemberProcess): Promis
 /** One measurement of one server. */
 export function measureOnce(run: BenchRun, plan: RowPlan, member: MemberProcess): Promise<LoadResult> {
   const { load, warmUpMs, measureMs } = run;
-  const { endpoint, pid: serverPid } = member;
-  return load.run({ kind: 'measure', ...plan, endpoint, serverPid, warmUpMs, measureMs });
+  const { endpoint, pid } = member;
+  return load.run({ kind: 'measure', ...plan, endpoint, serverPids: [pid], warmUpMs, measureMs });
 }
 
 async function measureRow(
@@ -78,7 +78,8 @@ async function measureRow(
   return { quorate: rowSideOf(results.quorate), etcd: rowSideOf(results.etcd) };
 }
 
-function rowSideOf(results: readonly LoadResult[]): RowSide {
+/** What the repetitions of one side come to. */
+export function rowSideOf(results: readonly LoadResult[]): RowSide {
   const spread = (of: (result: LoadResult) => number) => spreadOf(results.map(of));
   return {
     perSecond: spread(perSecondOf),

@@ -74,31 +74,51 @@ export function windowUpdateFrame(streamId: number, increment: number): Buffer {
   return frameOf(frameType.windowUpdate, 0, streamId, payload);
 }
 
-/**
- * The header blocks of calls to one path (HPACK, RFC 7541). The first call enters its fields into the
- * connection's dynamic table, later ones refer to them by index, as real clients do.
- */
-export function callHeaders(
-  path: string,
-  authority: string,
-): { readonly first: Buffer; readonly later: Buffer } {
-  const postOverHttp = [0x83, 0x86]; // Entries 3 and 6 of the static table.
-  const first = Buffer.concat([
-    Buffer.from(postOverHttp),
-    indexed(4, path), // :path
-    indexed(1, authority), // :authority
-    indexed(31, 'application/grpc'), // content-type
-    Buffer.from([0x40]),
-    literal('te'),
-    literal('trailers'),
-  ]);
-  // The newest entry of the dynamic table is 62: te; then content-type, :authority and :path.
-  return { first, later: Buffer.from([...postOverHttp, 0x80 | 65, 0x80 | 64, 0x80 | 63, 0x80 | 62]) };
-}
+/** Where the dynamic table begins: its newest entry has this index. */
+const newestIndex = 62;
 
-/** A field with a name of the static table, to be entered into the dynamic one. */
-function indexed(nameIndex: number, value: string): Buffer {
-  return Buffer.concat([Buffer.from([0x40 | nameIndex]), literal(value)]);
+/**
+ * The header blocks of the calls over one connection (HPACK, RFC 7541). A field is entered into the
+ * connection's dynamic table with its first call, later calls refer to it by index, as those of real clients
+ * do. Blocks must be sent in the order in which they were asked for.
+ */
+export class CallHeaders {
+  readonly #authority: string;
+  /** The dynamic table, its oldest field first. */
+  readonly #entered: string[] = [];
+  readonly #blocks = new Map<string, Buffer>();
+
+  constructor(authority: string) {
+    this.#authority = authority;
+  }
+
+  /** The header block of the next call to a path. */
+  next(path: string): Buffer {
+    const known = this.#blocks.get(path);
+    if (known !== undefined) return known;
+    const before = this.#entered.length;
+    const block = Buffer.concat([
+      Buffer.from([0x83, 0x86]), // POST, http: entries 3 and 6 of the static table.
+      this.#field(4, ':path', path),
+      this.#field(1, ':authority', this.#authority),
+      this.#field(31, 'content-type', 'application/grpc'),
+      this.#field(0, 'te', 'trailers'),
+    ]);
+    // What was entered moves the index of all that was there.
+    if (this.#entered.length > before) this.#blocks.clear();
+    else this.#blocks.set(path, block);
+    return block;
+  }
+
+  /** A field by its index, or to be entered; its name is an entry of the static table unless that is 0. */
+  #field(nameIndex: number, name: string, value: string): Buffer {
+    const field = `${name}: ${value}`;
+    const at = this.#entered.indexOf(field);
+    if (at >= 0) return Buffer.from([0x80 | (newestIndex + this.#entered.length - 1 - at)]);
+    this.#entered.push(field);
+    const head = Buffer.from([0x40 | nameIndex]);
+    return Buffer.concat(nameIndex === 0 ? [head, literal(name), literal(value)] : [head, literal(value)]);
+  }
 }
 
 /** A string without Huffman coding; lengths from 127 on would need more bytes. */

@@ -1,6 +1,6 @@
 import { connect, type Socket } from 'node:net';
 import {
-  callHeaders,
+  CallHeaders,
   connectionPreface,
   frameFlag,
   frameHeadSize,
@@ -44,12 +44,13 @@ export interface LoadStream {
 /**
  * A gRPC client that costs next to nothing, so that on a machine it shares with the server it measures the
  * server: HTTP/2 frames straight onto a socket, one write for all that a turn of the event loop sends, no
- * promise and no stream object for a call. It calls one path, and does not read header blocks: a call has
- * succeeded when its message came before its trailers.
+ * promise and no stream object for a call. It does not read header blocks: a call has succeeded when its
+ * message came before its trailers.
  */
 export class LoadConnection {
   readonly #socket: Socket;
-  readonly #headers: { readonly first: Buffer; readonly later: Buffer };
+  readonly #headers: CallHeaders;
+  readonly #path: string;
   readonly #onError: (error: Error) => void;
   readonly #calls = new Map<number, OpenCall>();
   #nextStreamId = 1;
@@ -64,7 +65,7 @@ export class LoadConnection {
   #unread: Buffer = Buffer.alloc(0);
   #isClosed = false;
 
-  /** Connects to `host:port` for calls to `path`; `onError` hears of the first failure and no more. */
+  /** Connects to `host:port` for calls to `path`, or to others where they say so; `onError` hears of the first failure and no more. */
   static async connect(options: {
     readonly endpoint: string;
     readonly path: string;
@@ -88,7 +89,8 @@ export class LoadConnection {
     },
   ) {
     this.#socket = socket;
-    this.#headers = callHeaders(options.path, options.endpoint);
+    this.#headers = new CallHeaders(options.endpoint);
+    this.#path = options.path;
     this.#onError = options.onError;
     socket.on('data', (chunk: Buffer) => {
       try {
@@ -110,14 +112,14 @@ export class LoadConnection {
   }
 
   /** One request, one answer. */
-  unary(request: Uint8Array, onMessage: OnMessage): void {
-    const { streamId, call } = this.#open(onMessage, true);
+  unary(request: Uint8Array, onMessage: OnMessage, path = this.#path): void {
+    const { streamId, call } = this.#open({ onMessage, isUnary: true, path });
     this.#sendMessage(streamId, call, request, frameFlag.endStream);
   }
 
   /** Opens a stream; it stays open as long as the connection. */
   stream(onMessage: OnMessage): LoadStream {
-    const { streamId, call } = this.#open(onMessage, false);
+    const { streamId, call } = this.#open({ onMessage, isUnary: false, path: this.#path });
     return { send: (message) => this.#sendMessage(streamId, call, message, 0) };
   }
 
@@ -133,10 +135,17 @@ export class LoadConnection {
     this.#onError(error);
   }
 
-  #open(onMessage: OnMessage, isUnary: boolean): { streamId: number; call: OpenCall } {
+  #open({
+    onMessage,
+    isUnary,
+    path,
+  }: {
+    readonly onMessage: OnMessage;
+    readonly isUnary: boolean;
+    readonly path: string;
+  }): { streamId: number; call: OpenCall } {
     const streamId = this.#nextStreamId;
     this.#nextStreamId += 2;
-    const block = streamId === 1 ? this.#headers.first : this.#headers.later;
     const call: OpenCall = {
       onMessage,
       isUnary,
@@ -147,7 +156,7 @@ export class LoadConnection {
       wholeSize: 0,
     };
     this.#calls.set(streamId, call);
-    this.#write(frameOf(frameType.headers, frameFlag.endHeaders, streamId, block));
+    this.#write(frameOf(frameType.headers, frameFlag.endHeaders, streamId, this.#headers.next(path)));
     return { streamId, call };
   }
 

@@ -1,10 +1,12 @@
+import { InvariantError } from '@quorate/std';
 import { valueOf } from './dataset.ts';
 import { runKeepAlive } from './keep-alive-load.ts';
-import { LoadConnection } from './load-connection.ts';
+import { callOnce } from './call-once.ts';
+import { checkGet, probeRequest, rangePath } from './kv-requests.ts';
 import type { FillJob, LoadJob, LoadMessage, LoadResult, MeasureJob, ProbeJob } from './load-job.ts';
 import { LoadWindow } from './load-window.ts';
 import { runUnary } from './unary-load.ts';
-import { checkGet, fillWorkload, newUnaryWorkload, probeRequest } from './unary-workloads.ts';
+import { fillWorkload, newUnaryWorkload } from './unary-workloads.ts';
 import { runWatch } from './watch-load.ts';
 
 /** The process of the load generator: does one job after the other, as its parent asks for them. */
@@ -13,8 +15,10 @@ process.on('message', (message) => {
   const job = message as LoadJob;
   run(job).then(
     (result) => answer({ kind: 'done', result }),
-    (error: unknown) =>
-      answer({ kind: 'failed', message: error instanceof Error ? error.message : String(error) }),
+    (error: unknown) => {
+      const message = error instanceof Error ? error.message : String(error);
+      answer({ kind: 'failed', message, isWrongAnswer: error instanceof InvariantError });
+    },
   );
 });
 
@@ -55,17 +59,7 @@ async function fill(job: FillJob): Promise<LoadResult> {
 async function probe(job: ProbeJob): Promise<LoadResult> {
   const startedAt = performance.now();
   const expected = valueOf(job.index, job.valueSize);
-  const reply = await new Promise<Uint8Array>((resolve, reject) => {
-    LoadConnection.connect({ endpoint: job.endpoint, path: '/etcdserverpb.KV/Range', onError: reject }).then(
-      (connection) =>
-        connection.unary(probeRequest(job), (message) => {
-          resolve(Uint8Array.from(message));
-          connection.close();
-        }),
-      reject,
-    );
-  });
-  checkGet(reply, expected);
+  checkGet(await callOnce({ endpoint: job.endpoint, path: rangePath, request: probeRequest(job) }), expected);
   return timed(1, startedAt);
 }
 

@@ -1,6 +1,6 @@
 /** The requests that are measured, one at a time for each slot. */
 export type UnaryWorkloadName =
-  'put' | 'linearizable get' | 'serializable get' | 'range of 1,000 keys' | 'guarded update';
+  'put' | 'linearizable get' | 'serializable get' | 'mixed 9:1' | 'range of 1,000 keys' | 'guarded update';
 
 export type WorkloadName = UnaryWorkloadName | 'lease keep-alive' | 'watch';
 
@@ -9,8 +9,8 @@ export interface MeasureJob {
   readonly kind: 'measure';
   readonly workload: WorkloadName;
   readonly endpoint: string;
-  /** Whose CPU time is measured. */
-  readonly serverPid: number;
+  /** Whose CPU time is measured, together. */
+  readonly serverPids: readonly number[];
   readonly connections: number;
   /** Requests under way at once, over all connections; for `watch`, watchers. */
   readonly inFlight: number;
@@ -48,7 +48,7 @@ export interface LoadResult {
   readonly seconds: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
-  /** CPU time of the server over that time, user and system. */
+  /** CPU time of the servers over that time, user and system. */
   readonly serverCpuMs: number;
   /** CPU time of the load generator over that time. */
   readonly generatorCpuMs: number;
@@ -57,4 +57,4 @@ export interface LoadResult {
 /** What the generator says to the process that started it. */
 export type LoadMessage =
   | { readonly kind: 'done'; readonly result: LoadResult }
-  | { readonly kind: 'failed'; readonly message: string };
+  | { readonly kind: 'failed'; readonly message: string; readonly isWrongAnswer: boolean };

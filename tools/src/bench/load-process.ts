@@ -3,13 +3,25 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import type { LoadJob, LoadMessage, LoadResult } from './load-job.ts';
 
+/** A load that did not come to its end. */
+export class LoadError extends Error {
+  override readonly name = 'LoadError';
+  /** Whether a server answered what is not true; else it did not answer. */
+  readonly isWrongAnswer: boolean;
+
+  constructor(message: string, { isWrongAnswer }: { readonly isWrongAnswer: boolean }) {
+    super(message);
+    this.isWrongAnswer = isWrongAnswer;
+  }
+}
+
 /** The load generator in a process of its own, so that the CPU time of servers is theirs alone. */
 export class LoadProcess implements AsyncDisposable {
   readonly #child: ChildProcess = fork(join(import.meta.dirname, 'load-generator.ts'), {
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
 
-  /** Does one job; throws when the server failed or answered wrongly. One at a time. */
+  /** Does one job. One at a time. @throws LoadError when a server failed or answered wrongly */
   async run(job: LoadJob): Promise<LoadResult> {
     const answered = new AbortController();
     const answer = Promise.race([
@@ -22,7 +34,7 @@ export class LoadProcess implements AsyncDisposable {
     try {
       // It sends nothing else; see load-generator.ts.
       const [message] = (await answer) as [LoadMessage];
-      if (message.kind === 'failed') throw new Error(`${describe(job)}: ${message.message}`);
+      if (message.kind === 'failed') throw new LoadError(`${describe(job)}: ${message.message}`, message);
       return message.result;
     } finally {
       answered.abort();

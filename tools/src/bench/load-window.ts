@@ -12,15 +12,15 @@ export class LoadWindow {
   #generatorCpu = process.cpuUsage();
   #hasStarted = false;
   #result: LoadResult | undefined;
-  readonly #serverPid: number;
+  readonly #serverPids: readonly number[];
 
   constructor(options: {
-    readonly serverPid: number;
+    readonly serverPids: readonly number[];
     readonly warmUpMs: number;
     readonly measureMs: number;
     readonly now: number;
   }) {
-    this.#serverPid = options.serverPid;
+    this.#serverPids = options.serverPids;
     this.#startedAt = options.now + options.warmUpMs;
     this.#endsAt = this.#startedAt + options.measureMs;
   }
@@ -47,12 +47,12 @@ export class LoadWindow {
     this.#hasStarted = true;
     this.#endsAt += now - this.#startedAt;
     this.#startedAt = now;
-    this.#serverCpuMs = cpuMsOf(this.#serverPid);
+    this.#serverCpuMs = this.#serverCpu();
     this.#generatorCpu = process.cpuUsage();
   }
 
   #end(now: number): LoadResult {
-    const serverCpuMs = cpuMsOf(this.#serverPid) - this.#serverCpuMs;
+    const serverCpuMs = this.#serverCpu() - this.#serverCpuMs;
     const { user, system } = process.cpuUsage(this.#generatorCpu);
     const sorted = this.#latencies.subarray(0, this.#count).sort();
     return {
@@ -63,6 +63,12 @@ export class LoadWindow {
       serverCpuMs,
       generatorCpuMs: (user + system) / 1000,
     };
+  }
+
+  #serverCpu(): number {
+    let sum = 0;
+    for (const pid of this.#serverPids) sum += cpuMsOf(pid);
+    return sum;
   }
 
   #grow(): void {

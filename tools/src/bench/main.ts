@@ -4,7 +4,10 @@ import { loadavg } from 'node:os';
 import { join, resolve } from 'node:path';
 import { format, resolveConfig } from 'prettier';
 import type { BenchRun } from './bench-run.ts';
+import { runCatchUpSection } from './catch-up-section.ts';
+import { runClusterSection } from './cluster-section.ts';
 import { describeEnvironment } from './environment.ts';
+import { runFailoverSection } from './failover-section.ts';
 import { runGrpcSection } from './grpc-section.ts';
 import { runInProcessSection } from './in-process-section.ts';
 import { LoadProcess } from './load-process.ts';
@@ -12,11 +15,13 @@ import { commandOf, parseOptions, root, type BenchOptions } from './options.ts';
 import { renderReport } from './report.ts';
 import { runRestartSection } from './restart-section.ts';
 import type { BenchResult } from './results.ts';
+import { runSnapshotSection } from './snapshot-section.ts';
 
 /**
- * `npm run bench -- [--only=grpc,in-process,restart] [--repetitions=5] [--seconds=4] [--keys=1000000]
- * [--dir=DIR] [--json=FILE] [--from=FILE] [--write]`: measures Quorate beside a real etcd, prints a report in
- * Markdown, and with `--write` makes docs/benchmarks.md of it.
+ * `npm run bench -- [--only=grpc,in-process,restart,cluster,catch-up,snapshot,failover] [--repetitions=5]
+ * [--seconds=4] [--keys=1000000] [--entries=100000] [--snapshot-keys=500000] [--rounds=50] [--quick] [--dir=DIR]
+ * [--json=FILE] [--from=FILE] [--write]`: measures Quorate beside a real etcd, prints a report in Markdown, and
+ * with `--write` makes docs/benchmarks.md of it. `--quick` goes through all of it in little time.
  */
 const options = parseOptions(process.argv.slice(2));
 const result = options.from === undefined ? await measure(options) : await read(options.from);
@@ -44,6 +49,7 @@ async function measure(asked: BenchOptions): Promise<BenchResult> {
       repetitions: asked.repetitions,
       measureMs,
       warmUpMs: Math.min(1000, measureMs / 2),
+      calmMs: asked.quick ? 200 : 5000,
       load,
       progress: (text) => process.stderr.write(`${text}\n`),
     };
@@ -52,6 +58,10 @@ async function measure(asked: BenchOptions): Promise<BenchResult> {
       ...(has('grpc') && { grpc: await runGrpcSection(run) }),
       ...(has('in-process') && { inProcess: await runInProcessSection(run) }),
       ...(has('restart') && { restart: await runRestartSection(run, asked.keys) }),
+      ...(has('cluster') && { cluster: await runClusterSection(run) }),
+      ...(has('catch-up') && { catchUp: await runCatchUpSection(run, asked.entries) }),
+      ...(has('snapshot') && { snapshot: await runSnapshotSection(run, asked.snapshotKeys) }),
+      ...(has('failover') && { failover: await runFailoverSection(run, asked.rounds) }),
     };
     const [loadAfter = 0] = loadavg();
     return { environment: { ...environment, loadAfter }, ...sections };

@@ -1,7 +1,15 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 
-export const sectionNames = ['grpc', 'in-process', 'restart'] as const;
+export const sectionNames = [
+  'grpc',
+  'in-process',
+  'restart',
+  'cluster',
+  'catch-up',
+  'snapshot',
+  'failover',
+] as const;
 export type SectionName = (typeof sectionNames)[number];
 
 export const root = resolve(import.meta.dirname, '../../..');
@@ -11,6 +19,14 @@ export interface BenchOptions {
   readonly repetitions: number;
   readonly seconds: number;
   readonly keys: number;
+  /** Entries that a member misses and gets from the leader's log. */
+  readonly entries: number;
+  /** Keys in the snapshot that a new member gets. */
+  readonly snapshotKeys: number;
+  /** How often a leader is killed. */
+  readonly rounds: number;
+  /** A look whether all of it runs; the figures say nothing. */
+  readonly quick: boolean;
   /** Where data directories are made. */
   readonly dir: string;
   /** File that takes the figures as JSON. */
@@ -21,26 +37,48 @@ export interface BenchOptions {
   readonly write: boolean;
 }
 
+/** What is measured when nothing else is asked for, and by `--quick`. */
+const full = {
+  repetitions: 5,
+  seconds: 4,
+  keys: 1_000_000,
+  entries: 100_000,
+  'snapshot-keys': 500_000,
+  rounds: 50,
+};
+const brief = { repetitions: 1, seconds: 0.2, keys: 1000, entries: 300, 'snapshot-keys': 300, rounds: 1 };
+
 /** @throws TypeError when an option is not known or not a number. */
 export function parseOptions(args: readonly string[]): BenchOptions {
   const { values } = parseArgs({
     args: [...args],
     options: {
       only: { type: 'string', default: sectionNames.join(',') },
-      repetitions: { type: 'string', default: '5' },
-      seconds: { type: 'string', default: '4' },
-      keys: { type: 'string', default: '1000000' },
+      repetitions: { type: 'string' },
+      seconds: { type: 'string' },
+      keys: { type: 'string' },
+      entries: { type: 'string' },
+      'snapshot-keys': { type: 'string' },
+      rounds: { type: 'string' },
+      quick: { type: 'boolean', default: false },
       dir: { type: 'string', default: resolve(root, 'node_modules/.cache') },
       json: { type: 'string' },
       from: { type: 'string' },
       write: { type: 'boolean', default: false },
     },
   });
+  const { quick } = values;
+  const number = (name: keyof typeof full): number =>
+    positive(name, values[name] ?? String((quick ? brief : full)[name]));
   return {
     sections: values.only.split(',').map(sectionOf),
-    repetitions: positive('repetitions', values.repetitions),
-    seconds: positive('seconds', values.seconds),
-    keys: positive('keys', values.keys),
+    repetitions: number('repetitions'),
+    seconds: number('seconds'),
+    keys: number('keys'),
+    entries: number('entries'),
+    snapshotKeys: number('snapshot-keys'),
+    rounds: number('rounds'),
+    quick,
     dir: values.dir,
     json: values.json,
     from: values.from,
@@ -50,10 +88,21 @@ export function parseOptions(args: readonly string[]): BenchOptions {
 
 /** The command as others can repeat it: without the paths of this machine. */
 export function commandOf(options: BenchOptions): string {
-  const { sections, repetitions, seconds, keys, write } = options;
-  const only = sections.length === sectionNames.length ? '' : ` --only=${sections.join(',')}`;
-  const last = write ? ' --write' : '';
-  return `npm run bench --${only} --repetitions=${repetitions} --seconds=${seconds} --keys=${keys}${last}`;
+  const { sections, repetitions, seconds, keys, entries, snapshotKeys, rounds, write } = options;
+  const has = (name: SectionName): boolean => sections.includes(name);
+  return [
+    'npm run bench --',
+    sections.length < sectionNames.length && `--only=${sections.join(',')}`,
+    `--repetitions=${repetitions}`,
+    `--seconds=${seconds}`,
+    has('restart') && `--keys=${keys}`,
+    has('catch-up') && `--entries=${entries}`,
+    has('snapshot') && `--snapshot-keys=${snapshotKeys}`,
+    has('failover') && `--rounds=${rounds}`,
+    write && '--write',
+  ]
+    .filter((word) => word !== false)
+    .join(' ');
 }
 
 function sectionOf(text: string): SectionName {

@@ -1,3 +1,4 @@
+import { renderCatchUp, renderCluster, renderFailover, renderSnapshot } from './cluster-report.ts';
 import { figure, mebibytes, ratio, spread, table } from './markdown-table.ts';
 import type {
   BenchResult,
@@ -15,6 +16,10 @@ export function renderReport(result: BenchResult): string {
   if (result.grpc !== undefined) parts.push(renderGrpc(result.grpc));
   if (result.inProcess !== undefined) parts.push(renderInProcess(result.inProcess));
   if (result.restart !== undefined) parts.push(renderRestart(result.restart));
+  if (result.cluster !== undefined) parts.push(renderCluster(result.cluster));
+  if (result.catchUp !== undefined) parts.push(renderCatchUp(result.catchUp));
+  if (result.snapshot !== undefined) parts.push(renderSnapshot(result.snapshot));
+  if (result.failover !== undefined) parts.push(renderFailover(result.failover));
   return `${parts.join('\n\n')}\n`;
 }
 
@@ -27,8 +32,9 @@ page, so do not edit it. \`QUORATE_ETCD_BIN\` names the folder with the etcd to 
 - Figures are the median of the repetitions, with the smallest and the largest in brackets. Two figures whose
   brackets overlap are not different.
 - A ratio above 1 is in Quorate's favour, whatever the row measures; **below 1 etcd is better**, and the row says so.
-- The two take their turns in the order ABBA; the one that is not measured idles. Both run as one member, with
-  their default settings but for a quota of 8 GiB, without TLS, and both wait for fdatasync.
+- The two take their turns in the order ABBA; the one that is not measured idles. Both run as one member, or as
+  three where it says so, with their default settings but for a quota of 8 GiB, without TLS, and both wait for
+  fdatasync.
 - The load generator is a process of its own that writes HTTP/2 frames straight to its sockets and costs some
   microseconds for a request (the last column), but it shares the cores with the server. Every answer is checked:
   revisions without gaps, the right values and counts. A wrong one ends the run.

@@ -28,7 +28,7 @@ export async function runUnary(options: {
       const request = workload.next(slot);
       if (request === undefined) return stop();
       sentAt = performance.now();
-      connection.unary(request, onReply);
+      connection.unary(request, onReply, workload.pathOf?.(slot));
     };
     const onReply = (reply: Buffer): void => {
       const now = performance.now();

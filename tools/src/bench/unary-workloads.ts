@@ -1,12 +1,5 @@
 import { equalBytes, invariant } from '@quorate/std';
-import {
-  encodePutRequest,
-  encodeRangeRequest,
-  encodeTxnRequest,
-  type Compare,
-  type PutRequest,
-  type RangeRequest,
-} from '@quorate/wire';
+import { encodePutRequest, encodeRangeRequest, encodeTxnRequest, type Compare } from '@quorate/wire';
 import {
   endOf,
   keyOf,
@@ -18,7 +11,18 @@ import {
   valueOf,
   valueSize,
 } from './dataset.ts';
+import {
+  checkGet,
+  emptyPut,
+  emptyRange,
+  getRequests,
+  getStride,
+  putPath,
+  putRequests,
+  rangePath,
+} from './kv-requests.ts';
 import type { UnaryWorkloadName } from './load-job.ts';
+import { MixedWorkload } from './mixed-workload.ts';
 import { numberAt, occurrencesOf, ReplyFields, revisionOf } from './reply-fields.ts';
 import { WriteRevisions } from './write-revisions.ts';
 
@@ -26,6 +30,8 @@ import { WriteRevisions } from './write-revisions.ts';
 export interface UnaryWorkload {
   /** The method, as gRPC names it. */
   readonly path: string;
+  /** The method of the request that a slot was given last, where there are several. */
+  pathOf?(slot: number): string;
   /** The next request; undefined when there is nothing left to ask. */
   next(slot: number): Uint8Array | undefined;
   /** Throws when the answer is not what a right server says. */
@@ -33,32 +39,6 @@ export interface UnaryWorkload {
   /** Looks at all answers together, when the last one has come. */
   finish(): void;
 }
-
-const rangePath = '/etcdserverpb.KV/Range';
-const putPath = '/etcdserverpb.KV/Put';
-const emptyPut: PutRequest = {
-  key: new Uint8Array(0),
-  value: new Uint8Array(0),
-  lease: 0n,
-  prevKv: false,
-  ignoreValue: false,
-  ignoreLease: false,
-};
-const emptyRange: RangeRequest = {
-  key: new Uint8Array(0),
-  rangeEnd: new Uint8Array(0),
-  limit: 0,
-  revision: 0,
-  sortOrder: 0,
-  sortTarget: 0,
-  serializable: false,
-  keysOnly: false,
-  countOnly: false,
-  minModRevision: 0,
-  maxModRevision: 0,
-  minCreateRevision: 0,
-  maxCreateRevision: 0,
-};
 
 export function newUnaryWorkload(name: UnaryWorkloadName): UnaryWorkload {
   switch (name) {
@@ -70,6 +50,8 @@ export function newUnaryWorkload(name: UnaryWorkloadName): UnaryWorkload {
       return gets(true);
     case 'range of 1,000 keys':
       return ranges();
+    case 'mixed 9:1':
+      return new MixedWorkload();
     case 'guarded update':
       return new GuardedUpdates();
   }
@@ -96,42 +78,8 @@ export function fillWorkload(options: {
   };
 }
 
-/** A get of the n-th key that a fill has put. */
-export function probeRequest(options: {
-  readonly prefix: string;
-  readonly index: number;
-  readonly keySize: number;
-}): Uint8Array {
-  return encodeRangeRequest({ ...emptyRange, key: keyOf(options.prefix, options.index, options.keySize) });
-}
-
-/** Checks that the answer to a get holds one key with that value; returns the revision it was read at. */
-export function checkGet(reply: Uint8Array, value: Uint8Array): number {
-  const fields = new ReplyFields(reply);
-  let count = 0;
-  let values = 0;
-  while (fields.next()) {
-    if (fields.field === 4) count = fields.value;
-    if (fields.field !== 2) continue;
-    const kv = new ReplyFields(reply, fields.start, fields.end);
-    while (kv.next()) {
-      if (kv.field !== 5) continue;
-      invariant(equalBytes(reply.subarray(kv.start, kv.end), value), 'a get returns the value that was put');
-      values++;
-    }
-  }
-  invariant(count === 1 && values === 1, 'a get of one key returns one key');
-  return revisionOf(reply);
-}
-
 function puts(): UnaryWorkload {
-  const requests = Array.from({ length: singleKeys }, (_, n) =>
-    encodePutRequest({
-      ...emptyPut,
-      key: keyOf(prefixes.single, n, singleKeySize),
-      value: valueOf(n, valueSize),
-    }),
-  );
+  const requests = putRequests();
   const revisions = new WriteRevisions();
   let n = 0;
   return {
@@ -143,17 +91,14 @@ function puts(): UnaryWorkload {
 }
 
 function gets(serializable: boolean): UnaryWorkload {
-  const requests = Array.from({ length: singleKeys }, (_, n) =>
-    encodeRangeRequest({ ...emptyRange, key: keyOf(prefixes.single, n, singleKeySize), serializable }),
-  );
+  const requests = getRequests({ serializable });
   const asked: number[] = [];
   let n = 0;
   let revision = 0;
   return {
     path: rangePath,
     next: (slot) => {
-      // A stride coprime to the count visits all keys, and no two neighbours one after the other.
-      n = (n + 3571) % singleKeys;
+      n = (n + getStride) % singleKeys;
       asked[slot] = n;
       return requests[n];
     },

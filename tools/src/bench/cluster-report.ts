@@ -1,0 +1,215 @@
+import { figure, mebibytes, ratio, spread, table } from './markdown-table.ts';
+import type {
+  ClusterResult,
+  ClusterRow,
+  FailoverResult,
+  PutPhase,
+  RecoveryResult,
+  RecoverySide,
+  Sides,
+} from './results.ts';
+import { phaseNames } from './results.ts';
+
+/** Three members of each side under load. */
+export function renderCluster({ seconds, rows, repeated }: ClusterResult): string {
+  const runs = rows[0]?.sides.quorate.perSecond.runs ?? 0;
+  const losses = rows.filter((row) => throughputRatio(row) < 1).length;
+  const cpuLosses = rows.filter((row) => cpuRatio(row) < 1).length;
+  return [
+    '## Clusters of three',
+    `Three members of each side on this one machine, each a process with a log of its own on the one disk.
+${runs} repetitions of ${figure(seconds)} s for each row and side; keys, values, connections and checks as above. All clients
+speak to one member, the leader or a follower. A mixed load is nine linearizable gets to one put; its latencies are
+those of both. CPU is that of all three members together.`,
+    '### Throughput and CPU of clusters',
+    table(
+      [
+        'operation',
+        'through',
+        'in flight',
+        'Quorate /s',
+        'etcd /s',
+        'ratio',
+        'Quorate CPU µs',
+        'etcd CPU µs',
+        'ratio',
+        'generator µs',
+      ],
+      rows.map((row) => {
+        const { quorate, etcd } = row.sides;
+        return [
+          ...nameOf(row),
+          spread(quorate.perSecond),
+          spread(etcd.perSecond),
+          ratio(throughputRatio(row)),
+          spread(quorate.cpuMicros),
+          spread(etcd.cpuMicros),
+          ratio(cpuRatio(row)),
+          figure(Math.max(quorate.generatorMicros.median, etcd.generatorMicros.median)),
+        ];
+      }),
+      { textColumns: 2 },
+    ),
+    `etcd has the higher throughput in ${losses} of ${rows.length} rows and needs less CPU in ${cpuLosses}.${repeatsOf(repeated)}`,
+    '### Latency of clusters',
+    table(
+      [
+        'operation',
+        'through',
+        'in flight',
+        'Quorate p50 ms',
+        'etcd p50 ms',
+        'ratio',
+        'Quorate p99 ms',
+        'etcd p99 ms',
+        'ratio',
+      ],
+      rows.map((row) => {
+        const { quorate, etcd } = row.sides;
+        return [
+          ...nameOf(row),
+          spread(quorate.p50Ms),
+          spread(etcd.p50Ms),
+          ratio(etcd.p50Ms.median / quorate.p50Ms.median),
+          spread(quorate.p99Ms),
+          spread(etcd.p99Ms),
+          ratio(etcd.p99Ms.median / quorate.p99Ms.median),
+        ];
+      }),
+      { textColumns: 2 },
+    ),
+  ].join('\n\n');
+}
+
+/** A member that was down gets what it missed from the leader's log. */
+export function renderCatchUp(result: RecoveryResult): string {
+  const { keys, valueSize, putsPerSecond } = result;
+  return [
+    '## Catching up by the log',
+    `A follower is stopped, ${keys.toLocaleString('en-US')} puts of ${valueSize} bytes go on without it, and it is started again. It has caught up
+when it answers a serializable get at the revision that the leader had when it was started: the start of the process is
+in that time, and the second row is that start alone, with nothing missed. Meanwhile, and 5 s before and after, clients of the
+leader put ${putsPerSecond} times a second, at a fixed pace; their latencies are those of all rounds together.
+${result.sides.quorate.recoveredMs.runs} rounds for each side. \`--experimental-snapshot-catchup-entries\` is so large that no snapshot is needed.`,
+    recoveryTable(result, 'start to caught up, ms'),
+    ...notes(result),
+  ].join('\n\n');
+}
+
+/** A new member gets the whole store. */
+export function renderSnapshot(result: RecoveryResult): string {
+  const { keys, valueSize, putsPerSecond, sides } = result;
+  const bytes = keys * valueSize;
+  return [
+    '## Installing a snapshot',
+    `${keys.toLocaleString('en-US')} keys with values of ${valueSize} bytes, ${mebibytes(bytes)} of values. A follower is removed, and a new member
+with no data added and started in its place: it gets a snapshot of the leader's store, and what came after it from the log. It
+is there when it answers a serializable get at the revision that the leader had before. The light load is as above,
+${putsPerSecond} puts a second through the leader. ${sides.quorate.recoveredMs.runs} rounds for each side.`,
+    recoveryTable(result, 'start to installed, ms'),
+    ...notes(result),
+  ].join('\n\n');
+}
+
+function recoveryTable({ sides }: RecoveryResult, name: string): string {
+  const { quorate, etcd } = sides;
+  const phaseRow = (text: string, of: (side: RecoverySide) => number): string[] => [
+    text,
+    figure(of(quorate)),
+    figure(of(etcd)),
+    ratio(of(etcd) / of(quorate)),
+  ];
+  const restarts =
+    quorate.restartedMs === undefined || etcd.restartedMs === undefined
+      ? []
+      : [
+          [
+            'start with nothing missed, ms',
+            spread(quorate.restartedMs),
+            spread(etcd.restartedMs),
+            ratio(etcd.restartedMs.median / quorate.restartedMs.median),
+          ],
+        ];
+  const quantiles: readonly (readonly [string, (phase: PutPhase) => number])[] = [
+    ['p50', ({ p50Ms }) => p50Ms],
+    ['p99', ({ p99Ms }) => p99Ms],
+    ['max', ({ maxMs }) => maxMs],
+  ];
+  return table(
+    ['what', 'Quorate', 'etcd', 'ratio'],
+    [
+      [
+        name,
+        spread(quorate.recoveredMs),
+        spread(etcd.recoveredMs),
+        ratio(etcd.recoveredMs.median / quorate.recoveredMs.median),
+      ],
+      ...restarts,
+      ...phaseNames.flatMap((phase) =>
+        quantiles.map(([text, of]) =>
+          phaseRow(`put ${text} ${phase}, ms`, ({ phases }) => of(phases[phase])),
+        ),
+      ),
+    ],
+  );
+}
+
+function notes({ sides, repeated }: RecoveryResult): string[] {
+  const { quorate, etcd } = sides;
+  const counts = ({ phases }: RecoverySide): string =>
+    phaseNames.map((name) => figureOf(phases[name].count)).join(', ');
+  return [
+    `The leader's store says of itself that it has ${mebibytes(quorate.storeBytes)} (Quorate) and ${mebibytes(etcd.storeBytes)} (etcd). Puts before,
+during and after: ${counts(quorate)} (Quorate) and ${counts(etcd)} (etcd).${repeatsOf(repeated)}`,
+  ];
+}
+
+/** What is asked of a cluster whose leader dies. */
+const failoverGoalMs = 3000;
+
+/** The leader dies. */
+export function renderFailover({ rounds, sides }: FailoverResult): string {
+  const { quorate, etcd } = sides;
+  const row = (name: string, of: (side: FailoverResult['sides']['quorate']) => number): string[] => [
+    name,
+    figure(of(quorate)),
+    figure(of(etcd)),
+    ratio(of(etcd) / of(quorate)),
+  ];
+  return [
+    '## Failover',
+    `The leader is killed with SIGKILL, ${rounds} times on each side, and puts are tried at the other two members every 10 ms, each as a call
+of its own. The time is that from the kill to the first put that is acknowledged and was sent after it. Election time-out and
+heartbeat interval are the default of both, 1000 ms and 100 ms. The goal is ${figure(failoverGoalMs)} ms at p99: ${quorate.p99Ms <= failoverGoalMs ? 'pass' : '**fail**'}.`,
+    table(
+      ['time without a leader', 'Quorate ms', 'etcd ms', 'ratio'],
+      [
+        row('p50', ({ medianMs }) => medianMs),
+        row('p99', ({ p99Ms }) => p99Ms),
+        row('shortest', ({ minMs }) => minMs),
+        row('longest', ({ maxMs }) => maxMs),
+      ],
+    ),
+  ].join('\n\n');
+}
+
+function nameOf({ workload, through, inFlight }: ClusterRow): [string, string, string] {
+  return [workload, through, String(inFlight)];
+}
+
+function throughputRatio({ sides }: ClusterRow): number {
+  return sides.quorate.perSecond.median / sides.etcd.perSecond.median;
+}
+
+function cpuRatio({ sides }: ClusterRow): number {
+  return sides.etcd.cpuMicros.median / sides.quorate.cpuMicros.median;
+}
+
+function repeatsOf({ quorate, etcd }: Sides<number>): string {
+  if (quorate + etcd === 0) return ' The leader never changed meanwhile.';
+  return ` Measurements made again because the leader changed meanwhile: ${quorate} of Quorate, ${etcd} of etcd.`;
+}
+
+function figureOf(count: number): string {
+  return count.toLocaleString('en-US');
+}
