@@ -79,7 +79,8 @@ export class ClusterApi {
 
   /** @throws MembershipError, ReplicaError */
   async update({ ID, peerURLs }: rpcpb.MemberUpdateRequest): Promise<rpcpb.MemberUpdateResponse> {
-    return this.#change(updateMemberChange({ id: ID, peerUrls: parseMemberUrls(peerURLs) }));
+    parseMemberUrls(peerURLs); // Only for what it refuses: as in etcd, URLs stay in the order given.
+    return this.#change(updateMemberChange({ id: ID, peerUrls: peerURLs }));
   }
 
   /** Only the leader knows how far a learner is, so the others ask it. @throws MembershipError, ReplicaError */

@@ -263,7 +263,12 @@ function needsDisk(ready: Ready): boolean {
   return ready.mustSync || ready.entries.length > 0;
 }
 
-/** Several Readies as one write. A later one may overwrite a suffix of an earlier one: the log allows that. */
+/**
+ * Several Readies as one write. A later one may replace a suffix of an earlier one, which then need not be written
+ * at all. Its acknowledgement still leaves, in the older term, and harms nobody: that a leader was elected who
+ * replaces these entries shows that no quorum had them, and none of its voters can get them in the older term any
+ * more (Raft thesis §3.6.3).
+ */
 function join(
   readies: readonly Ready[],
   commitOnly: HardState | undefined,
@@ -278,6 +283,8 @@ function join(
   for (const ready of readies) {
     hardState = ready.hardState ?? hardState;
     mustSync ||= ready.mustSync;
+    const first = ready.entries[0]?.index ?? Infinity;
+    while (entries.length > 0 && entries[entries.length - 1]!.index >= first) entries.pop();
     for (const entry of ready.entries) entries.push(entry);
   }
   return { hardState, entries, mustSync };

@@ -82,3 +82,38 @@ test('a mark of what was applied before a snapshot came is not written behind th
   expect((await Wal.validSnapshots(disk, '/wal')).map(({ index }) => index)).toEqual([0, 20]);
   await driver.stop();
 });
+
+test('entries that wait for the disk while a new leader replaces them are not written behind its own', async () => {
+  const { disk, clock, node, driver, fatal } = await openDriver();
+  const append = (term: number, index: number, count: number) => ({
+    ...decodeMessage(new Uint8Array(0)),
+    ...{ type: raftpb.MessageType.MsgApp, from: BigInt(term), to: 1n, term, index, logTerm: 1 },
+    entries: Array.from({ length: count }, (_, at): Entry => ({
+      ...{ term, index: index + 1 + at, type: 0, data: new Uint8Array([term]) },
+    })),
+  });
+  // The first is on its way to the disk when the second and the third come, which the next write joins.
+  node.step({ ...append(2, 5, 1) });
+  driver.turn();
+  node.step({ ...append(2, 6, 3), logTerm: 2 });
+  driver.turn();
+  node.step(append(3, 5, 2));
+  driver.turn();
+  await settle(clock);
+  expect(fatal).toEqual([]);
+  await driver.stop();
+  const { entries: found, hardState: state } = await Wal.open({
+    disk: disk.crash({ keep: 'none' }),
+    dir: '/wal',
+  });
+  expect(found.map(({ index, term }) => `${index}@${term}`)).toEqual([
+    '1@1',
+    '2@1',
+    '3@1',
+    '4@1',
+    '5@1',
+    '6@3',
+    '7@3',
+  ]);
+  expect(state.term).toBe(3);
+});
