@@ -51,6 +51,7 @@ export class RealEtcd implements AsyncDisposable {
       ],
       { stdio: process.env['PEER_TEST_LOG'] === undefined ? 'ignore' : 'inherit' },
     );
+    process.once('exit', () => etcd.#process?.kill('SIGKILL')); // A test that timed out disposes of nothing.
     return etcd;
   }
 
