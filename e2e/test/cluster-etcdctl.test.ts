@@ -81,7 +81,7 @@ const withFour: readonly Step[] = [
   step('get fruit/apple', { to: ['m4'] }),
   step('put fruit/apple blue', { to: ['m4'] }),
   step('endpoint hashkv --cluster', { to: ['m1'] }),
-  step('member update {id m4} --peer-urls=http://127.0.0.1:1,{peer m4}', { to: ['m2'] }),
+  step('member update {id m4} --peer-urls={peer m4},http://127.0.0.1:1', { to: ['m2'] }),
   step('member list', { to: ['m3'] }),
   step('member update {id m4} --peer-urls={peer m4}', { to: ['m3'] }),
   step('member list', { to: ['m1'] }),
@@ -198,6 +198,8 @@ class Teller {
     if (this.#lease !== 'none')
       names.push([this.#lease, '<lease>'], [`${BigInt(`0x${this.#lease}`)}`, '<lease>']);
     for (const [own, name] of names) result = result.replaceAll(own, name);
+    // IDs with a zero in front are shorter, and padded.
+    result = result.replaceAll(/ +(?=<(id|cluster))/g, ' ');
     for (const pattern of mask) result = result.replace(pattern, '<masked>');
     // Members come in the order of their IDs, which is another one in every cluster.
     return result

@@ -47,6 +47,7 @@ async function runRounds(
   for (const [round, name] of names.entries()) {
     await moreWrites(writesBefore.min + random.below(writesBefore.max - writesBefore.min));
     await faults[name]({ cluster, random, moreWrites });
+    cluster.checkRunning();
     onRound?.(round, name);
   }
   await moreWrites(writesBefore.min);

@@ -17,6 +17,8 @@ export interface ProcessClusterOptions {
 /** How a member is asked before another is tried. */
 const askTimeoutMs = 1_000;
 const changeTimeoutMs = 2_000;
+/** As much as a stack needs. */
+const lastWordsLengthMax = 2_000;
 
 /** Members on loopback, each a process of its own, Quorate's and real etcd's as asked for. */
 export class ProcessCluster implements AsyncDisposable {
@@ -171,6 +173,14 @@ export class ProcessCluster implements AsyncDisposable {
       return true;
     });
     this.forget(member);
+  }
+
+  /** @throws Error with its last words when a member does not run */
+  checkRunning(): void {
+    const gone = this.#members.find(({ isRunning }) => !isRunning);
+    if (gone === undefined) return;
+    const words = gone.output.trimEnd().split('\n').at(-1) ?? '';
+    throw new Error(`${gone.name} has ended by itself: ${words.slice(0, lastWordsLengthMax)}`);
   }
 
   /**

@@ -1,4 +1,11 @@
-import { checkLinearizable, TruthLog, type History, type Verdict, type WatchHistory } from '@quorate/sim';
+import {
+  checkLinearizable,
+  checkWatch,
+  TruthLog,
+  type History,
+  type Verdict,
+  type WatchHistory,
+} from '@quorate/sim';
 import type { ClusterMember } from './cluster-member.ts';
 import type { ClusterLoad } from './load.ts';
 import type { ProcessCluster } from './process-cluster.ts';
@@ -34,10 +41,12 @@ export async function verify(
   watches: readonly RecordedWatch[] = [],
 ): Promise<Verified> {
   const history = await load.end();
+  cluster.checkRunning();
   const revision = Number((await cluster.untilEqual()).revision);
   const truth = TruthLog.ofEvents(await truthOf(cluster, revision));
   const watched = await Promise.all(watches.map((watch) => watch.settle(revision)));
   fail('the history', checkLinearizable(history, truth));
+  fail('what was watched', checkWatch(watched, truth));
   return {
     revision,
     ...countOutcomes(history),
