@@ -494,24 +494,27 @@ export class Replica implements AsyncDisposable {
     this.#ticker = clock.after(heartbeatIntervalMs, () => {
       if (this.#isStopped) return;
       this.#tick();
-      const nowMs = clock.now();
-      this.#leadership.tick(nowMs);
-      this.#node.tick();
-      this.#advanceFirstElection(nowMs);
-      this.#waiters.sweep(nowMs, (startedAtMs) => this.#leadership.timeoutCode(startedAtMs));
-      this.#applyWaits.tick(nowMs);
-      this.#reads.tick();
-      this.#leaseKeeper.tick(nowMs);
-      this.#snapshots.tick(nowMs);
-      this.#corruption.tick(nowMs);
-      this.#versions.tick(nowMs);
-      this.state.hub.tick(nowMs);
-      this.#autoCompactor.tick(nowMs, {
-        isLeader: this.isLeader,
-        revision: this.state.store.currentRevision,
-      });
-      if (this.#node.hasReady()) this.#driver.turn();
+      this.#orStop(() => this.#onTick(clock.now()));
     });
+  }
+
+  #onTick(nowMs: number): void {
+    this.#leadership.tick(nowMs);
+    this.#node.tick();
+    this.#advanceFirstElection(nowMs);
+    this.#waiters.sweep(nowMs, (startedAtMs) => this.#leadership.timeoutCode(startedAtMs));
+    this.#applyWaits.tick(nowMs);
+    this.#reads.tick();
+    this.#leaseKeeper.tick(nowMs);
+    this.#snapshots.tick(nowMs);
+    this.#corruption.tick(nowMs);
+    this.#versions.tick(nowMs);
+    this.state.hub.tick(nowMs);
+    this.#autoCompactor.tick(nowMs, {
+      isLeader: this.isLeader,
+      revision: this.state.store.currentRevision,
+    });
+    if (this.#node.hasReady()) this.#driver.turn();
   }
 
   #advanceFirstElection(nowMs: number): void {
@@ -583,8 +586,17 @@ export class Replica implements AsyncDisposable {
 
   #receive(message: Message): void {
     if (this.#isStopped) return;
-    this.#node.step(message);
+    this.#orStop(() => this.#node.step(message));
     this.#driver.wake();
+  }
+
+  /** What a message or a tick breaks in the core is our bug: the member stops before it goes on with that. */
+  #orStop(work: () => void): void {
+    try {
+      work();
+    } catch (error) {
+      this.#stopBecause(error);
+    }
   }
 
   #onSnapshotInstalled(index: number): void {

@@ -1,9 +1,17 @@
+import type { PeerHost } from '@quorate/peer';
+import { RaftNode } from '@quorate/raft';
 import { fromUtf8, toUtf8, type BackendRow } from '@quorate/std';
-import { MemoryBackend, runReadmeExample } from '@quorate/std/testing';
+import { ManualClock, MemoryBackend, runReadmeExample } from '@quorate/std/testing';
 import { MemoryDisk } from '@quorate/wal/testing';
-import { decodeKeyValue, encodeTxnRequest, rpcpb } from '@quorate/wire';
-import { expect, test } from 'vitest';
-import { openTestMember, putRequest, rangeRequest, type TestMember } from '../src/testing/index.ts';
+import { decodeKeyValue, decodeMessage, encodeTxnRequest, rpcpb } from '@quorate/wire';
+import { expect, test, vi } from 'vitest';
+import {
+  MemoryNetwork,
+  openTestMember,
+  putRequest,
+  rangeRequest,
+  type TestMember,
+} from '../src/testing/index.ts';
 
 test('the example of the README holds', () => runReadmeExample(new URL('../README.md', import.meta.url)));
 
@@ -314,4 +322,23 @@ test('periodic compaction keeps one period of history', async () => {
   const { compactedRevision, currentRevision } = member.replica.state.store;
   expect(compactedRevision).toBeGreaterThan(5);
   expect(currentRevision - compactedRevision).toBeGreaterThanOrEqual(9);
+});
+
+test('a message that breaks an invariant of the core stops the member, instead of leaving it half changed', async () => {
+  const fatal: unknown[] = [];
+  const hosts: PeerHost[] = [];
+  await openTestMember({
+    observer: { onFatal: (error) => fatal.push(error) },
+    network: (host) => {
+      hosts.push(host);
+      return new MemoryNetwork(new ManualClock()).join(host);
+    },
+  });
+  const broken = new Error('two leaders in one term');
+  const step = vi.spyOn(RaftNode.prototype, 'step').mockImplementationOnce(() => {
+    throw broken;
+  });
+  hosts[0]?.receive({ ...decodeMessage(new Uint8Array(0)), from: 7n });
+  step.mockRestore();
+  expect(fatal).toEqual([broken]);
 });
