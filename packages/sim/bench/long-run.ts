@@ -5,9 +5,11 @@ import { PastView } from '../src/checkers/wgl/past-view.ts';
 import type {
   AppliedEntry,
   History,
+  KvResponse,
   LoggedRequest,
   Operation,
   Outcome,
+  Response,
   RevisionEvents,
   WatchEvent,
 } from '../src/history/types.ts';
@@ -18,6 +20,8 @@ export interface LongRunOptions {
   /** Each has one call under way at a time. */
   readonly clientCount: number;
   readonly keyCount: number;
+  readonly withEntries: boolean;
+  readonly withEvents: boolean;
 }
 
 /** A long, right history with its log and its events: half of it reads, some transactions, ranges, old reads, unknowns. */
@@ -29,8 +33,8 @@ export function longRun(
   readonly entries: readonly AppliedEntry[];
   readonly events: readonly RevisionEvents[];
 } {
-  const { operationCount, clientCount } = options;
-  const model = new StoreModel();
+  const { operationCount, clientCount, withEntries, withEvents } = options;
+  const model = new StoreModel(undefined, { keepsChanges: withEvents });
   const operations: Operation[] = [];
   const entries: AppliedEntry[] = [];
   for (let id = 0; id < operationCount; id++) {
@@ -39,7 +43,7 @@ export function longRun(
     const calledAt = at - (random.below(clientCount * 100) + 1) / 100;
     const returnedAt = at + (random.below(clientCount * 100) + 1) / 100;
     const outcome = happen(random, model, request);
-    if (isThroughLog(request)) entries.push({ index: entries.length + 5, request });
+    if (withEntries && isThroughLog(request)) entries.push({ index: entries.length + 5, request });
     // Of an unknown write only the log or the events tell; the revisions of the others would have a gap.
     const client = id % clientCount;
     operations.push({
@@ -52,7 +56,7 @@ export function longRun(
       outcome,
     });
   }
-  return { history: { operations }, entries, events: eventsOf(model) };
+  return { history: { operations }, entries, events: withEvents ? eventsOf(model) : [] };
 }
 
 function nextRequest(
@@ -91,10 +95,26 @@ function happen(random: SeededRandom, model: StoreModel, request: ModelRequest):
   if (isSerializable(request)) {
     const revision = model.revision - Math.min(model.revision - 1, random.below(2));
     const answer = execute(new PastView(model, revision), request);
-    return answer.kind === 'ok' ? { ...answer, revision } : answer;
+    return answer.kind === 'ok' ? { kind: 'ok', response: copyOf(answer.response), revision } : answer;
   }
   const answer = execute(model, request);
-  return answer.kind === 'ok' ? { kind: 'ok', response: answer.response, revision: model.revision } : answer;
+  return answer.kind === 'ok'
+    ? { kind: 'ok', response: copyOf(answer.response), revision: model.revision }
+    : answer;
+}
+
+/** With key-values of its own, as what came over a wire has. */
+function copyOf(response: Response): Response {
+  switch (response.kind) {
+    case 'range':
+      return { ...response, kvs: response.kvs.map((kv) => ({ ...kv })) };
+    case 'put':
+      return response.prevKv === undefined ? response : { kind: 'put', prevKv: { ...response.prevKv } };
+    case 'txn':
+      return { ...response, responses: response.responses.map((nested) => copyOf(nested) as KvResponse) };
+    default:
+      return response;
+  }
 }
 
 function isThroughLog(request: ModelRequest): request is LoggedRequest {

@@ -57,7 +57,7 @@ export class TruthLog {
 
   /** The truth of a log; entries in the order of their indexes. */
   static ofEntries(entries: readonly AppliedEntry[], initial: InitialState = emptyState): TruthLog {
-    const model = new StoreModel(initial);
+    const model = new StoreModel(initial, { keepsChanges: true });
     const report = new Report();
     const times = new Map<number, number>();
     const steps: TruthStep[] = [];
@@ -77,7 +77,7 @@ export class TruthLog {
 
   /** The truth of a watch of all keys; revisions in order, from the one after the initial state. */
   static ofEvents(revisions: readonly RevisionEvents[], initial: InitialState = emptyState): TruthLog {
-    const model = new StoreModel(initial);
+    const model = new StoreModel(initial, { keepsChanges: true });
     const report = new Report();
     const times = new Map<number, number>();
     for (const { revision, events, at } of revisions) {

@@ -380,7 +380,7 @@ export interface LeaderPeriod {
 export interface LeaseTimeline {
   /** All operations of the run; grants, revokes, keep-alives, time-to-live calls and puts with leases matter. */
   readonly operations: readonly Operation[];
-  /** In order of time. Left out: no bound on lateness is checked. */
+  /** All that are known, not necessarily all there were. Left out: no bound on lateness is checked. */
   readonly leaders?: readonly LeaderPeriod[];
   /** When the run ended: a lease that could have lived longer need not be gone. */
   readonly endedAt: number;

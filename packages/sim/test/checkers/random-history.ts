@@ -51,7 +51,7 @@ export function randomRun(random: SeededRandom, options: RandomRunOptions): Rand
     const returnedAt = calledAt + random.below(durationMax);
     return { id, calledAt, returnedAt, at: calledAt + (random.below(1000) / 1000) * (returnedAt - calledAt) };
   }).sort((a, b) => a.at - b.at);
-  const model = new StoreModel();
+  const model = new StoreModel(undefined, { keepsChanges: true });
   const operations: Operation[] = [];
   const entries: AppliedEntry[] = [];
   const source = new RequestSource(random, options);

@@ -6,6 +6,9 @@ import { Report, type ReportOptions, type Rule, type Verdict } from '../violatio
 import { checkAttachedKeys } from './attached-keys.ts';
 import { callsByLease, livesOf, renewalsOf, type LeaseCalls, type LeaseLife } from './lives.ts';
 
+/** What is left is told in whole seconds. */
+const roundingMs = 1000;
+
 /** By how much leases may be off. */
 export interface LeaseBounds {
   /** How much faster or slower than the clients' clock a member's may run: 0.1 is a tenth. Default 0. */
@@ -22,7 +25,13 @@ export interface LeaseBounds {
 }
 
 /** How `checkLeases` judges. */
-export interface LeaseOptions extends LeaseBounds, ReportOptions {}
+export interface LeaseOptions extends LeaseBounds, ReportOptions {
+  /**
+   * Whether a leader that was replaced may answer for leases a little longer, as etcd's do: keep-alives and
+   * time-to-live calls then prove nothing against the log. Default false.
+   */
+  readonly staleAnswers?: boolean;
+}
 
 /**
  * Checks the times of leases: none ends before the time to live that the server had acknowledged was over since that
@@ -57,6 +66,7 @@ class LeaseCheck {
   readonly #timeline: LeaseTimeline;
   readonly #report: Report;
   readonly #bounds: Required<LeaseBounds>;
+  readonly #staleAnswers: boolean;
 
   constructor(
     calls: LeaseCalls,
@@ -72,6 +82,7 @@ class LeaseCheck {
     this.#lives = lives;
     this.#timeline = context.timeline;
     this.#report = context.report;
+    this.#staleAnswers = context.options.staleAnswers ?? false;
     this.#bounds = { clockRate, lateMs, electionTimeoutMs, unknownMs };
   }
 
@@ -80,6 +91,8 @@ class LeaseCheck {
       if (life.isExpiry) this.#checkNotEarly(life);
       this.#checkNotForgotten(life);
     }
+    if (this.#staleAnswers) return;
+    this.#checkRunsDown();
     for (const operation of [...this.#calls.keepAlives, ...this.#calls.lookups]) {
       const found = isFound(operation);
       if (found === false) this.#checkNotFound(operation);
@@ -196,23 +209,20 @@ class LeaseCheck {
     this.#add('lease-after-revoke', [operation], `${why}: ${textOfOperation(operation)}`);
   }
 
-  /** What is left is no more than a full time since the last renewal, and no less than is left of an acknowledged one. */
+  /** What is left is no less than what is left of an acknowledged renewal, and no more than a new leader gives. */
   #checkRemaining(operation: Operation): void {
-    const { outcome, calledAt, returnedAt } = operation;
-    const response = outcome.kind === 'ok' ? outcome.response : undefined;
-    if (response?.kind !== 'leaseTimeToLive') return;
-    const { ttlSeconds, grantedTtlSeconds } = response;
-    const leftMs = ttlSeconds * 1000;
-    const fullMs = grantedTtlSeconds * 1000;
+    const lookup = lookupOf(operation);
+    if (lookup === undefined) return;
+    const { leftMs, grantedMs } = lookup;
+    const { calledAt, returnedAt } = operation;
     const renewals = renewalsOf(this.#calls).filter((other) => other.operation.returnedAt < calledAt);
     const leastMs = Math.max(
       ...renewals.map((other) => other.operation.calledAt + this.#shortest(other.ttlMs) - returnedAt),
     );
-    // Whole seconds are told, rounded down.
-    if (leftMs < leastMs - 1000) {
+    if (leftMs < leastMs - roundingMs) {
       this.#add('lease-ttl', [operation], `at least ${leastMs} ms were left: ${textOfOperation(operation)}`);
     }
-    const mostMs = this.#mostLeft(operation, fullMs);
+    const mostMs = grantedMs + this.#bounds.electionTimeoutMs;
     if (leftMs > mostMs) {
       this.#add(
         'lease-ttl',
@@ -222,23 +232,37 @@ class LeaseCheck {
     }
   }
 
-  #mostLeft({ calledAt, returnedAt }: Operation, fullMs: number): number {
-    const { leaders } = this.#timeline;
-    const { electionTimeoutMs, unknownMs } = this.#bounds;
-    const extendedMs = fullMs + electionTimeoutMs;
-    if (leaders === undefined) return extendedMs;
-    // Counted from the latest moment at which it can have been set to the full time.
-    let last = -Infinity;
-    for (const { calledAt: renewedFrom, returnedAt: renewedBy, outcome } of [
-      ...this.#calls.grants,
-      ...this.#calls.keepAlives,
-    ]) {
-      if (renewedFrom > returnedAt || outcome.kind === 'refused') continue;
-      last = Math.max(last, Math.min(renewedBy, renewedFrom + unknownMs));
+  /** Under one leader, with no renewal that can have come between, the time that is left only runs down. */
+  #checkRunsDown(): void {
+    const { lookups } = this.#calls;
+    for (const [i, later] of lookups.entries()) {
+      const earlier = lookups.findLast((other, j) => j < i && other.returnedAt < later.calledAt);
+      const before = earlier && lookupOf(earlier);
+      const now = lookupOf(later);
+      if (earlier === undefined || before === undefined || now === undefined) continue;
+      if (!this.#isUnderOneLeader(earlier, later) || this.#mayRenewBetween(earlier, later)) continue;
+      const elapsedMs = this.#shortest(later.calledAt - earlier.returnedAt);
+      if (now.leftMs <= before.leftMs - elapsedMs + roundingMs) continue;
+      this.#add(
+        'lease-ttl',
+        [later, earlier],
+        `more is left (${textOfOperation(later)}) than ${textOfOperation(earlier)} and nobody's renewal allow`,
+      );
     }
-    const promoted = Math.max(...leaders.filter(({ from }) => from <= returnedAt).map(({ from }) => from));
-    const elapsedSince = (time: number) => this.#shortest(Math.max(0, calledAt - time));
-    return Math.max(fullMs - elapsedSince(last), extendedMs - elapsedSince(promoted));
+  }
+
+  #isUnderOneLeader(earlier: Operation, later: Operation): boolean {
+    return (this.#timeline.leaders ?? []).some(
+      ({ from, until }) => from <= earlier.calledAt && until >= later.returnedAt,
+    );
+  }
+
+  #mayRenewBetween(earlier: Operation, later: Operation): boolean {
+    return [...this.#calls.grants, ...this.#calls.keepAlives].some(
+      ({ calledAt, returnedAt }) =>
+        calledAt <= later.returnedAt &&
+        Math.min(returnedAt, calledAt + this.#bounds.unknownMs) >= earlier.calledAt,
+    );
   }
 
   /** What a member's fast clock makes of a time. */
@@ -292,6 +316,15 @@ function surelyRevokedBefore({ grants, revokes }: LeaseCalls, operation: Operati
           grant.calledAt < operation.returnedAt,
       ),
   );
+}
+
+/** What an answer says is left of a lease that is there. */
+function lookupOf({
+  outcome,
+}: Operation): { readonly leftMs: number; readonly grantedMs: number } | undefined {
+  const response = outcome.kind === 'ok' ? outcome.response : undefined;
+  if (response?.kind !== 'leaseTimeToLive' || response.grantedTtlSeconds === 0) return undefined;
+  return { leftMs: response.ttlSeconds * 1000, grantedMs: response.grantedTtlSeconds * 1000 };
 }
 
 /** Whether an answer says that the lease is there; undefined for what gives no answer about it. */

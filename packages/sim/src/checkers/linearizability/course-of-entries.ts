@@ -27,6 +27,7 @@ class EntryMatcher {
   readonly #report: Report;
   /** Entry index by operation that was matched to it. */
   readonly #owned = new Map<number, number>();
+  #byId: ReadonlyMap<number, Operation> | undefined;
   readonly #points: Point[] = [];
   readonly #placed = new Map<number, number>();
   readonly #openByRequest = new Map<string, Operation[]>();
@@ -73,8 +74,14 @@ class EntryMatcher {
     return entry.request.kind === 'leaseRevoke' && this.#options.leasesExpire;
   }
 
+  /** Looked up only where the log names operations. */
+  #operationOf(id: number): Operation | undefined {
+    this.#byId ??= new Map(this.#prepared.all.map((operation) => [operation.id, operation]));
+    return this.#byId.get(id);
+  }
+
   #ownerById({ entry, revisionAfter }: TruthStep, id: number): Operation | undefined {
-    const operation = this.#prepared.byId.get(id);
+    const operation = this.#operationOf(id);
     if (operation === undefined) return undefined;
     if (!equalRequests(entry.request, effectiveRequest(operation))) {
       this.#report.add({
@@ -152,7 +159,7 @@ class EntryMatcher {
 
   #reportNobody({ entry, revisionAfter }: TruthStep): void {
     // An entry that a refused operation explains is that operation's fault.
-    for (const operation of this.#prepared.byId.values()) {
+    for (const operation of this.#prepared.all) {
       if (!isRefused(operation) || !isLogged(operation)) continue;
       if (!equalRequests(entry.request, operation.request) || this.#owned.has(operation.id)) continue;
       this.#owned.set(operation.id, entry.index);

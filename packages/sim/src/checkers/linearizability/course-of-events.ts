@@ -93,7 +93,8 @@ class EventMatcher {
   /** Of the unknown writes that would have caused these events the one called first: it leaves most room to others. */
   #takeOpen(events: RevisionEvents): Operation | undefined {
     const at = this.#open.findIndex(
-      (operation) => isLogged(operation) && this.#fits(operation.request, events),
+      (operation) =>
+        isLogged(operation) && this.#fits(operation.request, events) && this.#mayHaveLeases(events),
     );
     return at === -1 ? undefined : this.#open.splice(at, 1)[0];
   }
@@ -139,6 +140,15 @@ class EventMatcher {
     if (code !== undefined && code !== 'leaseNotFound') return false;
     run(preview, request);
     return changesEqualEvents(preview.changes, events);
+  }
+
+  /** Whether the leases that an unknown write attached keys to were granted, as far as anybody knows. */
+  #mayHaveLeases({ events }: RevisionEvents): boolean {
+    return leasesAttachedBy(events).every(
+      (id) =>
+        this.#model.hasLease(id) ||
+        this.#open.some(({ request }) => request.kind === 'leaseGrant' && request.id === id),
+    );
   }
 
   /** The lease whose keys are just the deleted ones. */

@@ -16,7 +16,8 @@ export function courseOfHistory(prepared: Prepared, initial: InitialState): Cour
   if (prepared.open.some(({ request }) => isMeta(request.kind))) return undefined;
   const metas = metasByRevision(prepared.metas);
   // Which of several revokes took keys with it, and in which order grants and revokes go, needs the state.
-  const model = prepared.metas.length > 0 ? new StoreModel(initial) : undefined;
+  const needsState = prepared.metas.some(({ request }) => request.kind === 'leaseRevoke');
+  const model = needsState ? new StoreModel(initial) : undefined;
   const points: Point[] = [];
   for (let revision = initial.revision; revision <= prepared.revisionSeen; revision++) {
     const here = metas.get(revision) ?? [];

@@ -25,7 +25,7 @@ export interface Prepared {
   readonly open: readonly Operation[];
   /** Succeeded, at a revision that is not known. */
   readonly unplaced: readonly OkOperation[];
-  readonly byId: ReadonlyMap<number, Operation>;
+  readonly all: readonly Operation[];
   /** The highest revision that any answer shows. */
   readonly revisionSeen: number;
 }
@@ -43,11 +43,10 @@ export function prepare(history: History, report: Report): Prepared {
   const refused: RefusedOperation[] = [];
   const open: Operation[] = [];
   const unplaced: OkOperation[] = [];
-  const byId = new Map<number, Operation>();
   let revisionSeen = history.initial?.revision ?? 1;
+  checkIds(history.operations);
   for (const operation of history.operations) {
-    checkRecorded(operation, byId);
-    byId.set(operation.id, operation);
+    checkRecorded(operation);
     if (isUnknown(operation)) {
       if (isLogged(operation)) open.push(operation);
     } else if (isRefused(operation)) {
@@ -67,7 +66,7 @@ export function prepare(history: History, report: Report): Prepared {
   reads.sort(byRevision);
   stale.sort(byRevision);
   open.sort((a, b) => a.calledAt - b.calledAt);
-  return { writes, reads, stale, metas, refused, open, unplaced, byId, revisionSeen };
+  return { writes, reads, stale, metas, refused, open, unplaced, revisionSeen, all: history.operations };
 }
 
 /** Whether an operation goes through the log and may change something. */
@@ -146,10 +145,16 @@ function addWrite(writes: Map<number, OkOperation>, operation: OkOperation, repo
   });
 }
 
-function checkRecorded(operation: Operation, known: ReadonlyMap<number, Operation>): void {
+function checkIds(operations: readonly Operation[]): void {
+  const ids = Float64Array.from(operations, ({ id }) => id).sort();
+  for (const [i, id] of ids.entries()) {
+    if (!(id >= 0)) throw new HistoryError(`operation id ${id} is not a number from 0 on`);
+    if (i > 0 && ids[i - 1] === id) throw new HistoryError(`two operations have the id ${id}`);
+  }
+}
+
+function checkRecorded(operation: Operation): void {
   const { id, calledAt, returnedAt, request, outcome } = operation;
-  if (known.has(id)) throw new HistoryError(`two operations have the id ${id}`);
-  if (!(id >= 0)) throw new HistoryError(`operation id ${id} is not a number from 0 on`);
   if (!Number.isFinite(calledAt) || !(returnedAt >= calledAt)) {
     throw new HistoryError(`operation ${id} returned at ${returnedAt}, before its call at ${calledAt}`);
   }

@@ -11,6 +11,11 @@ export interface ModelChange {
   readonly previous: KeyValue | undefined;
 }
 
+/** What a model remembers. */
+export interface StoreModelOptions {
+  readonly keepsChanges?: boolean;
+}
+
 const noKeyValues: readonly KeyValue[] = [];
 
 /** The state of a store that nobody has written to. */
@@ -23,6 +28,7 @@ export const emptyState: InitialState = { revision: 1, compactedRevision: -1, kv
  * Invariant: a key's versions ascend by mod revision; a key is live exactly when its last one is no tombstone
  */
 export class StoreModel implements ModelState {
+  readonly #keepsChanges: boolean;
   readonly #initialRevision: number;
   readonly #versions = new Map<string, KeyValue[]>();
   readonly #live = new OrderedKeys();
@@ -30,11 +36,14 @@ export class StoreModel implements ModelState {
   readonly #leases = new Map<bigint, LeaseModel>();
   /** Changes of revision `initial + 1 + i`. */
   readonly #changes: (readonly ModelChange[])[] = [];
-  #underWay: ModelChange[] = [];
+  readonly #underWay: ModelChange[] = [];
+  #isChanged = false;
   #revision: number;
   #compactedRevision: number;
 
-  constructor(initial: InitialState = emptyState) {
+  /** With `keepsChanges` it can say what each revision changed. */
+  constructor(initial: InitialState = emptyState, { keepsChanges = false }: StoreModelOptions = {}) {
+    this.#keepsChanges = keepsChanges;
     this.#initialRevision = initial.revision;
     this.#revision = initial.revision;
     this.#compactedRevision = initial.compactedRevision;
@@ -75,7 +84,7 @@ export class StoreModel implements ModelState {
     return version === undefined || version.version === 0 ? undefined : version;
   }
 
-  /** What a revision changed, in the order in which it did. */
+  /** What a revision changed, in the order in which it did; nothing if changes are not kept. */
   changesOf(revision: number): readonly ModelChange[] {
     return this.#changes[revision - this.#initialRevision - 1] ?? [];
   }
@@ -83,7 +92,7 @@ export class StoreModel implements ModelState {
   select({ interval, revision, limit }: SelectOptions): Selection {
     const isNow = revision === 0 || revision === this.#revision;
     // Changes under way are seen by a read of "now" only; one of the current revision is one of the past then.
-    if (isNow && (revision === 0 || this.#underWay.length === 0)) return this.#selectNow(interval, limit);
+    if (isNow && (revision === 0 || !this.#isChanged)) return this.#selectNow(interval, limit);
     return this.#selectPast(interval, revision, limit);
   }
 
@@ -110,7 +119,7 @@ export class StoreModel implements ModelState {
     invariant(kv.modRevision === this.#revision + 1, 'a put belongs to the revision under way');
     const previous = this.latest(kv.key);
     this.#set(kv, previous);
-    this.#underWay.push({ kv, previous });
+    this.#note(kv, previous);
   }
 
   delete(key: string): void {
@@ -120,14 +129,18 @@ export class StoreModel implements ModelState {
     this.#versions.get(key)!.push(kv);
     this.#live.delete(key);
     this.#detach(previous);
-    this.#underWay.push({ kv, previous });
+    this.#note(kv, previous);
   }
 
   commit(): void {
-    if (this.#underWay.length === 0) return;
-    this.#changes.push(this.#underWay);
-    this.#underWay = [];
+    if (!this.#isChanged) return;
+    this.#isChanged = false;
     this.#revision++;
+    if (!this.#keepsChanges) return;
+    // An array that has grown has room to spare; these are kept in their millions.
+    const [first] = this.#underWay;
+    this.#changes.push(this.#underWay.length === 1 ? [first!] : this.#underWay.slice());
+    this.#underWay.length = 0;
   }
 
   compact(revision: number): void {
@@ -140,6 +153,11 @@ export class StoreModel implements ModelState {
 
   dropLease(id: bigint): void {
     this.#leases.delete(id);
+  }
+
+  #note(kv: KeyValue, previous: KeyValue | undefined): void {
+    this.#isChanged = true;
+    if (this.#keepsChanges) this.#underWay.push({ kv, previous });
   }
 
   #set(kv: KeyValue, previous: KeyValue | undefined): void {
