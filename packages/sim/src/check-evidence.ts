@@ -1,6 +1,9 @@
+import { checkCompaction } from './checkers/compaction.ts';
+import { checkLeases } from './checkers/leases/check.ts';
 import { checkLinearizable } from './checkers/linearizability/check.ts';
 import { TruthLog } from './checkers/truth-log.ts';
 import type { Verdict } from './checkers/violation.ts';
+import { checkWatch } from './checkers/watch/check.ts';
 import type { Evidence } from './world/run-seed.ts';
 
 /** What the checkers found in what a run wrote down. */
@@ -10,9 +13,13 @@ export class HistoryViolation extends Error {
 }
 
 /** Hands what a run wrote down to all checkers. @throws HistoryViolation, HistoryError */
-export function checkEvidence({ history, judge }: Evidence): void {
+export function checkEvidence({ history, judge, watches, leaders, endedAtMs, leaseBounds }: Evidence): void {
   const truth = TruthLog.ofEntries(judge.truth.applied);
   expectNone('linearizability', checkLinearizable(history, truth));
+  expectNone('watches', checkWatch(watches, truth));
+  expectNone('compaction', checkCompaction(history, truth));
+  const timeline = { operations: history.operations, leaders, endedAt: endedAtMs };
+  expectNone('leases', checkLeases(timeline, truth, leaseBounds));
 }
 
 function expectNone(what: string, { violations, violationCount, unresolved }: Verdict): void {

@@ -11,6 +11,7 @@ import { Judge } from './world/judge.ts';
 import type { CrashKind, Machine } from './world/machine.ts';
 import { split, type Partition } from './world/network-troubles.ts';
 import { converge, makePeace } from './world/peace.ts';
+import { leaseBoundsOf } from './world/run-seed.ts';
 import { drawPlan, faultKinds, type FaultKind, type Plan } from './world/swarm.ts';
 import { World } from './world/world.ts';
 
@@ -87,6 +88,7 @@ export class Simulation {
       judge: this.#judge,
       leaders: [],
       endedAtMs: this.#world.timeline.nowMs,
+      leaseBounds: leaseBoundsOf(this.#plan.world),
     });
     return result;
   }

@@ -8,6 +8,9 @@ export interface DiskFaultRates {
   readonly readEio: number;
 }
 
+/** The longest that a disk takes for anything and still does it. */
+const latencyMaxMs = 8_000;
+
 /**
  * What is wrong with a disk now. The files are not here: they outlive processes, and this is the hardware's
  * mood, changed by faults as the simulation goes.
@@ -35,7 +38,8 @@ export class DiskTroubles {
   /** How long a call takes. */
   latencyMs(operation: DiskOperation): number {
     const isSync = operation === 'sync' || operation === 'syncDir';
-    return this.#chance.heavyTail(isSync ? this.syncMs : this.writeMs) * this.slowness;
+    const latencyMs = this.#chance.heavyTail(isSync ? this.syncMs : this.writeMs) * this.slowness;
+    return Math.min(latencyMs, latencyMaxMs);
   }
 
   /** Why a call fails, undefined when it succeeds. */

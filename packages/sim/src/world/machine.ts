@@ -233,7 +233,7 @@ export class Machine {
       clock: process,
       random: mine.branch('random'),
       network: (host) => {
-        const endpoint: Endpoint = { machine: name, process, host };
+        const endpoint: Endpoint = { machine: name, process, host, correspondents: new Set() };
         this.#endpoint = endpoint;
         wires.attach(endpoint);
         return new SimNetwork(wires, endpoint, snapshots);

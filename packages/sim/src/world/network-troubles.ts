@@ -18,6 +18,9 @@ export interface NetworkRates {
   readonly reordering: number;
 }
 
+/** What takes longer than this is taken for lost by those who wait. */
+const delayMaxMs = 4_000;
+
 /** The state of the network: rates of the day, and who is cut off from whom at the moment. */
 export class NetworkTroubles {
   readonly #chance: Chance;
@@ -63,7 +66,7 @@ export class NetworkTroubles {
   delay(): { readonly ms: number; readonly isLate: boolean } {
     const isLate = this.#chance.happens(this.rates.reordering);
     const ms = this.#chance.heavyTail(this.rates.delayMs);
-    return { ms: isLate ? ms * this.#chance.between(1, 20) : ms, isLate };
+    return { ms: Math.min(isLate ? ms * this.#chance.between(1, 20) : ms, delayMaxMs), isLate };
   }
 
   /** Everything flows, quickly. */

@@ -14,6 +14,9 @@ import type { Plan } from './swarm.ts';
 import type { Tally } from './tally.ts';
 import { World } from './world.ts';
 
+/** Longer than anything is on its way. */
+const settledMs = 5_000;
+
 /** The longest TTL of the workload, an election timeout that a new leader adds, and time to revoke. */
 const leasesGoneMs = 12_000;
 
@@ -37,6 +40,7 @@ export interface Evidence {
   readonly judge: Judge;
   readonly leaders: readonly LeaderPeriod[];
   readonly endedAtMs: number;
+  readonly leaseBounds: { readonly clockRate: number; readonly electionTimeoutMs: number };
 }
 
 export interface RunSeedOptions {
@@ -106,10 +110,13 @@ class SeedRun {
     this.#isWorkTime = false;
     await Promise.all(work);
     const revision = await converge(this.#world, this.#crew, this.#judge);
-    const leader = { term: this.#crew.leader()!.replica!.raft.term, from: timeline.nowMs, until: Infinity };
+    const term = this.#termOfLeader();
+    const from = timeline.nowMs;
     // What was applied is on its way to watchers, and leases that nobody renews have to run out.
-    await timeline.sleep(this.#plan.workload.leases > 0 ? leasesGoneMs : 3_000);
-    return this.#evidence(revision, leader);
+    await timeline.sleep(this.#plan.workload.leases > 0 ? leasesGoneMs : settledMs);
+    // A leader may lose its office in peace, too: messages are late now and then.
+    const stayed = this.#termOfLeader() === term;
+    return this.#evidence(revision, stayed ? [{ term, from, until: Infinity }] : []);
   }
 
   #startClients(knowledge: SharedKnowledge): Promise<void>[] {
@@ -135,14 +142,24 @@ class SeedRun {
     });
   }
 
-  #evidence(revision: number, leader: LeaderPeriod): Evidence {
+  #termOfLeader(): number {
+    return this.#crew.leader()?.replica?.raft.term ?? 0;
+  }
+
+  #evidence(revision: number, leaders: readonly LeaderPeriod[]): Evidence {
     const operations = this.#callers.flatMap((caller) => caller.operations);
     return {
       history: { operations },
       watches: this.#watchers.map((watcher) => watcher.history(revision)),
       judge: this.#judge,
-      leaders: [leader],
+      leaders,
       endedAtMs: this.#world.timeline.nowMs,
+      leaseBounds: leaseBoundsOf(this.#plan.world),
     };
   }
+}
+
+/** By how much the members of a world may be off with the times of leases. */
+export function leaseBoundsOf({ clockDrift, replica }: Plan['world']): Evidence['leaseBounds'] {
+  return { clockRate: clockDrift, electionTimeoutMs: replica.electionTimeoutMs ?? 1000 };
 }

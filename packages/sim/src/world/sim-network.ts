@@ -48,7 +48,7 @@ export class SimNetwork implements PeerNetwork {
     if (messages.length === 0 || !this.#self.process.reach('network.send.before')) return;
     for (const message of messages) {
       if (this.#isClosed) return;
-      if (this.#peers.has(message.to)) this.#wires.send(this.#self, message);
+      if (this.#knows(message.to)) this.#wires.send(this.#self, message);
       else this.#wires.lost(this.#self, message.to);
     }
     this.#self.process.reach('network.send.after');
@@ -153,6 +153,11 @@ export class SimNetwork implements PeerNetwork {
         this.#watchFor(to, () => fail(new PeerError('PEER_UNREACHABLE')));
       });
     });
+  }
+
+  /** A member that lags answers a leader which it has never heard of: it came with its address. */
+  #knows(id: bigint): boolean {
+    return this.#peers.has(id) || this.#self.correspondents.has(id);
   }
 
   /** Tells once that the other end has gone. */

@@ -13,6 +13,8 @@ export interface Endpoint {
   readonly machine: string;
   readonly process: SimProcess;
   readonly host: PeerHost;
+  /** Others that wrote to it, and can be answered even if it does not know them as members yet. */
+  readonly correspondents: Set<bigint>;
 }
 
 /** Sees each message that is about to arrive. */
@@ -85,7 +87,7 @@ export class Wires {
 
   #inOrder(from: bigint, to: bigint, delayMs: number): number {
     const key = `${from}>${to}`;
-    const arrivalMs = Math.max(this.timeline.nowMs + delayMs, this.#lastArrival.get(key) ?? 0);
+    const arrivalMs = Math.max(this.timeline.nowMs + delayMs, (this.#lastArrival.get(key) ?? 0) + 0.001);
     this.#lastArrival.set(key, arrivalMs);
     return arrivalMs - this.timeline.nowMs;
   }
@@ -110,6 +112,7 @@ export class Wires {
       return;
     }
     if (from.host.clusterId !== to.host.clusterId) return;
+    to.correspondents.add(message.from);
     this.#noteActive(to, message.from);
     this.#noteActive(from, message.to);
     this.onDeliver?.(message, from, to);

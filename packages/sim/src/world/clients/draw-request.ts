@@ -124,7 +124,7 @@ function drawLeaseRequest(chance: Chance, knowledge: SharedKnowledge): Request {
   const { leases } = knowledge;
   const dice = chance.below(10);
   if (leases.length === 0 || dice < 4) {
-    const id = chance.happens(0.9) ? knowledge.newLeaseId() : (leases.at(-1) ?? knowledge.newLeaseId());
+    const id = knowledge.newLeaseId();
     return { kind: 'leaseGrant', id, ttlSeconds: chance.count(1, 6) };
   }
   const id = chance.pick(leases);

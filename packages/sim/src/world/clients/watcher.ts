@@ -15,6 +15,9 @@ import { wireWatchCreate } from './to-wire.ts';
 /** Bytes taken from a stream at a time: few, so that slow readers are common. */
 const takeBytes = 2000;
 
+/** Of two responses of a stream the later one arrives so much later, at least. */
+const shortestMs = 0.001;
+
 export interface WatcherOptions {
   readonly id: number;
   readonly client: number;
@@ -117,7 +120,7 @@ export class SimWatcher {
           }
           for (const response of stream.take(takeBytes)) {
             // A stream keeps its order.
-            arrivesAt = Math.max(arrivesAt, timeline.nowMs + troubles.delay().ms);
+            arrivesAt = Math.max(arrivesAt + shortestMs, timeline.nowMs + troubles.delay().ms);
             timeline.after(arrivesAt - timeline.nowMs, 'watch response', () => {
               if (!isEnded && !this.#hear(attempt, rpcpb.WatchResponse.decode(response))) end();
             });
