@@ -138,7 +138,10 @@ export async function join(
 /** Waits until a member serves, however long it takes. */
 export async function servesAgain(cluster: TestCluster, name: string): Promise<void> {
   let isReady = false;
-  void cluster.member(name).ready.then(() => (isReady = true));
+  cluster.member(name).ready.then(
+    () => (isReady = true),
+    () => {},
+  );
   await cluster.until(() => isReady);
 }
 

@@ -95,7 +95,8 @@ export class MemoryNetwork {
   }
 
   #send(host: PeerHost, message: Message): void {
-    if (this.intercept(message) === 'drop') return;
+    // What is left of a crashed process says nothing.
+    if (this.#places.get(host.id)?.host !== host || this.intercept(message) === 'drop') return;
     const bytes = encodeMessage(message);
     this.#clock.after(1, () => {
       const place = this.#places.get(message.to);
@@ -130,7 +131,8 @@ export class MemoryNetwork {
 
   async #ask<T>(host: PeerHost, id: bigint, question: (other: PeerHost) => Promise<T>): Promise<T> {
     const place = this.#places.get(id);
-    if (place === undefined || !this.#isOpen(host.id, id) || !this.#isOpen(id, host.id)) {
+    const isHere = this.#places.get(host.id)?.host === host;
+    if (!isHere || place === undefined || !this.#isOpen(host.id, id) || !this.#isOpen(id, host.id)) {
       throw new PeerError('PEER_UNREACHABLE');
     }
     if (place.host.isRemoved(host.id)) {

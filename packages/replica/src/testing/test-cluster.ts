@@ -92,7 +92,7 @@ export class TestCluster {
   /** Opens a member on what it had before, or on nothing. */
   async open(name: string, options: TestClusterOptions = {}): Promise<Replica> {
     const clock = new PausableClock(this.clock);
-    const member = await Replica.open({
+    const opening = Replica.open({
       walDir: '/member/wal',
       initialCluster: `${name}=${peerUrlOf(name)}`,
       clusterToken: 'test',
@@ -107,6 +107,7 @@ export class TestCluster {
       clock,
       network: this.network.joinWith(clock),
     });
+    const member = await this.during(opening);
     this.#members.set(name, member);
     this.#clocks.set(name, clock);
     return member;
@@ -119,17 +120,13 @@ export class TestCluster {
     await this.during(member.close());
   }
 
-  /** Ends the process of a member as a power cut does: what was not synced is gone. It must stand on memory. */
-  crash(name: string): void {
+  /** Ends the process of a member as a power cut does; `left` is what it finds at its next start. */
+  crash(name: string, left: Ground = afterPowerCut(this.ground(name))): void {
     const member = this.member(name);
-    const { disk, backend } = this.ground(name);
-    if (!(disk instanceof MemoryDisk) || !(backend instanceof MemoryBackend)) {
-      throw new TypeError('only memory knows what a crash leaves');
-    }
     this.#members.delete(name);
     this.pause(name);
     this.network.leave(member.id);
-    this.setGround(name, { disk: disk.crash({ keep: 'none' }), backend: backend.copy() });
+    this.setGround(name, left);
   }
 
   /** Forgets what a stopped member had. */
@@ -168,6 +165,14 @@ export class TestCluster {
 /** The peer URL of a member of that name. */
 export function peerUrlOf(name: string): string {
   return `http://${name}:2380`;
+}
+
+/** What was not synced is gone. */
+function afterPowerCut({ disk, backend }: Ground): Ground {
+  if (!(disk instanceof MemoryDisk) || !(backend instanceof MemoryBackend)) {
+    throw new TypeError('only memory knows what a power cut leaves');
+  }
+  return { disk: disk.crash({ keep: 'none' }), backend: backend.copy() };
 }
 
 function newGround(): Ground {
