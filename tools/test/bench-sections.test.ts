@@ -34,4 +34,5 @@ test.skipIf(etcdBin === undefined)(
       await rm(dir, { recursive: true, force: true });
     }
   },
+  300_000,
 );
