@@ -10,13 +10,17 @@ async function runAll(order: readonly number[]): Promise<Map<number, SeedReport>
   return reports;
 }
 
-test('a seed is the same run every time, whatever ran before it in the process', async () => {
-  const first = await runAll(seeds);
-  const again = await runAll([...seeds].reverse());
-  for (const seed of seeds) {
-    expect(again.get(seed)!.hash, `seed ${seed}`).toBe(first.get(seed)!.hash);
-    expect(again.get(seed)!.events, `seed ${seed}`).toBe(first.get(seed)!.events);
-    expect(again.get(seed)!.error?.message).toBe(first.get(seed)!.error?.message);
-  }
-  expect(new Set([...first.values()].map(({ hash }) => hash)).size).toBe(seeds.length);
-});
+test(
+  'a seed is the same run every time, whatever ran before it in the process',
+  { timeout: 120_000 },
+  async () => {
+    const first = await runAll(seeds);
+    const again = await runAll([...seeds].reverse());
+    for (const seed of seeds) {
+      expect(again.get(seed)!.hash, `seed ${seed}`).toBe(first.get(seed)!.hash);
+      expect(again.get(seed)!.events, `seed ${seed}`).toBe(first.get(seed)!.events);
+      expect(again.get(seed)!.error?.message).toBe(first.get(seed)!.error?.message);
+    }
+    expect(new Set([...first.values()].map(({ hash }) => hash)).size).toBe(seeds.length);
+  },
+);

@@ -1,6 +1,7 @@
 import {
   copyBytes,
   fromLatin1,
+  invariant,
   toLatin1,
   type Backend,
   type BackendRow,
@@ -12,7 +13,7 @@ import {
 } from '@quorate/std';
 import type { Chance } from './chance.ts';
 import { never, ProcessGoneError, type SimProcess } from './process.ts';
-import type { StoredBackend, StoredRows } from './stored-backend.ts';
+import type { StoredBackend, StoredRows, StoredStage } from './stored-backend.ts';
 
 export interface SimBackendOptions {
   /** The rows; they outlive the process. */
@@ -32,13 +33,15 @@ const sliceRows = 64;
  */
 export class SimBackend implements Backend {
   readonly #options: SimBackendOptions;
+  /** The one stage there can be, as it was handed out. */
+  #staged: { readonly stage: StoredStage; readonly face: StagedBackend } | undefined;
 
   constructor(options: SimBackendOptions) {
     this.#options = options;
   }
 
   get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined {
-    this.#checkAlive();
+    if (this.#options.process.isGone) throw new ProcessGoneError();
     return this.#options.stored.live.get(bucket, key);
   }
 
@@ -53,24 +56,29 @@ export class SimBackend implements Backend {
   }
 
   snapshot(): BackendSnapshot {
-    this.#checkAlive();
+    if (this.#options.process.isGone) throw new ProcessGoneError();
     const rows = this.#options.stored.live.copy();
+    let isDisposed = false;
     return {
-      scan: (bucket, range) => this.#scan(rows, bucket, range),
-      [Symbol.asyncDispose]: async () => {},
+      scan: (bucket, range) => {
+        invariant(!isDisposed, 'a snapshot that was disposed of is not read');
+        return this.#scan(rows, bucket, range);
+      },
+      [Symbol.asyncDispose]: async () => {
+        isDisposed = true;
+      },
     };
   }
 
   async stage(): Promise<StagedBackend> {
     const { stored, writeMs } = this.#options;
-    const rows = await this.#step('stage', writeMs, () => stored.stage());
-    return this.#staged(rows);
+    return this.#faceOf(await this.#step('stage.begin', writeMs, () => stored.beginStage()));
   }
 
   async sealedStage(): Promise<StagedBackend | undefined> {
-    if (this.#options.process.isGone) return never();
-    const rows = this.#options.stored.sealed;
-    return rows && this.#staged(rows);
+    const { process, stored } = this.#options;
+    if (process.isGone) return never();
+    return stored.sealed && this.#faceOf(stored.sealed);
   }
 
   sizeBytes(): number {
@@ -79,18 +87,40 @@ export class SimBackend implements Backend {
 
   async [Symbol.asyncDispose](): Promise<void> {}
 
-  #staged(rows: StoredRows): StagedBackend {
+  #faceOf(stage: StoredStage): StagedBackend {
+    if (this.#staged?.stage !== stage) this.#staged = { stage, face: this.#newFace(stage) };
+    return this.#staged.face;
+  }
+
+  #newFace(stage: StoredStage): StagedBackend {
     const { stored, writeMs } = this.#options;
+    const checkReadable = (): void =>
+      invariant(stage.state !== 'discarded', 'a stage that was thrown away is not read');
     return {
-      get: (bucket, key) => rows.get(bucket, key),
-      scan: (bucket, range) => this.#scan(rows, bucket, range),
-      write: async (changes) => {
-        const batch = copyOf(changes);
-        await this.#step('stage.write', writeMs, () => rows.apply(batch));
+      get: (bucket, key) => {
+        checkReadable();
+        return stage.rows.get(bucket, key);
       },
-      seal: () => this.#step('stage.seal', writeMs * 10, () => stored.seal(rows)),
-      install: () => this.#step('stage.install', writeMs * 10, () => stored.install(rows)),
-      discard: () => this.#step('stage.discard', writeMs, () => stored.discard(rows)),
+      scan: (bucket, range) => {
+        checkReadable();
+        return this.#scan(stage.rows, bucket, range);
+      },
+      write: async (changes) => {
+        invariant(stage.state === 'filling', 'a stage is written before it is sealed');
+        const batch = copyOf(changes);
+        await this.#step('stage.write', writeMs, () => stage.rows.apply(batch));
+      },
+      seal: async () => {
+        invariant(stage.state === 'filling', 'a stage is sealed once');
+        await this.#step('stage.seal', writeMs * 10, () => {
+          if (stage.state === 'filling') stage.state = 'sealed';
+        });
+      },
+      install: async () => {
+        invariant(stage.state === 'sealed', 'a stage is installed once, when it is sealed');
+        await this.#step('stage.install', writeMs * 10, () => stored.install(stage));
+      },
+      discard: () => this.#step('stage.discard', writeMs, () => stored.discard(stage)),
     };
   }
 
@@ -103,23 +133,21 @@ export class SimBackend implements Backend {
     return result;
   }
 
-  async *#scan(
-    rows: StoredRows,
-    bucket: Bucket,
-    range: ScanRange = {},
+  #scan(rows: StoredRows, bucket: Bucket, range: ScanRange = {}): AsyncIterable<readonly BackendRow[]> {
+    // As of the call, however late the first slice is asked for.
+    return this.#slices(rows.range(bucket, range));
+  }
+
+  async *#slices(
+    rows: readonly (readonly [key: string, value: Uint8Array])[],
   ): AsyncGenerator<readonly BackendRow[], void> {
     const { process } = this.#options;
     if (process.isGone) return never();
-    const all = rows.range(bucket, range);
-    for (let at = 0; at < all.length; at += sliceRows) {
+    for (let at = 0; at < rows.length; at += sliceRows) {
       // The first slice is at hand; the others are fetched.
       if (at > 0) await process.wait(0.02, 'backend scan', () => undefined);
-      yield all.slice(at, at + sliceRows).map(([key, value]) => [fromLatin1(key), copyBytes(value)]);
+      yield rows.slice(at, at + sliceRows).map(([key, value]) => [fromLatin1(key), copyBytes(value)]);
     }
-  }
-
-  #checkAlive(): void {
-    if (this.#options.process.isGone) throw new ProcessGoneError();
   }
 }
 

@@ -45,6 +45,19 @@ export class StoredRows {
   }
 }
 
+/** `filling` -> `sealed` -> `installed`, and from both of the first to `discarded`. */
+type StageState = 'filling' | 'sealed' | 'installed' | 'discarded';
+
+/** A second set of rows beside the present one. */
+export class StoredStage {
+  readonly rows: StoredRows;
+  state: StageState = 'filling';
+
+  constructor(rows = new StoredRows()) {
+    this.rows = rows;
+  }
+}
+
 /**
  * The store of a machine: what a process sees, what is durable, and the batches between the two. It outlives
  * processes; `losePower` says what it is after the power was gone.
@@ -53,15 +66,14 @@ export class StoredBackend {
   #live = new StoredRows();
   #durable = new StoredRows();
   #unsynced: (readonly BucketChange[])[] = [];
-  /** A set of rows beside the present one, sealed or not. */
-  #staged: { readonly rows: StoredRows; isSealed: boolean } | undefined;
+  #stage: StoredStage | undefined;
 
   get live(): StoredRows {
     return this.#live;
   }
 
-  get sealed(): StoredRows | undefined {
-    return this.#staged?.isSealed === true ? this.#staged.rows : undefined;
+  get sealed(): StoredStage | undefined {
+    return this.#stage?.state === 'sealed' ? this.#stage : undefined;
   }
 
   write(batch: readonly BucketChange[], { sync }: { readonly sync: boolean }): void {
@@ -70,32 +82,43 @@ export class StoredBackend {
     if (sync) this.#makeDurable(this.#unsynced.length);
   }
 
-  stage(): StoredRows {
-    const rows = new StoredRows();
-    this.#staged = { rows, isSealed: false };
-    return rows;
+  /** Begins a stage; the one before is thrown away. */
+  beginStage(): StoredStage {
+    this.discard(this.#stage);
+    return (this.#stage = new StoredStage());
   }
 
-  seal(rows: StoredRows): void {
-    if (this.#staged?.rows === rows) this.#staged.isSealed = true;
-  }
-
-  install(rows: StoredRows): void {
-    if (this.#staged?.rows !== rows || !this.#staged.isSealed)
-      throw new Error('only a sealed stage is installed');
-    this.#staged = undefined;
-    this.#live = rows;
-    this.#durable = rows.copy();
+  /** A sealed stage takes the place of the rows, durably. */
+  install(stage: StoredStage): void {
+    stage.state = 'installed';
+    this.#stage = undefined;
+    this.#live = stage.rows;
+    this.#durable = stage.rows.copy();
     this.#unsynced = [];
   }
 
-  discard(rows: StoredRows): void {
-    if (this.#staged?.rows === rows) this.#staged = undefined;
+  discard(stage: StoredStage | undefined): void {
+    if (stage === undefined || stage !== this.#stage) return;
+    stage.state = 'discarded';
+    this.#stage = undefined;
   }
 
   /** The process went, the machine did not: what was begun and not sealed is of no use. */
   loseProcess(): void {
-    if (this.#staged?.isSealed === false) this.#staged = undefined;
+    if (this.#stage?.state === 'filling') this.discard(this.#stage);
+  }
+
+  /** A second store that is as this one would be after a crash of the process. */
+  copy(): StoredBackend {
+    const copy = new StoredBackend();
+    copy.#live = this.#live.copy();
+    copy.#durable = this.#durable.copy();
+    copy.#unsynced = [...this.#unsynced];
+    if (this.sealed !== undefined) {
+      copy.#stage = new StoredStage(this.sealed.rows.copy());
+      copy.#stage.state = 'sealed';
+    }
+    return copy;
   }
 
   /** Of the batches that were not synced, the first few survive. */
@@ -104,11 +127,6 @@ export class StoredBackend {
     this.#makeDurable(chance.below(this.#unsynced.length + 1));
     this.#unsynced = [];
     this.#live = this.#durable.copy();
-  }
-
-  /** Batches that a loss of power may take. */
-  get unsyncedCount(): number {
-    return this.#unsynced.length;
   }
 
   #makeDurable(count: number): void {

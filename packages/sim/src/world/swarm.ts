@@ -108,6 +108,7 @@ function drawReplica(chance: Chance): Partial<ReplicaOptions> {
     snapshotCount: chance.magnitude(10, 1000),
     snapshotCatchUpEntries: chance.magnitude(10, 100),
     maxWals: chance.pick([1, 2, 5]),
+    ...drawRaftLimits(chance.branch('raft')),
     segmentSizeBytes: chance.magnitude(4, 64) * 1024,
     backendBatchIntervalMs: chance.magnitude(2, 200),
     backendBatchLimit: chance.magnitude(2, 1000),
@@ -124,6 +125,15 @@ function drawReplica(chance: Chance): Partial<ReplicaOptions> {
       autoCompaction: { mode: 'revision', retentionRevisions: chance.count(5, 100) } as const,
     }),
   };
+}
+
+/** Often an append holds one entry only, and few of them are under way. */
+function drawRaftLimits(chance: Chance): Partial<ReplicaOptions> {
+  const limits = {
+    maxAppendBytes: chance.pick([1, 1, 300, 1024 ** 2]),
+    maxInflightAppends: chance.pick([1, 2, 10, 512]),
+  };
+  return limits;
 }
 
 function drawWorkload(chance: Chance): WorkloadPlan {

@@ -21,7 +21,7 @@ const crashPoints = [
   'backend.stage.write',
   'backend.stage.seal',
   'backend.stage.install',
-  'backend.stage',
+  'backend.stage.begin',
   'network.send.before',
   'network.send.after',
   'network.snapshot',
