@@ -71,6 +71,8 @@ function readUint64(bytes: Uint8Array, offset: number): number {
 }
 
 function readUint32(bytes: Uint8Array, offset: number): number {
-  const [a = 0, b = 0, c = 0, d = 0] = bytes.subarray(offset, offset + 4);
-  return a * 0x100_0000 + ((b << 16) | (c << 8) | d);
+  return (
+    bytes[offset]! * 0x100_0000 +
+    ((bytes[offset + 1]! << 16) | (bytes[offset + 2]! << 8) | bytes[offset + 3]!)
+  );
 }

@@ -84,14 +84,19 @@ export class SnapshotReceiver {
     await this.#received.stage.seal();
   }
 
-  /** Makes the received store the backend's; its state is the caller's to put in place, at once. */
-  async install({ index }: Snapshot): Promise<MemberState> {
+  /** The state that the received store holds. It reads from the stage, whether that is installed or not. */
+  stateOf({ index }: Snapshot): MemberState {
+    invariant(this.#received?.snapshot.index === index, 'raft installs the snapshot that was received');
+    return this.#received.state;
+  }
+
+  /** Makes the received store the backend's. */
+  async install({ index }: Snapshot): Promise<void> {
     const received = this.#received;
     invariant(received?.snapshot.index === index, 'raft installs the snapshot that was received');
     await received.stage.install();
     this.#received = undefined;
     this.#isBusy = false;
-    return received.state;
   }
 
   async #store(snapshot: Snapshot, db: AsyncIterable<Uint8Array>): Promise<void> {
@@ -155,11 +160,29 @@ export class SnapshotReceiver {
   }
 }
 
+/** What is written at once; as much again may come in meanwhile. */
+const writeBytes = 1024 * 1024;
+
 async function writeAll(file: DiskFile, db: AsyncIterable<Uint8Array>): Promise<void> {
-  let offset = 0;
-  for await (const chunk of db) {
-    await file.write(offset, chunk);
-    offset += chunk.length;
+  let [offset, size] = [0, 0];
+  let parts: Uint8Array[] = [];
+  let writing: Promise<void> = Promise.resolve();
+  const flush = async (): Promise<void> => {
+    await writing;
+    writing = file.write(offset, Buffer.concat(parts, size));
+    writing.catch(() => {}); // It is awaited, but perhaps not at once.
+    offset += size;
+    [parts, size] = [[], 0];
+  };
+  try {
+    for await (const chunk of db) {
+      parts.push(chunk);
+      size += chunk.length;
+      if (size >= writeBytes) await flush();
+    }
+    if (size > 0) await flush();
+  } finally {
+    await writing; // The caller closes the file.
   }
   await file.sync();
 }

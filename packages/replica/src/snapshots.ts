@@ -109,9 +109,10 @@ export class Snapshots implements SnapshotInstaller, Disposable {
     const { clock, observer } = options;
     const startedAtMs = clock.now();
     await writer.suspend();
-    const state = await this.#receiver.install(snapshot);
-    // From the backend's switch to here nothing else ran that reads or writes the store.
-    machine().install(snapshot, state);
+    // The new state reads from its stage, so it takes over before the backend switches: the old one would read
+    // rows that are not its own. What a crash leaves of this is installed at the next start.
+    machine().install(snapshot, this.#receiver.stateOf(snapshot));
+    await this.#receiver.install(snapshot);
     writer.resume();
     this.#snapshotter.onInstalled(snapshot.index);
     onInstalled(snapshot.index);

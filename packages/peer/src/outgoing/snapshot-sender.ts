@@ -31,12 +31,16 @@ export async function postSnapshot(transfer: SnapshotTransfer, settings: PeerSet
     request = open(transfer, settings);
     const answer = answerTo(request, transfer.signal);
     request.write(encodeMessageFrames([transfer.message]));
+    let ahead = chunks.next();
     for (;;) {
-      const next = await Promise.race([chunks.next(), answer]);
+      const next = await Promise.race([ahead, answer]);
       // An answer before the end is a refusal, which `answerTo` throws, or an early success that is none.
       if (next === undefined) throw new PeerError('PEER_BAD_ANSWER', { reason: 'answered before the end' });
       if (next.done === true) break;
       transfer.onBytes(next.value.length);
+      // The store is read while the socket drains; an error of it is met at the next turn.
+      ahead = chunks.next();
+      ahead.catch(() => {});
       if (!request.write(next.value)) await Promise.race([drained(request), answer]);
     }
     isFinished = true;

@@ -33,10 +33,15 @@ export class TestCluster {
     this.#options = options;
   }
 
-  /** Starts that many members, named a, b, c, …, and waits until all serve. */
-  static async start(count: number, options: TestClusterOptions = {}): Promise<TestCluster> {
+  /** Starts that many members, named a, b, c, …, and waits until all serve. `groundOf` is what they stand on. */
+  static async start(
+    count: number,
+    options: TestClusterOptions = {},
+    groundOf: () => Ground = newGround,
+  ): Promise<TestCluster> {
     const cluster = new TestCluster(options);
     const names = Array.from({ length: count }, (_, at) => String.fromCharCode(0x61 + at));
+    for (const name of names) cluster.setGround(name, groundOf());
     const initialCluster = names.map((name) => `${name}=${peerUrlOf(name)}`).join(',');
     await cluster.during(Promise.all(names.map((name) => cluster.open(name, { initialCluster }))));
     await cluster.during(Promise.all(names.map((name) => cluster.member(name).ready)));
