@@ -17,6 +17,8 @@ export interface CliOptions {
   readonly counters: boolean;
   /** Goes on after a seed that failed. */
   readonly keepGoing: boolean;
+  /** Only wants to know whether, and where, a seed fails. */
+  readonly isHunt: boolean;
 }
 
 export const usage = `npm run sim -- [options]
@@ -25,7 +27,8 @@ export const usage = `npm run sim -- [options]
   --seed S         the first seed (1)
   --minutes M      stop after M minutes
   --members N      clusters of N members instead of what each seed draws
-  --bug NAME       run with a planted bug (--bug list: names them)
+  --bug NAME       run with a planted bug (--bug list: names them;
+                   --bug all: all of them, one after the other, as a table)
   --jobs N         processes side by side (2)
   --trace          print every event (one process)
   --counters       print how often rare states were reached
@@ -59,6 +62,7 @@ export function parseOptions(args: readonly string[]): CliOptions {
     trace: values.trace,
     counters: values.counters,
     keepGoing: values['keep-going'],
+    isHunt: false,
   };
 }
 

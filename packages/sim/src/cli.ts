@@ -1,5 +1,5 @@
 import { fork, type ChildProcess } from 'node:child_process';
-import { bugNames } from './bugs/catalogue.ts';
+import { bugNames, bugs } from './bugs/catalogue.ts';
 import { parseOptions, replayCommand, usage, type CliOptions } from './cli-options.ts';
 import { runCheckedSeed } from './run-checked-seed.ts';
 import type { SeedResult, WorkerOrder } from './seed-result.ts';
@@ -16,7 +16,7 @@ class Campaign {
   #operations = 0;
   #simulatedMs = 0;
   #failed = 0;
-  #firstFailure: number | undefined;
+  #firstFailure: { readonly seed: number; readonly text: string } | undefined;
   #printedAtMs = performance.now();
 
   constructor(options: CliOptions) {
@@ -26,11 +26,16 @@ class Campaign {
 
   /** Whether no seed failed. */
   async run(): Promise<boolean> {
-    const { jobs, trace } = this.#options;
+    const { jobs, trace, isHunt } = this.#options;
     if (trace) await this.#runHere();
     else await Promise.all(Array.from({ length: jobs }, () => this.#runWorker()));
-    this.#printSummary();
+    if (!isHunt) this.#printSummary();
     return this.#failed === 0;
+  }
+
+  /** The lowest seed that failed, and how. */
+  get firstFailure(): { readonly seed: number; readonly text: string } | undefined {
+    return this.#firstFailure;
   }
 
   async #runHere(): Promise<void> {
@@ -65,14 +70,15 @@ class Campaign {
     this.#simulatedMs += result.simulatedMs;
     this.#tally.add(result.tally);
     if (result.failure !== undefined) this.#fail(result.seed, result.failure);
-    if (performance.now() - this.#printedAtMs < 10_000) return;
+    if (this.#options.isHunt || performance.now() - this.#printedAtMs < 10_000) return;
     this.#printedAtMs = performance.now();
     print(this.#line());
   }
 
   #fail(seed: number, failure: NonNullable<SeedResult['failure']>): void {
     this.#failed++;
-    this.#firstFailure = Math.min(seed, this.#firstFailure ?? seed);
+    if (seed < (this.#firstFailure?.seed ?? Infinity)) this.#firstFailure = { seed, text: failure.text };
+    if (this.#options.isHunt) return;
     print(`\nSEED ${seed} FAILED\n${failure.text}\n\nplan: ${failure.plan}\n\nlast events:`);
     for (const line of failure.recent) print(`  ${line}`);
     print(`\nrun it again: ${replayCommand(seed, this.#options)}\n`);
@@ -94,9 +100,8 @@ class Campaign {
     }
     print(this.#line());
     if (this.#firstFailure !== undefined) {
-      print(
-        `first failure: seed ${this.#firstFailure} (${replayCommand(this.#firstFailure, this.#options)})`,
-      );
+      const { seed } = this.#firstFailure;
+      print(`first failure: seed ${seed} (${replayCommand(seed, this.#options)})`);
     }
   }
 }
@@ -127,6 +132,29 @@ function print(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
+/** Plants one bug after the other, and says which seed found it: a row of a table each. */
+async function hunt(options: CliOptions): Promise<boolean> {
+  print('| bug | what it does | found by seed | as |\n|---|---|---|---|');
+  let areAllFound = true;
+  for (const { name, why } of bugs) {
+    const campaign = new Campaign({ ...options, bug: name, isHunt: true, keepGoing: false });
+    await campaign.run();
+    const found = campaign.firstFailure;
+    areAllFound &&= found !== undefined;
+    print(
+      `| \`${name}\` | ${why} | ${found?.seed ?? 'none'} | ${found === undefined ? '' : inShort(found.text)} |`,
+    );
+  }
+  return areAllFound;
+}
+
+/** What kind of failure it was. */
+function inShort(text: string): string {
+  const [first = '', second = ''] = text.split('\n');
+  const line = first.startsWith('HistoryViolation') ? second : first.replace(/^\w+: /, '');
+  return line.split(':')[0]!.slice(0, 80);
+}
+
 async function main(): Promise<number> {
   let options: CliOptions;
   try {
@@ -139,6 +167,7 @@ async function main(): Promise<number> {
     for (const name of bugNames) print(name);
     return 0;
   }
+  if (options.bug === 'all') return (await hunt(options)) ? 0 : 1;
   if (options.bug !== undefined && !bugNames.includes(options.bug)) {
     print(`there is no bug ${options.bug}; --bug list names them`);
     return 2;

@@ -91,17 +91,6 @@ export const raftBugs: readonly PlantedBug[] = [
     why: 'A follower appends without looking at the term of the entry before.',
   },
   {
-    name: 'rejection-believed-late',
-    file: 'packages/raft/src/progress.ts',
-    edits: [
-      {
-        find: 'if (index <= this.match) return false; // Late or doubled: what is known stays known.',
-        replace: '',
-      },
-    ],
-    why: 'A late acknowledgement takes back what the leader knows of a follower.',
-  },
-  {
     name: 'read-before-first-commit',
     file: 'packages/raft/src/reading.ts',
     edits: [

@@ -128,12 +128,14 @@ function drawReplica(chance: Chance): Partial<ReplicaOptions> {
 }
 
 /** Often an append holds one entry only, and few of them are under way. */
-function drawRaftLimits(chance: Chance): Partial<ReplicaOptions> {
-  const limits = {
+function drawRaftLimits(chance: Chance): {
+  readonly maxAppendBytes: number;
+  readonly maxInflightAppends: number;
+} {
+  return {
     maxAppendBytes: chance.pick([1, 1, 300, 1024 ** 2]),
     maxInflightAppends: chance.pick([1, 2, 10, 512]),
   };
-  return limits;
 }
 
 function drawWorkload(chance: Chance): WorkloadPlan {
