@@ -125,6 +125,7 @@ export function newCorruptionMonitor(parts: ReplicaParts): CorruptionMonitor {
     observer: {
       onInconsistency: ({ memberId, reason }) =>
         options.observer?.onCorruption?.({ member: memberId, reason }),
+      onCorruptionCheckFailed: ({ error }) => parts.onCheckFailed(error),
     },
     linearizable,
   });

@@ -149,7 +149,14 @@ export class CorruptionMonitor {
     const store = storeOf();
     const revision = store.currentRevision;
     if (!isTelling(store, revision)) return;
-    const [own, answers] = await Promise.all([store.hashKv(revision), this.#ask(peers, revision, signal)]);
+    const [hashed, answers] = await Promise.all([
+      store.hashKv(revision).catch((error: unknown) => ({ error })),
+      this.#ask(peers, revision, signal),
+    ]);
+    // A snapshot of the leader has taken the store's place: whatever came of the old one, it is no more.
+    if (storeOf() !== store) return this.#initial(signal);
+    if ('error' in hashed) throw hashed.error;
+    const own = hashed;
     const compared = [...answers].filter(([, answer]) => isComparable(answer, own));
     const suspects: Suspect[] = compared
       .filter(([, answer]) => answer.hash !== own.hash)

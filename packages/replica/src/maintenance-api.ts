@@ -7,6 +7,7 @@ import type { Alarm, Alarms } from './alarms.ts';
 import { metaKeys } from './backend-writer.ts';
 import type { Downgrades } from './downgrades.ts';
 import { ReplicaError } from './errors.ts';
+import { hashPresentStore } from './present-hash.ts';
 import type { Proposer } from './proposer.ts';
 import type { Quota } from './quota.ts';
 import type { StoreMoment } from './snapshot-sender.ts';
@@ -115,10 +116,10 @@ export class MaintenanceApi {
     return { header: header(), hash: crc };
   }
 
-  /** @throws CompactedError, FutureRevisionError */
+  /** @throws CompactedError, FutureRevisionError, ReplicaError REPLICA_LEADER_CHANGED */
   async hashKv(request: rpcpb.HashKVRequest): Promise<rpcpb.HashKVResponse> {
-    const { store, header } = this.#options;
-    const found = await store.hashKv(clampCount(request.revision));
+    const { header } = this.#options;
+    const found = await hashPresentStore(this.#options, clampCount(request.revision));
     return {
       header: header(found.currentRevision),
       hash: found.hash,

@@ -3,6 +3,7 @@ import type { ClusterApi } from './cluster-api.ts';
 import type { PeerHashKv, PeerHost, PeerLease, PeerMember, PeerVersions } from '@quorate/peer';
 import type { Message } from '@quorate/wire';
 import type { MemberState } from './applier.ts';
+import { hashPresentStore } from './present-hash.ts';
 
 export interface ReplicaHostOptions {
   readonly id: bigint;
@@ -77,7 +78,7 @@ export class ReplicaHost implements PeerHost {
   }
 
   async hashKv(revision: number): Promise<PeerHashKv> {
-    const found = await this.#options.state.store.hashKv(revision);
+    const found = await hashPresentStore(this.#options.state, revision);
     return {
       revision: found.currentRevision,
       hash: found.hash,

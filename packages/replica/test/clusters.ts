@@ -7,14 +7,19 @@ import {
   putRequest,
   rangeRequest,
   TestCluster,
+  type Ground,
   type TestClusterOptions,
 } from '../src/testing/index.ts';
 
 const open: TestCluster[] = [];
 
 /** Starts members that are closed at the end of the test. */
-export async function start(count: number, options: TestClusterOptions = {}): Promise<TestCluster> {
-  const cluster = await TestCluster.start(count, options);
+export async function start(
+  count: number,
+  options: TestClusterOptions = {},
+  groundOf?: () => Ground,
+): Promise<TestCluster> {
+  const cluster = await TestCluster.start(count, options, groundOf);
   open.push(cluster);
   return cluster;
 }

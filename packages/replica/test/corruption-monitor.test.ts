@@ -59,6 +59,29 @@ describe('before serving', () => {
     await expect(cluster.monitor.checkInitial()).rejects.toThrow('compacted at 2');
   });
 
+  test('a member that installs a snapshot meanwhile compares what it has then', async () => {
+    const cluster = await CorruptionCluster.open(3);
+    cluster.put('a', '1');
+    const gate = Promise.withResolvers<void>();
+    const torn = cluster.store(1n);
+    cluster.ownStore = {
+      currentRevision: torn.currentRevision,
+      compactedRevision: torn.compactedRevision,
+      range: torn.range.bind(torn),
+      hashKv: async (revision) => {
+        await gate.promise; // Half of its rows are by now those of the store that took its place.
+        const found = await torn.hashKv(revision);
+        return { ...found, hash: found.hash ^ 1 };
+      },
+    };
+    const check = cluster.monitor.checkInitial();
+    cluster.ownStore = torn;
+    gate.resolve();
+    await check;
+    expect(cluster.inconsistencies).toEqual([]);
+    expect(cluster.checked).toMatchObject([{ comparedCount: 2 }]);
+  });
+
   test('a member alone has nothing to compare', async () => {
     const cluster = await CorruptionCluster.open(1);
     await cluster.monitor.checkInitial();
