@@ -1,11 +1,24 @@
 import { compare, op, type CallOptions, type Client } from '@quorate/client';
-import type { Compare, KeyValue, KvRequest, KvResponse, RangeRequest, WatchEvent } from '@quorate/sim';
+import type {
+  Compare,
+  KeyValue,
+  KvRequest,
+  KvResponse,
+  LeaseGrantRequest,
+  LeaseRevokeRequest,
+  RangeRequest,
+  Response,
+  WatchEvent,
+} from '@quorate/sim';
 import { fromLatin1, toLatin1 } from '@quorate/std';
 import type { mvccpb, rpcpb } from '@quorate/wire';
 import type { Answer } from './recorder.ts';
 
+/** What clients of a load ask for. */
+export type LoadRequest = KvRequest | LeaseGrantRequest | LeaseRevokeRequest;
+
 /** Carries out a request of a history over a client. */
-export async function call(client: Client, request: KvRequest, options: CallOptions): Promise<Answer> {
+export async function call(client: Client, request: LoadRequest, options: CallOptions): Promise<Answer> {
   switch (request.kind) {
     case 'range': {
       const response = await client.kv.range(rangeFields(request), options);
@@ -29,6 +42,14 @@ export async function call(client: Client, request: KvRequest, options: CallOpti
         options,
       );
       return answer(header, txnAnswer(response));
+    }
+    case 'leaseGrant': {
+      const { header, ID, TTL } = await client.lease.grant(request, options);
+      return answer(header, { kind: 'leaseGrant', id: ID, ttlSeconds: Number(TTL) });
+    }
+    case 'leaseRevoke': {
+      const { header } = await client.lease.revoke(request.id, options);
+      return answer(header, { kind: 'leaseRevoke' });
     }
   }
 }
@@ -55,7 +76,7 @@ export function keyValueOf(kv: mvccpb.KeyValue): KeyValue {
   };
 }
 
-function answer(header: rpcpb.ResponseHeader | undefined, response: KvResponse): Answer {
+function answer(header: rpcpb.ResponseHeader | undefined, response: Response): Answer {
   return { kind: 'ok', revision: Number(header?.revision ?? 0n), response };
 }
 
@@ -68,8 +89,8 @@ function rangeFields(request: RangeRequest) {
   return { ...keysOf(request), limit: BigInt(limit), revision: BigInt(revision), serializable };
 }
 
-function putFields({ key, value, prevKv = false }: Extract<KvRequest, { kind: 'put' }>) {
-  return { key: fromLatin1(key), value: fromLatin1(value), prevKv };
+function putFields({ key, value, prevKv = false, lease = 0n }: Extract<KvRequest, { kind: 'put' }>) {
+  return { key: fromLatin1(key), value: fromLatin1(value), prevKv, lease };
 }
 
 function comparison({ key, target, operand, result }: Compare): rpcpb.Compare {

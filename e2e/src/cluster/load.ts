@@ -2,7 +2,7 @@ import { Client } from '@quorate/client';
 import type { History, KvRequest } from '@quorate/sim';
 import { SeededRandom, type Random } from '@quorate/std';
 import { setTimeout as pause } from 'node:timers/promises';
-import { call } from './call.ts';
+import { call, type LoadRequest } from './call.ts';
 import type { ClusterMember } from './cluster-member.ts';
 import { Recorder } from './recorder.ts';
 
@@ -24,6 +24,10 @@ const timeoutMs = 2_000;
 /** How long a client waits for a connection, and between two tries to get one. */
 const dialTimeoutMs = 500;
 const movePauseMs = 20;
+/** Longer than any run: no lease may end by itself. */
+const leaseTtlSeconds = 3_600;
+/** So many leases are in use at a time. */
+const leasesMax = 5;
 /** How far back reads of old revisions go. */
 const revisionsBackMax = 30;
 
@@ -35,13 +39,17 @@ export class ClusterLoad {
   readonly #recorder = new Recorder();
   readonly #options: LoadOptions;
   readonly #workers: Promise<void>[];
+  /** Leases that may be there; those that are gone are refused in order. */
+  readonly #leases: bigint[] = [];
   #connections = 0;
   #revision = 1;
+  #lastLease: bigint;
   #isOver = false;
 
   constructor(options: LoadOptions) {
     this.#options = options;
     const { clients = 8, seed } = options;
+    this.#lastLease = BigInt(seed) * 1_000_000n;
     this.#workers = Array.from({ length: clients }, (_, worker) =>
       this.#work(worker, new SeededRandom(seed * 1_000 + worker)),
     );
@@ -98,7 +106,8 @@ export class ClusterLoad {
   }
 
   /** What a client does next; `tag` makes the values it writes unique. */
-  #draw(random: Random, tag: string): KvRequest {
+  #draw(random: Random, tag: string): LoadRequest {
+    if (random.below(20) === 0) return this.#drawLeaseRequest(random, tag);
     const { keys = 10 } = this.#options;
     const key = `key ${random.below(keys)}`;
     const dice = random.below(100);
@@ -123,6 +132,20 @@ export class ClusterLoad {
         { kind: 'put', key: `${key} failures`, value: `${tag} failure` },
       ],
     };
+  }
+
+  /** Grants a lease, hangs a key on one, or takes one away with all its keys. */
+  #drawLeaseRequest(random: Random, tag: string): LoadRequest {
+    const dice = random.below(10);
+    const lease = this.#leases[random.below(Math.max(1, this.#leases.length))];
+    if (lease === undefined || dice < 3) {
+      const id = ++this.#lastLease;
+      this.#leases.push(id);
+      if (this.#leases.length > leasesMax) this.#leases.shift();
+      return { kind: 'leaseGrant', id, ttlSeconds: leaseTtlSeconds };
+    }
+    if (dice < 9) return { kind: 'put', key: `leased ${random.below(10)}`, value: tag, lease };
+    return { kind: 'leaseRevoke', id: lease };
   }
 
   #oldRevision(random: Random): number {

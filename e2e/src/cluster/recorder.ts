@@ -67,13 +67,32 @@ export class Recorder {
 
   /** All operations so far. */
   history(): History {
-    return { operations: [...this.#operations, ...this.#open.values()] };
+    const operations = [...this.#operations, ...this.#open.values()];
+    const doubtfulFrom = leasesInDoubtFrom(operations);
+    return { operations: operations.map((operation) => withoutDoubt(operation, doubtfulFrom)) };
   }
 
   #countWrite(): void {
     this.#acknowledgedWrites++;
     for (const resolve of this.#onWrite.splice(0)) resolve();
   }
+}
+
+/** From when on it is in doubt which leases there are: what became of a grant or revoke shows in no event. */
+function leasesInDoubtFrom(operations: readonly Operation[]): number {
+  let from = Infinity;
+  for (const { request, outcome, calledAt } of operations) {
+    const isOfLease = request.kind === 'leaseGrant' || request.kind === 'leaseRevoke';
+    if (isOfLease && outcome.kind === 'unknown') from = Math.min(from, calledAt);
+  }
+  return from;
+}
+
+/** Whether a lease was rightly not found can't be judged then. That nothing was done can be. */
+function withoutDoubt(operation: Operation, doubtfulFrom: number): Operation {
+  const { outcome, returnedAt } = operation;
+  if (outcome.kind !== 'refused' || outcome.code !== 'leaseNotFound') return operation;
+  return returnedAt < doubtfulFrom ? operation : { ...operation, outcome: { ...outcome, code: 'other' } };
 }
 
 /** Errors after which nothing has happened, for a reason that the checkers can verify or at least need not mind. */
