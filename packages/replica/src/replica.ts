@@ -193,7 +193,8 @@ export class Replica implements AsyncDisposable {
       heartbeatIntervalMs: options.heartbeatIntervalMs,
       electionTimeoutMs: options.electionTimeoutMs,
       linearizable: () => this.#linearizable(),
-      isConnected: (id) => this.#network.activeForMs(id) !== undefined,
+      isConnectedSince: (id, sinceMs) => (this.#network.activeForMs(id) ?? -1) >= clock.now() - sinceMs,
+      voters: () => state.membership.voters().map(({ id }) => id),
     });
     this.#compactor = new Compactor({
       store: () => state.store,
