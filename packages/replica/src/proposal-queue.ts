@@ -2,7 +2,7 @@ import { noNode, type RaftNode } from '@quorate/raft';
 
 /** What the queue needs of raft and of those who wait. */
 export interface ProposalQueueOptions {
-  readonly node: RaftNode;
+  readonly node: Pick<RaftNode, 'leader' | 'term' | 'isLeader' | 'proposeMany'>;
   /** Whether somebody still waits for what a proposal comes to. */
   readonly isAwaited: (suffix: number) => boolean;
 }
@@ -15,13 +15,15 @@ interface TermBound {
 /**
  * Proposals on their way into raft: those of one turn go in as one batch. While there is no leader, or the
  * leader hands over, they wait: nothing has left yet, so nothing can happen twice. Those that nobody waits for
- * any more are dropped then. The bound is that of the waiters: nobody proposes without being one.
+ * any more are dropped. The bound is that of the waiters: nobody proposes without being one.
  */
 export class ProposalQueue {
   readonly #options: ProposalQueueOptions;
   #datas: Uint8Array[] = [];
   #suffixes: number[] = [];
   #termBound: TermBound[] = [];
+  /** What is here was refused before; somebody may have stopped waiting since. */
+  #isHeld = false;
 
   constructor(options: ProposalQueueOptions) {
     this.#options = options;
@@ -40,14 +42,13 @@ export class ProposalQueue {
   /** Hands all to raft if it takes them. */
   flush(): void {
     if (this.#termBound.length > 0) this.#flushTermBound();
+    if (this.#isHeld) this.#dropForgotten();
     if (this.#datas.length === 0) return;
     const { node } = this.#options;
-    if (node.leader !== noNode && node.proposeMany(this.#datas)) {
-      this.#datas = [];
-      this.#suffixes = [];
-    } else {
-      this.#dropForgotten();
-    }
+    this.#isHeld = node.leader === noNode || !node.proposeMany(this.#datas);
+    if (this.#isHeld) return;
+    this.#datas = [];
+    this.#suffixes = [];
   }
 
   #flushTermBound(): void {
