@@ -3,7 +3,11 @@ import { bugNames, bugs } from './bugs/catalogue.ts';
 import { parseOptions, replayCommand, usage, type CliOptions } from './cli-options.ts';
 import { runCheckedSeed } from './run-checked-seed.ts';
 import type { SeedResult, WorkerOrder } from './seed-result.ts';
+import { mustHappen } from './world/rare-states.ts';
 import { Tally } from './world/tally.ts';
+
+/** After so many seeds every rare state must have been reached. */
+const enoughSeeds = 2_000;
 
 /** Runs seeds in processes side by side, and says how it went. */
 class Campaign {
@@ -30,7 +34,14 @@ class Campaign {
     if (trace) await this.#runHere();
     else await Promise.all(Array.from({ length: jobs }, () => this.#runWorker()));
     if (!isHunt) this.#printSummary();
-    return this.#failed === 0;
+    return this.#failed === 0 && this.#missing().length === 0;
+  }
+
+  /** Rare states that so many seeds should have reached, and did not. */
+  #missing(): readonly string[] {
+    const { bug, members } = this.#options;
+    if (bug !== undefined || members !== undefined || this.#failed > 0 || this.#done < enoughSeeds) return [];
+    return mustHappen.filter((name) => this.#tally.count(name) === 0);
   }
 
   /** The lowest seed that failed, and how. */
@@ -99,6 +110,8 @@ class Campaign {
       for (const [name, count] of this.#tally.entries()) print(`  ${String(count).padStart(8)}  ${name}`);
     }
     print(this.#line());
+    const missing = this.#missing();
+    if (missing.length > 0) print(`never happened: ${missing.join('; ')}`);
     if (this.#firstFailure !== undefined) {
       const { seed } = this.#firstFailure;
       print(`first failure: seed ${seed} (${replayCommand(seed, this.#options)})`);

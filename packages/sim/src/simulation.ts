@@ -8,7 +8,7 @@ import { Crew } from './world/crew.ts';
 import { FaultAtlas } from './world/faults/atlas.ts';
 import { unleash } from './world/faults/nemesis.ts';
 import { Judge } from './world/judge.ts';
-import type { CrashKind, Machine } from './world/machine.ts';
+import type { CrashKind } from './world/machine.ts';
 import { split, type Partition } from './world/network-troubles.ts';
 import { converge, makePeace } from './world/peace.ts';
 import { leaseBoundsOf } from './world/run-seed.ts';
@@ -164,15 +164,11 @@ export class Simulation {
 
   /** Stops a member's process, as SIGSTOP does; `resume` lets it go on. */
   pause(machine: string): void {
-    this.#running(machine).process?.pause();
+    this.#world.machine(machine).pause();
   }
 
   resume(machine: string): void {
-    this.#running(machine).process?.resume();
-  }
-
-  #running(name: string): Machine {
-    return this.#world.machine(name);
+    this.#world.machine(machine).resume();
   }
 
   #unleash(members: number): void {

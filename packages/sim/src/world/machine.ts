@@ -36,6 +36,8 @@ export interface MachineListener {
   onPlannedCrash(machine: Machine, point: string): void;
   onUp(machine: Machine, replica: Replica): void;
   onDown(machine: Machine, kind: CrashKind): void;
+  /** A process that was paused is about to go on. */
+  onResumed(machine: Machine): void;
   /** A member did not start. */
   onRefused(machine: Machine, error: unknown): void;
   /** A member found that it cannot go on. */
@@ -96,6 +98,7 @@ export class Machine {
   #state: MachineState = 'down';
   #boot: BootOptions | undefined;
   #lives = 0;
+  #wasCompacting = false;
   crashPlan: CrashPlan | undefined;
 
   constructor(options: MachineOptions) {
@@ -120,6 +123,11 @@ export class Machine {
 
   get isPaused(): boolean {
     return this.#process?.isAsleep ?? false;
+  }
+
+  /** Whether the member that went last had a compaction under way. */
+  get wasCompacting(): boolean {
+    return this.#wasCompacting;
   }
 
   /** How often a member was started here. */
@@ -166,6 +174,7 @@ export class Machine {
     const process = this.#process;
     if (process === undefined) return;
     this.#options.wires.timeline.trace.note(`${this.name} crashes (${kind})`);
+    this.#wasCompacting = this.#replica?.state.store.hasCompaction === true;
     this.#end();
     process.kill();
     if (kind === 'power') {
@@ -178,6 +187,17 @@ export class Machine {
       this.#stored.loseProcess();
     }
     this.#options.listener.onDown(this, kind);
+  }
+
+  /** The system gives the process no time until `resume`. */
+  pause(): void {
+    this.#process?.pause();
+  }
+
+  resume(): void {
+    if (!this.isPaused) return;
+    this.#options.listener.onResumed(this);
+    this.#process?.resume();
   }
 
   /** The member stops in order, as on a signal; `done` is called when it has. */

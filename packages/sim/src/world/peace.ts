@@ -14,7 +14,7 @@ export function makePeace(world: World): void {
   for (const machine of world.machines) {
     machine.troubles.heal();
     machine.crashPlan = undefined;
-    machine.process?.resume();
+    machine.resume();
   }
 }
 

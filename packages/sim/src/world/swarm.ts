@@ -12,6 +12,7 @@ export const faultKinds = {
   pause: [1000, 8000],
   partition: [1000, 6000],
   flapping: [3000, 10000],
+  lag: [2000, 8000],
   clientCut: [2000, 8000],
   slowDisk: [2000, 10000],
   diskError: [3000, 12000],

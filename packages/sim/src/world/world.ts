@@ -144,6 +144,7 @@ export class World {
         all.forEach((listener) => listener.onPlannedCrash?.(machine, point)),
       onUp: (machine, replica) => all.forEach((listener) => listener.onUp?.(machine, replica)),
       onDown: (machine, kind) => all.forEach((listener) => listener.onDown?.(machine, kind)),
+      onResumed: (machine) => all.forEach((listener) => listener.onResumed?.(machine)),
       onRefused: (machine, error) => all.forEach((listener) => listener.onRefused?.(machine, error)),
       onFatal: (machine, error) => all.forEach((listener) => listener.onFatal?.(machine, error)),
       observer: (machine) => mergeObservers(all.flatMap((listener) => listener.observer?.(machine) ?? [])),

@@ -3,6 +3,7 @@ import type { FaultKind } from '../swarm.ts';
 import { bitRot, wipe } from './damage.ts';
 import { leaseStorm } from './lease-storm.ts';
 import { flap, partition } from './partitions.ts';
+import { split } from '../network-troubles.ts';
 import type { Stage } from './nemesis.ts';
 
 /** Places in the code at which a crash is of most interest. */
@@ -55,6 +56,7 @@ export const strikes: Record<FaultKind, (stage: Stage) => void | Promise<void>> 
   },
   transfer,
   campaign: dropHeartbeats,
+  lag,
   membership: (stage) => stage.crew.changeMembers(),
   wipe,
   bitRot,
@@ -76,10 +78,40 @@ function planCrash(stage: Stage): void {
   const point = chance.pick(crashPoints);
   machine.crashPlan = {
     point,
-    countdown: chance.magnitude(1, 20),
+    countdown: countdownOf(point, chance),
     kind: chance.pick(['process', 'power'] as const),
   };
   world.timeline.trace.note(`${machine.name} shall crash at ${point}`);
+}
+
+/** What happens seldom is struck at once, what happens all the time at some later time. */
+function countdownOf(point: string, chance: Stage['chance']): number {
+  return /stage|snapshot|Snapshot|Member|rename|remove/.test(point)
+    ? chance.count(1, 3)
+    : chance.magnitude(1, 20);
+}
+
+/** One member is alone for so long that it needs a snapshot, and may crash while it takes it. */
+async function lag({ crew, chance, world, isOver }: Stage): Promise<void> {
+  const followers = crew.members.filter(({ replica }) => replica?.isLeader === false);
+  if (followers.length === 0) return;
+  const machine = chance.pick(followers);
+  const cut = split('lag', [machine.name]);
+  world.network.add(cut);
+  await sleepUnless(chance.between(1_500, 5_000), world, isOver);
+  world.network.remove(cut);
+  if (isOver() || machine.process === undefined || chance.happens(0.2)) return;
+  const point = chance.pick([
+    'backend.stage.begin',
+    'backend.stage.write',
+    'backend.stage.seal',
+    'backend.stage.install',
+  ] as const);
+  machine.crashPlan = {
+    point,
+    countdown: chance.count(1, 2),
+    kind: chance.pick(['process', 'power'] as const),
+  };
 }
 
 /** Several members go down, again and again: all of them at once, or one after the other. */
@@ -105,10 +137,10 @@ async function pause(stage: Stage): Promise<void> {
   const pauseMs = chance.magnitude(10, 8000);
   world.timeline.trace.note(`${machine.name} pauses for ${pauseMs} ms`);
   if (machine.replica?.isLeader === true) world.tally.note('leader paused');
-  process.pause();
+  machine.pause();
   const endMs = world.timeline.nowMs + pauseMs;
   while (world.timeline.nowMs < endMs && !isOver()) await world.timeline.sleep(Math.min(200, pauseMs));
-  process.resume();
+  if (machine.process === process) machine.resume();
 }
 
 async function clientCut({ crew, chance, world, isOver }: Stage): Promise<void> {
