@@ -88,7 +88,11 @@ async function leaveFarBehind({ cluster, moreWrites }: FaultContext): Promise<vo
 
 /** A follower loses its disk: it is removed, and a new member with its ports comes in its place. */
 async function replaceMember({ cluster, moreWrites }: FaultContext): Promise<void> {
-  const follower = await cluster.follower();
+  const leader = await cluster.leader();
+  const etcds = cluster.members.filter(({ kind }) => kind === 'etcd');
+  // When the last etcd 3.5 leaves, the version of the cluster becomes 3.6, and no etcd 3.5 may join it any more.
+  const isLast = (member: ClusterMember) => etcds.length === 1 && etcds[0] === member;
+  const follower = cluster.members.find((member) => member !== leader && !isLast(member))!;
   await follower.kill();
   await follower.wipe();
   await cluster.remove(follower);
