@@ -10,6 +10,7 @@ import { Downgrades } from './downgrades.ts';
 import { KvApi } from './kv-api.ts';
 import type { Leadership } from './leadership.ts';
 import { LeaseApi } from './lease-api.ts';
+import type { LeaseKeeper } from './lease-keeper.ts';
 import { MaintenanceApi } from './maintenance-api.ts';
 import type { FullOptions } from './options.ts';
 import type { Peers } from './peers.ts';
@@ -28,6 +29,7 @@ export interface ReplicaParts {
   readonly peers: Peers;
   readonly proposer: Proposer;
   readonly leadership: Leadership;
+  readonly leaseKeeper: LeaseKeeper;
   readonly requestTimeoutMs: number;
   readonly header: (revision?: number) => ResponseHeader;
   readonly linearizable: () => Promise<void>;
@@ -69,6 +71,7 @@ export function newLeaseApi(parts: ReplicaParts): LeaseApi {
     newLeaseId: () => parts.newRequestId() & 0x7fff_ffff_ffff_ffffn,
     confirmLeadership: () => leadership.confirm(),
     onOverQuota: parts.onOverQuota,
+    isCheckpointing: (id) => parts.leaseKeeper.isCheckpointing(id),
     ...{ proposer, node, network, requestTimeoutMs, caughtUp },
   });
 }

@@ -25,6 +25,8 @@ export interface LeaseApiOptions {
   /** Resolves once everything committed by now is applied. @throws ReplicaError REPLICA_APPLY_TIMEOUT */
   readonly caughtUp: () => Promise<void>;
   readonly onOverQuota: () => void;
+  /** Whether a checkpoint of this lease was proposed and is not applied yet. */
+  readonly isCheckpointing: (id: bigint) => boolean;
 }
 
 /** The lease operations of a member. Grants and revocations go through the log, renewals do not. */
@@ -76,11 +78,12 @@ export class LeaseApi {
    * @throws LeaseNotFoundError, ReplicaError
    */
   async renewHere(id: bigint): Promise<number> {
-    const { lessor, clock, requestTimeoutMs, confirmLeadership, caughtUp } = this.#options;
+    const { lessor, clock, requestTimeoutMs, confirmLeadership, caughtUp, isCheckpointing } = this.#options;
     const deadlineMs = clock.now() + requestTimeoutMs;
     await confirmLeadership();
     await caughtUp();
-    if (lessor.hasCheckpoint(id)) await this.#clearCheckpoint(id);
+    // One on its way comes out of the log before this.
+    if (lessor.hasCheckpoint(id) || isCheckpointing(id)) await this.#clearCheckpoint(id);
     for (;;) {
       try {
         const ttlSeconds = lessor.renew(id, clock.now());

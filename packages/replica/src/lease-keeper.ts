@@ -30,9 +30,16 @@ export class LeaseKeeper {
   #nextRoundAtMs = 0;
   #queue: bigint[] = [];
   #inFlight = 0;
+  /** Leases of checkpoints that were proposed and whose outcome is not known yet. */
+  readonly #checkpointing = new Set<bigint>();
 
   constructor(options: LeaseKeeperOptions) {
     this.#options = options;
+  }
+
+  /** Whether a checkpoint of this lease may come out of the log yet. */
+  isCheckpointing(id: bigint): boolean {
+    return this.#checkpointing.has(id);
   }
 
   /** Called on every tick. */
@@ -84,14 +91,13 @@ export class LeaseKeeper {
       ID: id,
       remainingTTL: BigInt(remainingTtlSeconds),
     }));
+    for (const { ID } of checkpoints) this.#checkpointing.add(ID);
+    const request = rpcpb.LeaseCheckpointRequest.encode({ checkpoints }).finish();
     proposer
-      .propose(
-        raftRequestField.leaseCheckpoint,
-        rpcpb.LeaseCheckpointRequest.encode({ checkpoints }).finish(),
-        {
-          onlyInTerm: node.term,
-        },
-      )
-      .catch(() => {}); // It is due again after the interval.
+      .propose(raftRequestField.leaseCheckpoint, request, { onlyInTerm: node.term })
+      .catch(() => {}) // It is due again after the interval.
+      .finally(() => {
+        for (const { ID } of checkpoints) this.#checkpointing.delete(ID);
+      });
   }
 }

@@ -100,6 +100,8 @@ export class Replica implements AsyncDisposable {
   #fatal: Error | undefined;
   #closed: Promise<void> | undefined;
   #isRemoved = false;
+  /** The term whose first entry was applied last. */
+  #begunTerm = 0;
 
   /**
    * Opens the member's log and store, or makes new ones, and replays what the store has not seen.
@@ -313,6 +315,7 @@ export class Replica implements AsyncDisposable {
       peers: this.#peers,
       proposer: this.#proposer,
       leadership: this.#leadership,
+      leaseKeeper: this.#leaseKeeper,
       requestTimeoutMs: this.#requestTimeoutMs,
       header: (revision) => this.header(revision),
       linearizable: () => this.#linearizable(),
@@ -543,6 +546,9 @@ export class Replica implements AsyncDisposable {
 
   /** A leader's first entry is applied: from here on this member knows all that was committed before. */
   #onFirstOfTerm(entry: Entry): void {
+    // Others are empty, too: what raft makes of a change that it refuses.
+    if (entry.term === this.#begunTerm) return;
+    this.#begunTerm = entry.term;
     if (!this.isLeader || entry.term !== this.#node.term) return;
     const nowMs = this.#options.clock.now();
     this.state.lessor.promote(nowMs);
