@@ -29,7 +29,7 @@ for (const [name, escape] of Object.entries(escapes)) {
     await runGuarded(
       (error) => told.push(error),
       async () => {
-        await null;
+        await Promise.resolve();
         expect(escape).toThrow(EscapeError);
       },
     );

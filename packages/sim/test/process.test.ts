@@ -38,7 +38,7 @@ test('every promise that an event settles is followed to its end before the next
   const { timeline } = newProcess();
   const happened: string[] = [];
   const chain = async (): Promise<void> => {
-    for (let i = 0; i < 50; i++) await null;
+    for (let i = 0; i < 50; i++) await Promise.resolve();
     happened.push('chain');
   };
   timeline.after(1, 'first', () => void chain());

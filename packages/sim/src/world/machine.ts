@@ -7,7 +7,7 @@ import { SimDisk } from './sim-disk.ts';
 import { SimNetwork, type SnapshotRates } from './sim-network.ts';
 import { SimProcess, type ClockError } from './process.ts';
 import { StoredBackend } from './stored-backend.ts';
-import type { Endpoint, Wires } from './wires.ts';
+import { newEndpoint, type Endpoint, type Wires } from './wires.ts';
 
 /** What ends with a process: only the process, or all that the machine had in memory. */
 export type CrashKind = 'process' | 'power';
@@ -253,7 +253,7 @@ export class Machine {
       clock: process,
       random: mine.branch('random'),
       network: (host) => {
-        const endpoint: Endpoint = { machine: name, process, host, correspondents: new Set() };
+        const endpoint = newEndpoint({ machine: name, process, host });
         this.#endpoint = endpoint;
         wires.attach(endpoint);
         return new SimNetwork(wires, endpoint, snapshots);

@@ -119,8 +119,7 @@ export class SimProcess implements Lane, Clock {
         try {
           resolve(result());
         } catch (error) {
-          // Handed to whoever waits, as it is.
-          reject(error as Error);
+          reject(error instanceof Error ? error : new Error(String(error)));
         }
       });
     });

@@ -15,6 +15,15 @@ export interface Endpoint {
   readonly host: PeerHost;
   /** Others that wrote to it, and can be answered even if it does not know them as members yet. */
   readonly correspondents: Set<bigint>;
+  /** Since when messages from and to another member have been flowing. */
+  readonly activeSince: Map<bigint, number>;
+  /** When the last message to another member arrives, so that those that are not late keep their order. */
+  readonly lastArrival: Map<bigint, number>;
+}
+
+/** An endpoint that nobody has written to yet. */
+export function newEndpoint(of: Pick<Endpoint, 'machine' | 'process' | 'host'>): Endpoint {
+  return { ...of, correspondents: new Set(), activeSince: new Map(), lastArrival: new Map() };
 }
 
 /** Sees each message that is about to arrive. */
@@ -29,10 +38,6 @@ export class Wires {
   readonly troubles: NetworkTroubles;
   readonly chance: Chance;
   readonly #endpoints = new Map<bigint, Endpoint>();
-  /** When the last message of a direction arrives, so that those that are not late keep their order. */
-  readonly #lastArrival = new Map<string, number>();
-  /** Since when a link has been working, seen from the first of the two. */
-  readonly #activeSince = new Map<string, number>();
   /** Sees each message that leaves a member. */
   onSend: ((message: Message, from: Endpoint) => void) | undefined;
   onDeliver: MessageListener | undefined;
@@ -59,7 +64,7 @@ export class Wires {
 
   /** For how long the member has been heard; undefined while it is not. */
   activeForMs(from: Endpoint, id: bigint): number | undefined {
-    const since = this.#activeSince.get(`${from.host.id}<${id}`);
+    const since = from.activeSince.get(id);
     return since === undefined ? undefined : this.timeline.nowMs - since;
   }
 
@@ -73,7 +78,7 @@ export class Wires {
     if (copies === 0) return this.#lost(from, message.to, 0.1);
     for (let copy = 0; copy < copies; copy++) {
       const delay = this.troubles.delay();
-      const delayMs = delay.isLate ? delay.ms : this.#inOrder(from.host.id, message.to, delay.ms);
+      const delayMs = delay.isLate ? delay.ms : this.#inOrder(from, message.to, delay.ms);
       this.timeline.after(delayMs, `msg ${nameOf(message.type)}`, () =>
         this.#arrive(from, message.to, bytes),
       );
@@ -85,10 +90,9 @@ export class Wires {
     this.#lost(from, id, 0.6);
   }
 
-  #inOrder(from: bigint, to: bigint, delayMs: number): number {
-    const key = `${from}>${to}`;
-    const arrivalMs = Math.max(this.timeline.nowMs + delayMs, (this.#lastArrival.get(key) ?? 0) + 0.001);
-    this.#lastArrival.set(key, arrivalMs);
+  #inOrder({ lastArrival }: Endpoint, to: bigint, delayMs: number): number {
+    const arrivalMs = Math.max(this.timeline.nowMs + delayMs, (lastArrival.get(to) ?? 0) + 0.001);
+    lastArrival.set(to, arrivalMs);
     return arrivalMs - this.timeline.nowMs;
   }
 
@@ -119,13 +123,12 @@ export class Wires {
     to.host.receive(message);
   }
 
-  #noteActive(at: Endpoint, id: bigint): void {
-    const key = `${at.host.id}<${id}`;
-    if (!this.#activeSince.has(key)) this.#activeSince.set(key, this.timeline.nowMs);
+  #noteActive({ activeSince }: Endpoint, id: bigint): void {
+    if (!activeSince.has(id)) activeSince.set(id, this.timeline.nowMs);
   }
 
   #lost(from: Endpoint, id: bigint, toldRate: number): void {
-    this.#activeSince.delete(`${from.host.id}<${id}`);
+    from.activeSince.delete(id);
     if (!this.chance.happens(toldRate) || from.process.isGone) return;
     from.process.later(this.troubles.delay().ms, 'msg unreachable', () => from.host.reportUnreachable(id));
   }
