@@ -37,15 +37,19 @@ export function longRun(
   const model = new StoreModel(undefined, { keepsChanges: withEvents });
   const operations: Operation[] = [];
   const entries: AppliedEntry[] = [];
+  /** What each client has seen: a stale read must not go behind it. */
+  const seen = new Array<number>(clientCount).fill(1);
   for (let id = 0; id < operationCount; id++) {
     const at = id; // One operation happens each millisecond; its call and return are around that.
     const request = nextRequest(random, model, options, id);
     const calledAt = at - (random.below(clientCount * 100) + 1) / 100;
     const returnedAt = at + (random.below(clientCount * 100) + 1) / 100;
-    const outcome = happen(random, model, request);
+    const client = id % clientCount;
+    const lag = Math.min(random.below(2), model.revision - seen[client]!);
+    const outcome = happen(model, request, model.revision - lag);
+    if (outcome.kind === 'ok') seen[client] = outcome.revision;
     if (withEntries && isThroughLog(request)) entries.push({ index: entries.length + 5, request });
     // Of an unknown write only the log or the events tell; the revisions of the others would have a gap.
-    const client = id % clientCount;
     operations.push({
       id,
       client,
@@ -91,9 +95,8 @@ function nextRequest(
     : { kind: 'range', key: key() };
 }
 
-function happen(random: SeededRandom, model: StoreModel, request: ModelRequest): Outcome {
+function happen(model: StoreModel, request: ModelRequest, revision: number): Outcome {
   if (isSerializable(request)) {
-    const revision = model.revision - Math.min(model.revision - 1, random.below(2));
     const answer = execute(new PastView(model, revision), request);
     return answer.kind === 'ok' ? { kind: 'ok', response: copyOf(answer.response), revision } : answer;
   }

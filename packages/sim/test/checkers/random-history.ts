@@ -111,7 +111,7 @@ function operationOf(
 }
 
 /** Makes requests that have something to do with what is in the store. */
-class RequestSource {
+export class RequestSource {
   readonly #random: SeededRandom;
   readonly #keys: readonly string[];
   readonly #leases: readonly bigint[];

@@ -120,6 +120,8 @@ function mapAt(store: NaiveStore, revision: number): ReadonlyMap<string, KeyValu
 }
 
 function refusalOf(store: NaiveStore, request: KvRequest): string | undefined {
+  if (request.kind === 'put' && (request.lease ?? 0n) !== 0n && !store.leases.includes(request.lease!))
+    return 'leaseNotFound';
   const ops = flatten(store, request);
   const current = store.past.at(-1)!;
   for (const op of ops) {

@@ -52,6 +52,7 @@ export function placeRefusals(context: RefusalContext, report: Report): readonly
   }
   const candidates = windows(others, context);
   collectPeriods(candidates, context);
+  dropPeriodsThatWereOver(candidates, context);
   return choosePeriods(candidates, sorted([...placements, ...stale]), context, report);
 }
 
@@ -118,6 +119,25 @@ function collectPeriods(
       else periods.push({ first: state, last: state });
     }
     active = active.filter(({ window }) => window.last > state);
+  }
+}
+
+/** A period that ends with a point which returned before the call is out of the question. */
+function dropPeriodsThatWereOver(
+  candidates: readonly Candidate[],
+  { course, placements }: RefusalContext,
+): void {
+  const latest = latestTimes(course, placements);
+  // The order of points between two writes may be open: such a point is bound by itself and by the next write only.
+  const bounds = new Float64Array(course.points.length + 1).fill(Infinity);
+  let nextWrite = Infinity;
+  for (let i = course.points.length - 1; i >= 0; i--) {
+    const { writes, owner } = course.points[i]!;
+    if (writes) nextWrite = latest[i]!;
+    bounds[i] = Math.min(nextWrite, owner?.returnedAt ?? Infinity);
+  }
+  for (const { operation, periods } of candidates) {
+    while (periods.length > 0 && operation.calledAt > bounds[periods[0]!.last]!) periods.shift();
   }
 }
 

@@ -39,7 +39,8 @@ export function refusalOf(state: ModelState, request: ModelRequest): RefusalCode
     case 'range':
       return (request.revision ?? 0) > 0 ? refusalOfRevision(state, request.revision!) : undefined;
     case 'put':
-      return refusalOfPut(state, request, undefined);
+      // By itself a put is asked for its lease first, within a transaction for its key: etcd's order.
+      return refusalOfLease(state, request) ?? refusalOfPut(state, request, undefined);
     case 'deleteRange':
       return undefined;
     case 'txn':
@@ -113,7 +114,10 @@ function refusalOfPut(
     const deleted = deletedFrom !== undefined && request.key >= deletedFrom;
     if (deleted || state.latest(request.key) === undefined) return 'keyNotFound';
   }
-  const lease = request.lease ?? 0n;
+  return refusalOfLease(state, request);
+}
+
+function refusalOfLease(state: ModelState, { lease = 0n }: PutRequest): RefusalCode | undefined {
   return lease !== 0n && !state.hasLease(lease) ? 'leaseNotFound' : undefined;
 }
 
