@@ -42,6 +42,10 @@ export interface ReplicaOptions {
   readonly snapshotCount?: number;
   /** Entries kept in memory below the applied index for members that lag. */
   readonly snapshotCatchUpEntries?: number;
+  /** Bytes of entries in one message to a follower, one entry at least. */
+  readonly maxAppendBytes?: number;
+  /** Messages with entries under way to one follower. */
+  readonly maxInflightAppends?: number;
   readonly maxWals?: number;
   /** `.snap` files kept, which only members of etcd 3.5 to 3.7 read; 0 keeps all. */
   readonly maxSnapFiles?: number;
@@ -128,6 +132,8 @@ export const defaults = {
   initialElectionTickAdvance: true,
   snapshotCount: 10_000,
   snapshotCatchUpEntries: 5_000,
+  maxAppendBytes: 1024 * 1024,
+  maxInflightAppends: 512,
   maxWals: 5,
   maxSnapFiles: 5,
   maxRequestBytes: 1_572_864,

@@ -154,6 +154,8 @@ export class Replica implements AsyncDisposable {
       applied: position.index,
       confState,
       preVote: options.preVote,
+      maxSizePerMessage: options.maxAppendBytes,
+      maxInflightMessages: options.maxInflightAppends,
       takeSnapshot: () => this.#snapshots.take(),
     });
     const onFatal = (error: unknown): void => this.#stopBecause(error);
