@@ -166,12 +166,21 @@ function linkOf(from: bigint, to: bigint): string {
   return `${from}>${to}`;
 }
 
+/** What the transport makes of refusals that its caller tells apart. */
+const promotionRefusals: Readonly<Record<string, readonly [status: number, reason: string]>> = {
+  MEMBER_NOT_FOUND: [404, 'membership: ID not found'],
+  MEMBER_NOT_LEARNER: [412, 'membership: can only promote a learner member'],
+  LEARNER_NOT_READY: [412, 'etcdserver: can only promote a learner member which is in sync with leader'],
+};
+
 async function refusing<T>(work: Promise<T>): Promise<T> {
   try {
     return await work;
   } catch (cause) {
     if (cause instanceof PeerError) throw cause;
-    throw new PeerError('PEER_REFUSED', { cause, reason: cause instanceof Error ? cause.message : '' });
+    const code = cause instanceof Error && 'code' in cause ? String(cause.code) : '';
+    const [status, reason] = promotionRefusals[code] ?? [500, cause instanceof Error ? cause.message : ''];
+    throw new PeerError('PEER_REFUSED', { cause, status, reason });
   }
 }
 
