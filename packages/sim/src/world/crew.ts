@@ -131,6 +131,8 @@ export class Crew {
       .sort((a, b) => b.replica!.raftStatus.applied - a.replica!.raftStatus.applied)[0];
     if (informed === undefined) return;
     const urls = new Set(informed.replica!.state.membership.list().flatMap(({ peerUrls }) => peerUrls));
+    // A cluster without members is none: what says so is no news.
+    if (urls.size === 0) return;
     for (const machine of this.#world.machines) {
       const isKnown = urls.has(urlOf(machine.name));
       const isOnDuty = this.#duties.get(machine.name) !== 'retired';

@@ -40,7 +40,11 @@ export interface Evidence {
   readonly judge: Judge;
   readonly leaders: readonly LeaderPeriod[];
   readonly endedAtMs: number;
-  readonly leaseBounds: { readonly clockRate: number; readonly electionTimeoutMs: number };
+  readonly leaseBounds: {
+    readonly clockRate: number;
+    readonly electionTimeoutMs: number;
+    readonly lateMs: number;
+  };
 }
 
 export interface RunSeedOptions {
@@ -159,7 +163,10 @@ class SeedRun {
   }
 }
 
+/** A round of looking for expired leases, the revocation of a storm of them, and a disk that takes a second once. */
+const lateMs = 3_500;
+
 /** By how much the members of a world may be off with the times of leases. */
 export function leaseBoundsOf({ clockDrift, replica }: Plan['world']): Evidence['leaseBounds'] {
-  return { clockRate: clockDrift, electionTimeoutMs: replica.electionTimeoutMs ?? 1000 };
+  return { clockRate: clockDrift, electionTimeoutMs: replica.electionTimeoutMs ?? 1000, lateMs };
 }
