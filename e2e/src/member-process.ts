@@ -90,6 +90,12 @@ function commandOf(kind: MemberKind): string[] {
   return [resolve(etcdBin, 'etcd')];
 }
 
+/** Whatever ends this process, say a test that takes too long, no member outlives it. */
+const living = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of living) child.kill('SIGKILL');
+});
+
 class RunningMember implements MemberProcess {
   readonly endpoint: string;
   readonly exited: Promise<number | undefined>;
@@ -104,7 +110,11 @@ class RunningMember implements MemberProcess {
       // Enough to find what went wrong at the start and at the end.
       this.#output = (this.#output + text).slice(-200_000);
     });
-    this.exited = once(child, 'exit').then(([code]) => (typeof code === 'number' ? code : undefined));
+    living.add(child);
+    this.exited = once(child, 'exit').then(([code]) => {
+      living.delete(child);
+      return typeof code === 'number' ? code : undefined;
+    });
     this.ready = this.#waitFor(readyText);
     this.ready.catch(() => {}); // Whoever does not wait for it sees its end by `exited`.
   }

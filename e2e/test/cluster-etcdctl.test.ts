@@ -272,7 +272,10 @@ test.skipIf(etcdBin === undefined)(
   'the real etcdctl drives a cluster of Quorate as one of etcd (set QUORATE_ETCD_BIN to run)',
   { timeout: 180_000 },
   async () => {
-    const [quorate, etcd] = await Promise.all([tell('quorate'), tell('etcd')]);
+    // One that fails waits until the members of the other are gone, too.
+    const both = [tell('quorate'), tell('etcd')] as const;
+    await Promise.allSettled(both);
+    const [quorate, etcd] = await Promise.all(both);
     for (const [index, expected] of etcd.told.entries()) {
       expect.soft(quorate.told[index]?.outcome, expected.command).toEqual(expected.outcome);
     }

@@ -93,8 +93,9 @@ mixed(
       const watches = startWatches(members);
       await load.moreWrites(50);
       for (const etcd of cluster.members) {
+        const { exited } = etcd;
         await cluster.remove(etcd);
-        await etcd.exited;
+        await exited;
         await cluster.add('quorate');
         await load.moreWrites(50);
       }
