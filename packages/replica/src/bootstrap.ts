@@ -5,6 +5,7 @@ import {
   compareIds,
   initialMembers,
   parseInitialCluster,
+  promoteMemberChange,
   removeMemberChange,
   type InitialMember,
   type MemberChange,
@@ -202,9 +203,12 @@ async function forceNewCluster(log: OpenedLog, position: { readonly index: numbe
   const commit = Math.max(log.hardState.commit, position.index);
   const kept = log.entries.filter((entry) => entry.index <= commit);
   const known = knownMembers(log.snapshot.confState, kept);
+  const self = known.get(log.memberId);
   const changes = [
-    ...(known.has(log.memberId) ? [] : [addSelf(log.memberId)]),
-    ...[...known]
+    ...(self === undefined ? [addSelf(log.memberId)] : []),
+    // Unlike in etcd, which can't remove the last voter then: a learner becomes a voter first.
+    ...(self === 'learner' ? [promoteMemberChange(log.memberId)] : []),
+    ...[...known.keys()]
       .filter((id) => id !== log.memberId)
       .sort(compareIds)
       .map(removeMemberChange),
@@ -228,13 +232,18 @@ function addSelf(id: bigint): MemberChange {
 }
 
 /** Voters and learners of the snapshot, as the entries have changed them. */
-function knownMembers(confState: ConfState | undefined, entries: readonly Entry[]): Set<bigint> {
-  const known = new Set([...(confState?.voters ?? []), ...(confState?.learners ?? [])]);
+function knownMembers(
+  confState: ConfState | undefined,
+  entries: readonly Entry[],
+): ReadonlyMap<bigint, 'voter' | 'learner'> {
+  const known = new Map<bigint, 'voter' | 'learner'>();
+  for (const id of confState?.voters ?? []) known.set(id, 'voter');
+  for (const id of confState?.learners ?? []) known.set(id, 'learner');
   for (const entry of entries) {
     if (entry.type === 0) continue;
     for (const { type, nodeId } of decodeConfChange(entry).changes) {
       if (type === 'removeNode') known.delete(nodeId);
-      else if (type !== 'updateNode') known.add(nodeId);
+      else if (type !== 'updateNode') known.set(nodeId, type === 'addLearner' ? 'learner' : 'voter');
     }
   }
   return known;

@@ -573,6 +573,11 @@ export class Replica implements AsyncDisposable {
   #onClusterVersion(version: string): void {
     this.#options.observer?.onClusterVersion?.({ version });
     this.#writer.changes.put('meta', metaKeys.storageVersion, fromUtf8(version));
+    this.#checkVersion(version);
+  }
+
+  /** Stops a server that is older than what the cluster may now do. */
+  #checkVersion(version: string): void {
     const { serverVersion } = this.#options;
     const check = canStartWith({
       ...{ serverVersion, clusterVersion: version, downgrade: this.state.membership.downgrade },
@@ -613,6 +618,10 @@ export class Replica implements AsyncDisposable {
     this.#applyWaits.onApplied(index);
     this.#peers.update();
     this.#compactor.wake();
+    // What it would have noticed entry by entry.
+    const { membership } = this.state;
+    if (membership.isRemoved(this.id)) this.#onRemoved();
+    if (membership.clusterVersion !== undefined) this.#checkVersion(membership.clusterVersion);
   }
 
   /** Resolves when a read of the store sees every write acknowledged before this call. */

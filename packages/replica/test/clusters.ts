@@ -117,8 +117,8 @@ export function joining(cluster: TestCluster, name: string): TestClusterOptions 
   const some = cluster.member(cluster.leader);
   const members = some.state.membership.list();
   const named = members.map(({ peerUrls }) => {
-    const known = cluster.names.find((other) => peerUrls.includes(peerUrlOf(other)));
-    return `${known ?? name}=${peerUrls.join(',')}`;
+    const isOwn = peerUrls.includes(peerUrlOf(name));
+    return `${isOwn ? name : new URL(peerUrls[0]!).hostname}=${peerUrls.join(',')}`;
   });
   return {
     initialCluster: named.join(','),

@@ -29,7 +29,8 @@ export class TestCluster {
   readonly #clocks = new Map<string, PausableClock>();
   #seed = 1;
 
-  private constructor(options: TestClusterOptions) {
+  /** A cluster without members; `open` starts some. */
+  constructor(options: TestClusterOptions = {}) {
     this.#options = options;
   }
 
