@@ -108,6 +108,7 @@ export function newMaintenanceApi(parts: ReplicaParts): MaintenanceApi {
     clock: options.clock,
     header: (revision) => generatedHeader(parts, revision),
     storageVersion: () => state.membership.clusterVersion ?? '',
+    isStopped: () => parts.leadership.isStopped,
     downgrades: newDowngrades(parts),
     ...{ node, backend, proposer, flush, takeMoment, wake },
   });

@@ -110,7 +110,10 @@ export class BackendWriter {
 
   /** Waits for the batch under way; from then on nothing is written before `resume`. */
   async suspend(): Promise<void> {
-    this.#suspended ??= Promise.withResolvers();
+    if (this.#suspended === undefined) {
+      this.#suspended = Promise.withResolvers();
+      this.#suspended.promise.catch(() => {}); // Whoever waits for it has the error.
+    }
     while (this.#writing !== undefined) await this.#writing.catch(() => {});
   }
 
@@ -121,6 +124,12 @@ export class BackendWriter {
     this.#writtenIndex = this.#options.position().index;
     this.#suspended?.resolve();
     this.#suspended = undefined;
+  }
+
+  /** No other store was put in place, and what the backend holds by now is not known: nothing is written any more. */
+  abandon(error: unknown): void {
+    this.close();
+    this.#suspended?.reject(error);
   }
 
   /** Stops the timer; changes not yet written stay in the log, from which the next start replays them. */

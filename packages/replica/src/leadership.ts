@@ -37,6 +37,7 @@ export class Leadership {
   /** How often it was found to have stood still. */
   #doubtCount = 0;
   #isDoubtful = false;
+  #isStopped = false;
   #confirming: { readonly doubtCount: number; readonly round: Promise<void> } | undefined;
 
   constructor(options: LeadershipOptions) {
@@ -71,10 +72,19 @@ export class Leadership {
     return () => this.#listeners.delete(listener);
   }
 
+  /** This member speaks for nobody any more. */
+  stop(): void {
+    this.#isStopped = true;
+  }
+
+  get isStopped(): boolean {
+    return this.#isStopped;
+  }
+
   /** Whether this member leads and has no reason to doubt it. */
   get isCertain(): boolean {
     const { node, clock } = this.#options;
-    return node.isLeader && !this.#isDoubtful && this.#isFreshAt(clock.now());
+    return !this.#isStopped && node.isLeader && !this.#isDoubtful && this.#isFreshAt(clock.now());
   }
 
   /**
@@ -88,6 +98,7 @@ export class Leadership {
     const { term } = node;
     this.#look(clock.now());
     while (!this.isCertain) {
+      if (this.#isStopped) throw new ReplicaError('REPLICA_STOPPED');
       if (!node.isLeader) throw new ReplicaError('REPLICA_NOT_LEADER');
       const doubtCount = this.#doubtCount;
       await this.#askQuorum(doubtCount);

@@ -31,6 +31,7 @@ export interface MaintenanceApiOptions {
   readonly takeMoment: () => Promise<StoreMoment>;
   /** Makes raft's new messages leave. */
   readonly wake: () => void;
+  readonly isStopped: () => boolean;
   /** Everything applied so far is in the backend. */
   readonly flush: () => Promise<unknown>;
 }
@@ -136,19 +137,20 @@ export class MaintenanceApi {
   /**
    * Hands the leadership to another voter; resolves when that one leads.
    *
-   * @throws ReplicaError REPLICA_NOT_LEADER, REPLICA_BAD_TRANSFEREE, REPLICA_TRANSFER_TIMEOUT
+   * @throws ReplicaError REPLICA_NOT_LEADER, REPLICA_BAD_TRANSFEREE, REPLICA_TRANSFER_TIMEOUT, REPLICA_STOPPED
    */
   async moveLeader(
     { targetID }: rpcpb.MoveLeaderRequest,
     { signal }: { readonly signal: AbortSignal },
   ): Promise<rpcpb.MoveLeaderResponse> {
-    const { node, membership, clock, wake, header } = this.#options;
+    const { node, membership, clock, wake, header, isStopped } = this.#options;
     if (!node.isLeader) throw new ReplicaError('REPLICA_NOT_LEADER');
     const target = membership.get(targetID);
     if (target === undefined || target.isLearner) throw new ReplicaError('REPLICA_BAD_TRANSFEREE');
     node.transferLeadership(targetID);
     wake();
     while (node.leader !== targetID) {
+      if (isStopped()) throw new ReplicaError('REPLICA_STOPPED');
       if (signal.aborted) throw new ReplicaError('REPLICA_TRANSFER_TIMEOUT');
       await new Promise<void>((resolve) => clock.after(transferPollMs, resolve));
     }

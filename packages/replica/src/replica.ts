@@ -656,7 +656,8 @@ export class Replica implements AsyncDisposable {
   }
 
   #giveUp(stopped: ReplicaError): void {
-    this.#snapshots[Symbol.dispose]();
+    this.#leadership.stop();
+    void this.#snapshots.close(); // It never rejects.
     this.#waiters.rejectAll(stopped);
     this.#applyWaits.rejectAll(stopped);
     this.#reads.rejectAll(stopped);
@@ -673,13 +674,16 @@ export class Replica implements AsyncDisposable {
     this.#giveUp(new ReplicaError('REPLICA_STOPPED'));
     await this.#network.close();
     await Promise.all([this.#compactor.stop(), this.#corruption.close(), this.#versions.close(), stopped]);
-    if (!failedBefore) {
+    await this.#snapshots.close();
+    try {
+      if (failedBefore) return;
       await this.#driver.saveCommit();
       await this.#writer.flush({ sync: true });
+    } finally {
+      this.#writer.close();
+      await this.#log.wal[Symbol.asyncDispose]();
+      await this.#backend[Symbol.asyncDispose]();
     }
-    this.#writer.close();
-    await this.#log.wal[Symbol.asyncDispose]();
-    await this.#backend[Symbol.asyncDispose]();
   }
 }
 

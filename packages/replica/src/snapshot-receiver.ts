@@ -8,6 +8,7 @@ import {
   uint64FromBytes,
   uint64ToBytes,
   type Backend,
+  type BucketChange,
   type StagedBackend,
 } from '@quorate/std';
 import type { Disk, DiskFile } from '@quorate/wal';
@@ -47,6 +48,8 @@ export class SnapshotReceiver {
   #isBusy = false;
   #received: Received | undefined;
   #fileCount = 0;
+  readonly #closing = new AbortController();
+  #receiving: Promise<void> = Promise.resolve();
 
   constructor(options: SnapshotReceiverOptions) {
     this.#options = options;
@@ -66,9 +69,23 @@ export class SnapshotReceiver {
     const { snapshot } = message;
     if (snapshot === undefined || snapshot.index === 0) throw badSnapshot('the message has no snapshot');
     if (this.#isBusy) throw badSnapshot('another one is being received');
+    this.#checkOpen();
     this.#isBusy = true;
+    const receiving = this.#receive(message, snapshot, db);
+    this.#receiving = receiving.catch(() => {}); // The caller has the error.
+    return receiving;
+  }
+
+  /** Gives up what is coming in; resolves when nothing more is done about it. What raft was told of stays. */
+  close(): Promise<void> {
+    this.#closing.abort();
+    return this.#receiving;
+  }
+
+  async #receive(message: Message, snapshot: Snapshot, db: AsyncIterable<Uint8Array>): Promise<void> {
     try {
       await this.#store(snapshot, db);
+      this.#checkOpen();
       if (!this.#options.step(message)) await this.#discard();
     } catch (error) {
       await this.#discard();
@@ -76,6 +93,10 @@ export class SnapshotReceiver {
     } finally {
       this.#isBusy = this.#received !== undefined;
     }
+  }
+
+  #checkOpen(): void {
+    if (this.#closing.signal.aborted) throw new ReplicaError('REPLICA_STOPPED');
   }
 
   /** See `SnapshotInstaller`. */
@@ -104,7 +125,7 @@ export class SnapshotReceiver {
     const path = `${dir}/tmp${++this.#fileCount}.snap.db`;
     const file = await disk.open(path, 'create');
     try {
-      await writeAll(file, db);
+      await writeAll(file, untilAborted(db, this.#closing.signal));
       this.#received = await this.#stageFile(file, snapshot);
     } catch (error) {
       const isDamaged = error instanceof BoltError || error instanceof DamagedRowError;
@@ -135,22 +156,26 @@ export class SnapshotReceiver {
   }
 
   async #fill(stage: StagedBackend, bolt: BoltFile, snapshot: Snapshot): Promise<void> {
+    const write = (changes: readonly BucketChange[]): Promise<void> => {
+      this.#checkOpen();
+      return stage.write(changes);
+    };
     for (const bucket of buckets) {
       if (bucket === 'key') {
-        await stageEtcdRows(bolt.rows('key'), (changes) => stage.write(changes));
+        await stageEtcdRows(bolt.rows('key'), write);
         continue;
       }
       for await (const rows of bolt.rows(bucket)) {
         const list = new ChangeList();
         for (const [key, value] of rows) list.put(bucket, key, value);
-        await stage.write(list.changes);
+        await write(list.changes);
       }
     }
     const position = new ChangeList();
     position.put('meta', metaKeys.consistentIndex, uint64ToBytes(BigInt(snapshot.index)));
     position.put('meta', metaKeys.term, uint64ToBytes(BigInt(snapshot.term)));
     position.put('meta', metaKeys.confState, encodeConfState(snapshot.confState));
-    await stage.write(position.changes);
+    await write(position.changes);
   }
 
   async #discard(): Promise<void> {
@@ -185,6 +210,29 @@ async function writeAll(file: DiskFile, db: AsyncIterable<Uint8Array>): Promise<
     await writing; // The caller closes the file.
   }
   await file.sync();
+}
+
+/** The chunks, until the signal is aborted: then nobody waits for the next one. */
+async function* untilAborted(
+  chunks: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void> {
+  const aborted = Promise.withResolvers<never>();
+  aborted.promise.catch(() => {});
+  const onAbort = (): void => aborted.reject(new ReplicaError('REPLICA_STOPPED'));
+  if (signal.aborted) onAbort();
+  signal.addEventListener('abort', onAbort);
+  const iterator = chunks[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await Promise.race([iterator.next(), aborted.promise]);
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+    iterator.return?.().catch(() => {}); // Not waited for: the sender may say nothing any more.
+  }
 }
 
 async function consistentIndexOf(bolt: BoltFile): Promise<number> {

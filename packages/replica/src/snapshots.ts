@@ -32,7 +32,7 @@ export interface SnapshotsOptions {
 }
 
 /** All that has to do with snapshots: marks in the log, stores sent to others, and those that come in. */
-export class Snapshots implements SnapshotInstaller, Disposable {
+export class Snapshots implements SnapshotInstaller {
   readonly #parts: SnapshotsOptions;
   readonly #sender: SnapshotSender;
   readonly #receiver: SnapshotReceiver;
@@ -112,7 +112,12 @@ export class Snapshots implements SnapshotInstaller, Disposable {
     // The new state reads from its stage, so it takes over before the backend switches: the old one would read
     // rows that are not its own. What a crash leaves of this is installed at the next start.
     machine().install(snapshot, this.#receiver.stateOf(snapshot));
-    await this.#receiver.install(snapshot);
+    try {
+      await this.#receiver.install(snapshot);
+    } catch (error) {
+      writer.abandon(error);
+      throw error;
+    }
     writer.resume();
     this.#snapshotter.onInstalled(snapshot.index);
     onInstalled(snapshot.index);
@@ -138,8 +143,10 @@ export class Snapshots implements SnapshotInstaller, Disposable {
     this.#sender.tick(nowMs);
   }
 
-  [Symbol.dispose](): void {
+  /** Takes and gives nothing any more; resolves when what was coming in is given up. */
+  close(): Promise<void> {
     this.#sender.close();
+    return this.#receiver.close();
   }
 
   /** Whether raft takes the snapshot: then its next Ready installs it. */
