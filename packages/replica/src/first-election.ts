@@ -1,3 +1,5 @@
+import type { RaftNode } from '@quorate/raft';
+import { noNode } from '@quorate/raft';
 import type { FullOptions } from './options.ts';
 
 /** For so long after the start a first connection to another member shortens the wait for an election. */
@@ -8,26 +10,29 @@ const withinMs = 5_000;
  * (reference: election fast-forward).
  */
 export class FirstElection {
+  readonly #node: Pick<RaftNode, 'leader' | 'tick'>;
+  readonly #isOtherReached: () => boolean;
   readonly #ticks: number;
   readonly #untilMs: number;
   #isDue: boolean;
 
-  constructor({ initialElectionTickAdvance, electionTimeoutMs, heartbeatIntervalMs, clock }: FullOptions) {
+  constructor(
+    { initialElectionTickAdvance, electionTimeoutMs, heartbeatIntervalMs, clock }: FullOptions,
+    parts: { readonly node: Pick<RaftNode, 'leader' | 'tick'>; readonly isOtherReached: () => boolean },
+  ) {
+    this.#node = parts.node;
+    this.#isOtherReached = parts.isOtherReached;
     this.#isDue = initialElectionTickAdvance;
     this.#ticks = Math.floor(electionTimeoutMs / heartbeatIntervalMs) - 2;
     this.#untilMs = clock.now() + withinMs;
   }
 
-  /** Whether there may still be something to skip. */
-  get isDue(): boolean {
-    return this.#isDue;
-  }
-
-  /** How many ticks to skip now. */
-  skip(nowMs: number, now: { readonly hasLeader: boolean; readonly isReached: boolean }): number {
-    if (nowMs > this.#untilMs || now.hasLeader) this.#isDue = false;
-    if (!this.#isDue || !now.isReached) return 0;
+  /** Called on every tick. */
+  tick(nowMs: number): void {
+    if (!this.#isDue) return;
+    if (nowMs > this.#untilMs || this.#node.leader !== noNode) this.#isDue = false;
+    if (!this.#isDue || !this.#isOtherReached()) return;
     this.#isDue = false;
-    return Math.max(0, this.#ticks);
+    for (let tick = 0; tick < this.#ticks; tick++) this.#node.tick();
   }
 }

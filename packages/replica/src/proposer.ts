@@ -73,8 +73,7 @@ export class Proposer {
     const refusal = this.#refusal();
     if (refusal !== undefined) throw refusal;
     const suffix = ids.next();
-    const id = (BigInt(ids.high(suffix)) << 32n) | BigInt(ids.low(suffix));
-    const data = encodeMemberChange(id, change);
+    const data = encodeMemberChange(ids.idOf(suffix), change);
     const outcome = this.#wait<R>(suffix, data.length);
     const attempt = (): void => {
       if (waiters.has(suffix) && !proposeConfChange(data)) clock.after(retryChangeMs, attempt);

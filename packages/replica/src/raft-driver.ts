@@ -1,4 +1,4 @@
-import type { RaftNode, Ready } from '@quorate/raft';
+import { noNode, type RaftNode, type Ready } from '@quorate/raft';
 import { invariant, type Clock } from '@quorate/std';
 import type { Wal } from '@quorate/wal';
 import type { Entry, HardState, Message, Snapshot, WalSnapshot } from '@quorate/wire';
@@ -83,6 +83,15 @@ export class RaftDriver {
   propose(data: Uint8Array, suffix: number, onlyInTerm?: number): void {
     this.#proposals.add(data, suffix, onlyInTerm);
     this.wake();
+  }
+
+  /** Proposes a change of a member, now; false when it cannot be taken. */
+  proposeConfChange(data: Uint8Array): boolean {
+    const { node } = this.#options;
+    if (this.#stopped || node.leader === noNode) return false;
+    const isTaken = node.proposeConfChange(1, data);
+    this.wake();
+    return isTaken;
   }
 
   /** Makes sure that a turn comes. */

@@ -1,9 +1,21 @@
-import type { WatchStream } from '@quorate/watch';
+import type { WatchHub, WatchStream, WatchStreamOptions } from '@quorate/watch';
 import type { rpcpb } from '@quorate/wire';
+
+/** What a message may be larger than a request (reference: limits). */
+const overheadBytes = 512 * 1024;
 
 /** One client's watch stream on a member. */
 export class ReplicaWatch {
   readonly #stream: WatchStream;
+
+  /** Opens a stream for messages of at most about so many bytes. */
+  static open(
+    hub: WatchHub,
+    options: Omit<WatchStreamOptions, 'maxFragmentBytes'> & { readonly maxRequestBytes: number },
+  ): ReplicaWatch {
+    const { maxRequestBytes, ...rest } = options;
+    return new ReplicaWatch(hub.openStream({ ...rest, maxFragmentBytes: maxRequestBytes + overheadBytes }));
+  }
 
   constructor(stream: WatchStream) {
     this.#stream = stream;

@@ -15,15 +15,14 @@ import {
   newVersionMonitor,
   type ReplicaParts,
 } from './apis.ts';
-import { ApplyWaits } from './apply-waits.ts';
 import { AutoCompactor } from './auto-compactor.ts';
 import { BackendWriter, metaKeys, readPosition } from './backend-writer.ts';
 import { openLog, type OpenedLog } from './bootstrap.ts';
 import type { ClusterApi } from './cluster-api.ts';
 import { Compactor } from './compactor.ts';
 import type { CorruptionMonitor } from './corruption-monitor.ts';
-import type { ReplicaCounts } from './counts.ts';
-import { ReplicaError, StartError } from './errors.ts';
+import { countsOf, type ReplicaCounts } from './counts.ts';
+import { ReplicaError } from './errors.ts';
 import { FirstElection } from './first-election.ts';
 import { handOver } from './hand-over.ts';
 import type { KvApi } from './kv-api.ts';
@@ -32,23 +31,22 @@ import type { LeaseApi } from './lease-api.ts';
 import { LeaseKeeper } from './lease-keeper.ts';
 import type { MaintenanceApi } from './maintenance-api.ts';
 import { noNetwork } from './no-network.ts';
+import { openNode } from './open-node.ts';
 import { emptyConfState, openState, readConfState } from './open-state.ts';
 import { withDefaults, type FullOptions, type ReplicaOptions } from './options.ts';
+import { OwnStanding, versionRefusal } from './own-standing.ts';
 import { ReplicaHost } from './peer-host.ts';
 import { Peers } from './peers.ts';
 import { Proposer } from './proposer.ts';
 import { publish } from './publisher.ts';
 import { RaftDriver } from './raft-driver.ts';
-import { ReadIndexRounds } from './read-index.ts';
+import { Reads } from './reads.ts';
 import { ReplicaWatch } from './replica-watch.ts';
 import { RequestIds } from './request-ids.ts';
 import { Snapshots } from './snapshots.ts';
 import { StateMachine, type Applied } from './state-machine.ts';
-import { canStartWith, type VersionMonitor } from './version-monitor.ts';
+import type { VersionMonitor } from './version-monitor.ts';
 import { Waiters } from './waiters.ts';
-
-/** A removed member tells the others what it still has to say, and then stops (reference: membership RPCs). */
-const stopAfterRemovalMs = 1_000;
 
 /** What can be seen of raft. */
 export type RaftView = Pick<
@@ -81,11 +79,10 @@ export class Replica implements AsyncDisposable {
   readonly #applier: Applier;
   readonly #machine: StateMachine;
   readonly #waiters = new Waiters();
-  readonly #applyWaits = new ApplyWaits();
   readonly #ids: RequestIds;
   readonly #proposer: Proposer;
   readonly #alarms: AlarmRaiser;
-  readonly #reads: ReadIndexRounds;
+  readonly #reads: Reads;
   readonly #leadership: Leadership;
   readonly #compactor: Compactor;
   readonly #leaseKeeper: LeaseKeeper;
@@ -94,12 +91,12 @@ export class Replica implements AsyncDisposable {
   readonly #versions: VersionMonitor;
   readonly #autoCompactor: AutoCompactor;
   readonly #firstElection: FirstElection;
+  readonly #standing: OwnStanding;
   readonly #requestTimeoutMs: number;
   readonly #ready = Promise.withResolvers<void>();
   #ticker: Timer | undefined;
   #fatal: Error | undefined;
   #closed: Promise<void> | undefined;
-  #isRemoved = false;
   /** The term whose first entry was applied last. */
   #begunTerm = 0;
 
@@ -111,15 +108,18 @@ export class Replica implements AsyncDisposable {
   static async open(options: ReplicaOptions): Promise<Replica> {
     const full = withDefaults(options);
     const log = await openLog(full);
+    let replica: Replica | undefined;
     try {
       const position = readPosition(full.backend);
       const state = await openState(full, full.backend);
-      checkVersion(full.serverVersion, state);
-      const replica = new Replica(full, { log, state, position });
+      const refusal = versionRefusal(full.serverVersion, state.membership);
+      if (refusal !== undefined) throw refusal;
+      replica = new Replica(full, { log, state, position });
       await replica.#snapshots.open();
       replica.#start();
       return replica;
     } catch (error) {
+      if (replica !== undefined) await replica.#network.close();
       await log.wal[Symbol.asyncDispose]();
       throw error;
     }
@@ -139,25 +139,7 @@ export class Replica implements AsyncDisposable {
     this.state = state;
     this.#requestTimeoutMs = 5_000 + 2 * options.electionTimeoutMs;
     const confState = readConfState(backend) ?? log.snapshot.confState ?? emptyConfState();
-    this.#node = new RaftNode({
-      id: log.memberId,
-      electionTicks: Math.max(2, Math.floor(options.electionTimeoutMs / options.heartbeatIntervalMs)),
-      heartbeatTicks: 1,
-      random: options.random,
-      hardState: log.hardState,
-      snapshot: {
-        index: log.snapshot.index,
-        term: log.snapshot.term,
-        confState: log.snapshot.confState ?? emptyConfState(),
-      },
-      entries: log.entries,
-      applied: position.index,
-      confState,
-      preVote: options.preVote,
-      maxSizePerMessage: options.maxAppendBytes,
-      maxInflightMessages: options.maxInflightAppends,
-      takeSnapshot: () => this.#snapshots.take(),
-    });
+    this.#node = openNode(options, { log, applied: position.index, confState }, () => this.#snapshots.take());
     const onFatal = (error: unknown): void => this.#stopBecause(error);
     this.#network = options.network?.(this.#newHost()) ?? noNetwork;
     this.#writer = new BackendWriter({
@@ -179,16 +161,17 @@ export class Replica implements AsyncDisposable {
       requestTimeoutMs: this.#requestTimeoutMs,
       maxRequestBytes: options.maxRequestBytes,
       propose: (data, suffix, onlyInTerm) => this.#driver.propose(data, suffix, onlyInTerm),
-      proposeConfChange: (data) => this.#proposeConfChange(data),
+      proposeConfChange: (data) => this.#driver.proposeConfChange(data),
       applyLag: () => this.#node.commit - this.#machine.applied.index,
       stoppedBecause: () => this.#fatal,
     });
     this.#alarms = new AlarmRaiser({ memberId: this.id, state, proposer: this.#proposer });
-    this.#reads = new ReadIndexRounds({
-      ask: (context) => this.#node.readIndex(context),
-      newContext: () => uint64ToBytes(this.#newRequestId()),
-      now: () => clock.now(),
-      timeoutMs: this.#requestTimeoutMs,
+    this.#reads = new Reads({
+      ...{ node: this.#node, clock, requestTimeoutMs: this.#requestTimeoutMs },
+      newContext: () => uint64ToBytes(this.#ids.nextId()),
+      applied: () => this.#machine.applied.index,
+      wake: () => this.#driver.wake(),
+      stoppedBecause: () => this.#fatal,
     });
     this.#leadership = new Leadership({
       node: this.#node,
@@ -196,7 +179,7 @@ export class Replica implements AsyncDisposable {
       clock,
       heartbeatIntervalMs: options.heartbeatIntervalMs,
       electionTimeoutMs: options.electionTimeoutMs,
-      linearizable: () => this.#linearizable(),
+      linearizable: () => this.#reads.linearizable(),
       isConnectedSince: (id, sinceMs) => (this.#network.activeForMs(id) ?? -1) >= clock.now() - sinceMs,
       voters: () => state.membership.voters().map(({ id }) => id),
     });
@@ -238,7 +221,10 @@ export class Replica implements AsyncDisposable {
       ids: this.#ids,
       waiters: this.#waiters,
       learnerCountMax: options.learnerCountMax,
-      onMemberChange: ({ kind, member }) => this.#onMemberChange(kind, member.id),
+      onMemberChange: (event) => {
+        this.#standing.onMemberChange(event);
+        this.#peers.update();
+      },
       onFirstOfTerm: (entry) => this.#onFirstOfTerm(entry),
     });
     this.#peers = new Peers({
@@ -258,7 +244,15 @@ export class Replica implements AsyncDisposable {
       onExpired: (count) => observer?.onLeaseExpired?.({ count }),
     });
     this.#autoCompactor = new AutoCompactor(options, this.#proposer);
-    this.#firstElection = new FirstElection(options);
+    this.#firstElection = new FirstElection(options, {
+      node: this.#node,
+      isOtherReached: () => this.#peers.ids.some((id) => this.#network.activeForMs(id) !== undefined),
+    });
+    this.#standing = new OwnStanding({
+      ...{ memberId: this.id, options, membership: () => state.membership },
+      isStopped: () => this.#isStopped,
+      stopBecause: onFatal,
+    });
     const parts = this.#parts();
     this.#corruption = newCorruptionMonitor(parts);
     this.#versions = newVersionMonitor(parts);
@@ -266,6 +260,7 @@ export class Replica implements AsyncDisposable {
     this.leases = newLeaseApi(parts);
     this.cluster = newClusterApi(parts);
     this.maintenance = newMaintenanceApi(parts);
+    this.#ready.promise.catch(() => {}); // Whoever waits for it has the error.
   }
 
   #newHost(): ReplicaHost {
@@ -280,10 +275,10 @@ export class Replica implements AsyncDisposable {
       receive: (message) => this.#receive(message),
       receiveSnapshot: (message, db) => this.#snapshots.receive(message, db),
       reportUnreachable: (id) => this.#node.reportUnreachable(id),
-      onRemoved: () => this.#onRemoved(),
+      onRemoved: () => this.#standing.onRemoved(),
       cluster: () => this.cluster,
       leases: () => this.leases,
-      linearizable: () => this.#linearizable(),
+      linearizable: () => this.#reads.linearizable(),
     });
   }
 
@@ -294,10 +289,11 @@ export class Replica implements AsyncDisposable {
       wal: this.#log.wal,
       clock,
       apply: (entries) => this.#applyAll(entries),
-      onReadState: (index, context) => this.#reads.onReadState(index, context, this.#machine.applied.index),
+      onReadState: (index, context) =>
+        this.#reads.rounds.onReadState(index, context, this.#machine.applied.index),
       onSoftState: (soft) => this.#onSoftState(soft),
       send: (messages) => this.#peers.send(messages),
-      onTurn: () => this.#reads.startRound(),
+      onTurn: () => this.#reads.rounds.startRound(),
       onSaved: (event) => observer?.onLogSaved?.(event),
       onFatal,
       isAwaited: (suffix) => this.#waiters.has(suffix),
@@ -320,9 +316,9 @@ export class Replica implements AsyncDisposable {
       leaseKeeper: this.#leaseKeeper,
       requestTimeoutMs: this.#requestTimeoutMs,
       header: (revision) => this.header(revision),
-      linearizable: () => this.#linearizable(),
-      caughtUp: () => this.#caughtUp(),
-      newRequestId: () => this.#newRequestId(),
+      linearizable: () => this.#reads.linearizable(),
+      caughtUp: () => this.#reads.caughtUp(),
+      newRequestId: () => this.#ids.nextId(),
       onOverQuota: () => this.#alarms.raiseNoSpace(),
       raiseAlarm: (memberId, alarm) => this.#alarms.raise(memberId, alarm),
       compacted: () => this.#compactor.idle(),
@@ -378,17 +374,10 @@ export class Replica implements AsyncDisposable {
 
   /** What this member has done since it started. */
   get counts(): ReplicaCounts {
-    const applied = this.#applier.counts;
-    return {
-      ...applied,
-      txns: applied.txns + this.kv.readOnlyTxnCount,
-      ranges: this.kv.rangeCount,
-      leasesRenewed: this.leases.renewedCount,
-      proposalsFailed: this.#waiters.expiredCount,
-      readIndexesSlow: this.#reads.slowCount,
-      readIndexesFailed: this.#reads.failedCount,
-      logBytes: this.#log.wal.stats.bytesWritten,
-    };
+    return countsOf({
+      ...{ applier: this.#applier, kv: this.kv, leases: this.leases, waiters: this.#waiters },
+      ...{ rounds: this.#reads.rounds, wal: this.#log.wal },
+    });
   }
 
   /** Identity and term of now, with the given or the current revision. */
@@ -397,17 +386,12 @@ export class Replica implements AsyncDisposable {
   }
 
   /** Opens a watch stream; `onReadable` says that `take` may have something. */
-  watch(options: { readonly onReadable: () => void }): ReplicaWatch {
-    const { clock, watchProgressIntervalMs, maxRequestBytes } = this.#options;
-    return new ReplicaWatch(
-      this.state.hub.openStream({
-        headerOf: (revision) => this.header(revision),
-        onReadable: options.onReadable,
-        maxFragmentBytes: maxRequestBytes + 512 * 1024,
-        progressIntervalMs: watchProgressIntervalMs,
-        nowMs: clock.now(),
-      }),
-    );
+  watch({ onReadable }: { readonly onReadable: () => void }): ReplicaWatch {
+    const { clock, watchProgressIntervalMs: progressIntervalMs, maxRequestBytes } = this.#options;
+    return ReplicaWatch.open(this.state.hub, {
+      ...{ onReadable, progressIntervalMs, maxRequestBytes, nowMs: clock.now() },
+      headerOf: (revision) => this.header(revision),
+    });
   }
 
   /**
@@ -464,13 +448,10 @@ export class Replica implements AsyncDisposable {
     this.#peers.update();
     this.#driver.turn();
     // One voter needs nobody's consent, so it does not wait for an election timeout.
-    if (this.#isOnlyVoter()) this.#node.campaign();
+    if (this.#machine.isOnlyVoter(this.id)) this.#node.campaign();
     this.#driver.wake();
-    if (this.state.membership.isRemoved(this.id)) this.#onRemoved();
-    this.#publish().then(this.#ready.resolve, (error: unknown) => {
-      this.#ready.promise.catch(() => {});
-      this.#ready.reject(error);
-    });
+    this.#standing.check();
+    this.#publish().then(this.#ready.resolve, this.#ready.reject);
   }
 
   async #publish(): Promise<void> {
@@ -487,12 +468,7 @@ export class Replica implements AsyncDisposable {
       isStopped: () => this.#isStopped,
     });
     // Alone it also knows at once what the cluster's version is.
-    if (this.#isOnlyVoter()) await this.#versions.idle();
-  }
-
-  #isOnlyVoter(): boolean {
-    const { voters, votersOutgoing } = this.#machine.confState;
-    return voters.length === 1 && voters[0] === this.id && votersOutgoing.length === 0;
+    if (this.#machine.isOnlyVoter(this.id)) await this.#versions.idle();
   }
 
   #tick(): void {
@@ -507,10 +483,9 @@ export class Replica implements AsyncDisposable {
   #onTick(nowMs: number): void {
     this.#leadership.tick(nowMs);
     this.#node.tick();
-    this.#advanceFirstElection(nowMs);
+    this.#firstElection.tick(nowMs);
     this.#waiters.sweep(nowMs, (startedAtMs) => this.#leadership.timeoutCode(startedAtMs));
-    this.#applyWaits.tick(nowMs);
-    this.#reads.tick();
+    this.#reads.tick(nowMs);
     this.#leaseKeeper.tick(nowMs);
     this.#snapshots.tick(nowMs);
     this.#corruption.tick(nowMs);
@@ -523,25 +498,14 @@ export class Replica implements AsyncDisposable {
     if (this.#node.hasReady()) this.#driver.turn();
   }
 
-  #advanceFirstElection(nowMs: number): void {
-    if (!this.#firstElection.isDue) return;
-    const isReached = this.#peers.ids.some((id) => this.#network.activeForMs(id) !== undefined);
-    const ticks = this.#firstElection.skip(nowMs, { hasLeader: this.hasLeader, isReached });
-    for (let tick = 0; tick < ticks; tick++) this.#node.tick();
-  }
-
   #applyAll(entries: readonly Entry[]): void {
     const { clock, observer } = this.#options;
-    const isTimed = observer?.onApplied !== undefined;
-    const startedAtMs = isTimed ? clock.now() : 0;
+    const startedAtMs = clock.now();
     this.#machine.applyAll(entries);
-    if (isTimed) {
-      const durationMs = clock.now() - startedAtMs;
-      observer.onApplied?.({ entries: entries.length, durationMs, applied: entries });
-    }
+    const durationMs = clock.now() - startedAtMs;
+    observer?.onApplied?.({ entries: entries.length, durationMs, applied: entries });
     const { applied, confState } = this.#machine;
     this.#reads.onApplied(applied.index);
-    this.#applyWaits.onApplied(applied.index);
     this.#writer.noteApplied(entries.length);
     this.#snapshots.afterApply(applied, confState);
   }
@@ -557,45 +521,16 @@ export class Replica implements AsyncDisposable {
     this.#versions.onFirstCommitOfTerm(nowMs);
   }
 
-  #onMemberChange(kind: string, id: bigint): void {
-    this.#options.observer?.onMemberChange?.({ kind, member: id });
-    this.#peers.update();
-    if (kind !== 'removed' || id !== this.id) return;
-    this.#options.clock.after(stopAfterRemovalMs, () => this.#onRemoved());
-  }
-
-  #onRemoved(): void {
-    if (this.#isRemoved || this.#isStopped) return;
-    this.#isRemoved = true;
-    this.#options.observer?.onRemoved?.();
-  }
-
   #onClusterVersion(version: string): void {
     this.#options.observer?.onClusterVersion?.({ version });
     this.#writer.changes.put('meta', metaKeys.storageVersion, fromUtf8(version));
-    this.#checkVersion(version);
-  }
-
-  /** Stops a server that is older than what the cluster may now do. */
-  #checkVersion(version: string): void {
-    const { serverVersion } = this.#options;
-    const check = canStartWith({
-      ...{ serverVersion, clusterVersion: version, downgrade: this.state.membership.downgrade },
-    });
-    if (!check.canStart) this.#stopBecause(new StartError(check.reason));
+    this.#standing.checkVersion();
   }
 
   #onSoftState({ leader }: { readonly leader: bigint }): void {
     if (!this.isLeader) this.state.lessor.demote();
-    if (this.#leadership.onLeader(leader)) this.#reads.onLeaderChanged();
+    if (this.#leadership.onLeader(leader)) this.#reads.rounds.onLeaderChanged();
     this.#options.observer?.onLeaderChange?.({ leader, term: this.#node.term });
-  }
-
-  #proposeConfChange(data: Uint8Array): boolean {
-    if (this.#isStopped || this.#node.leader === noNode) return false;
-    const isTaken = this.#node.proposeConfChange(1, data);
-    this.#driver.wake();
-    return isTaken;
   }
 
   #receive(message: Message): void {
@@ -615,33 +550,10 @@ export class Replica implements AsyncDisposable {
 
   #onSnapshotInstalled(index: number): void {
     this.#reads.onApplied(index);
-    this.#applyWaits.onApplied(index);
     this.#peers.update();
     this.#compactor.wake();
     // What it would have noticed entry by entry.
-    const { membership } = this.state;
-    if (membership.isRemoved(this.id)) this.#onRemoved();
-    if (membership.clusterVersion !== undefined) this.#checkVersion(membership.clusterVersion);
-  }
-
-  /** Resolves when a read of the store sees every write acknowledged before this call. */
-  #linearizable(): Promise<void> {
-    if (this.#fatal !== undefined)
-      return Promise.reject(new ReplicaError('REPLICA_STOPPED', { cause: this.#fatal }));
-    const joined = this.#reads.join();
-    this.#driver.wake();
-    return joined;
-  }
-
-  #caughtUp(): Promise<void> {
-    const { commit } = this.#node;
-    if (this.#machine.applied.index >= commit) return Promise.resolve();
-    return this.#applyWaits.until(commit, this.#options.clock.now());
-  }
-
-  #newRequestId(): bigint {
-    const suffix = this.#ids.next();
-    return (BigInt(this.#ids.high(suffix)) << 32n) | BigInt(this.#ids.low(suffix));
+    this.#standing.check();
   }
 
   /** The member stops answering; whoever owns it ends the process. */
@@ -659,9 +571,7 @@ export class Replica implements AsyncDisposable {
     this.#leadership.stop();
     void this.#snapshots.close(); // It never rejects.
     this.#waiters.rejectAll(stopped);
-    this.#applyWaits.rejectAll(stopped);
     this.#reads.rejectAll(stopped);
-    this.#ready.promise.catch(() => {});
     this.#ready.reject(stopped);
   }
 
@@ -685,11 +595,4 @@ export class Replica implements AsyncDisposable {
       await this.#backend[Symbol.asyncDispose]();
     }
   }
-}
-
-/** @throws StartError when the cluster may use what this version does not know */
-function checkVersion(serverVersion: string, { membership }: MemberState): void {
-  const { clusterVersion, downgrade } = membership;
-  const check = canStartWith({ serverVersion, clusterVersion, downgrade });
-  if (!check.canStart) throw new StartError(check.reason);
 }

@@ -19,6 +19,16 @@ export class RequestIds {
     return this.#suffix;
   }
 
+  /** A whole ID that was not used before. */
+  nextId(): bigint {
+    return this.idOf(this.next());
+  }
+
+  /** The 64-bit ID with that suffix. */
+  idOf(suffix: number): bigint {
+    return (BigInt(this.high(suffix)) << 32n) | BigInt(this.low(suffix));
+  }
+
   /** The upper half of the 64-bit ID with that suffix. */
   high(suffix: number): number {
     return this.#prefix + Math.floor(suffix / 2 ** 32);

@@ -47,6 +47,12 @@ export class StateMachine {
     return this.#confState;
   }
 
+  /** Whether this member needs nobody's consent. */
+  isOnlyVoter(id: bigint): boolean {
+    const { voters, votersOutgoing } = this.#confState;
+    return voters.length === 1 && voters[0] === id && votersOutgoing.length === 0;
+  }
+
   applyAll(entries: readonly Entry[]): void {
     for (const entry of entries) this.#apply(entry);
   }

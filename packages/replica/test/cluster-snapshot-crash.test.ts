@@ -232,12 +232,12 @@ test('after a disk that fails at any call of receiving and installing, a restart
     const disk = new FaultyDisk(memory);
     cluster.setGround(name, { disk, backend: store });
     for (let i = 0; i < 60; i++) await put(cluster, cluster.leader, `k${i % 6}`, `${i}`);
-    let fatal: unknown;
-    await cluster.open(name, { observer: { onFatal: (error) => (fatal ??= error) } });
+    let fatal = '';
+    await cluster.open(name, { observer: { onFatal: (error) => (fatal ||= String(error)) } });
     disk.fail({ call, code: 'EIO', forever: true });
     await cluster.advance(1_000);
     await cluster.stop(name).catch((error: unknown) => expect(String(error)).toContain('EIO'));
-    if (fatal !== undefined) expect(String(fatal)).toMatch(/EIO|log has failed/);
+    if (fatal !== '') expect(fatal).toMatch(/EIO|log has failed/);
     cluster.setGround(name, { disk: memory.crash({ keep: 'none' }), backend: store });
     await cluster.open(name);
     await servesAgain(cluster, name);

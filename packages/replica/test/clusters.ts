@@ -109,7 +109,8 @@ export async function errorOf(work: Promise<unknown>): Promise<unknown> {
 export async function codeOf(work: Promise<unknown>): Promise<string> {
   const error = await errorOf(work);
   if (error === undefined) return 'none';
-  return error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  if (!(error instanceof Error)) return 'something that is no error';
+  return 'code' in error ? String(error.code) : error.message;
 }
 
 /** Options for a member that joins the running ones, once it was added. */
