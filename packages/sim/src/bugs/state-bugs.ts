@@ -135,11 +135,16 @@ export const stateBugs: readonly PlantedBug[] = [
   },
   {
     name: 'watch-loses-events-at-compaction',
-    file: 'packages/mvcc/src/store.ts',
+    file: 'packages/watch/src/stream.ts',
     edits: [
       {
-        find: 'if (from < compacted) throw new CompactedError(from, compacted);',
-        replace: 'if (from < 0) throw new CompactedError(from, compacted);',
+        find: 'if (watcher.next >= compactedRevision) return false;',
+        replace:
+          'if (watcher.next < compactedRevision) watcher.next = compactedRevision;\n    if (watcher.next >= 0) return false;',
+      },
+      {
+        find: '} else if (startRevision >= compactedRevision) {',
+        replace: '} else if (startRevision >= 0) {',
       },
     ],
     why: 'A watcher that lags behind a compaction goes on without the events that are gone, and is not told.',

@@ -70,6 +70,7 @@ export class Caller {
     { timeoutMs }: { readonly timeoutMs: number },
   ): Promise<Reply<T>> {
     const { timeline, troubles, chance } = this.#wires;
+    const known = machine.process;
     return new Promise((resolve) => {
       const patience = timeline.after(timeoutMs, 'client timeout', () => resolve({ kind: 'timeout' }));
       const end = (reply: Reply<T>): void => {
@@ -82,6 +83,8 @@ export class Caller {
         const { process, replica } = machine;
         if (troubles.isCutFromClients(machine.name)) return chance.happens(0.5) ? refuse() : undefined;
         if (process === undefined || replica === undefined) return refuse();
+        // The connection went with the process; a new one knows nothing of it.
+        if (known !== undefined && process !== known) return refuse();
         const answer = (reply: Reply<T>): void => {
           // The connection is cut when the process goes before its answer has left.
           if (process.isGone) return;
