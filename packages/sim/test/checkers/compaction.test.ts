@@ -71,8 +71,7 @@ test('it never complains where the main checker does not', () => {
   for (let seed = 1; seed <= 5000; seed++) {
     const random = new SeededRandom(seed);
     const run = randomRun(random, { operationCount: 12, unknownPercent: 10 });
-    const history =
-      random.below(2) === 0 ? run.history : (mutate(run.history, random)?.history ?? run.history);
+    const history = random.below(2) === 0 ? run.history : (mutate(run, random)?.history ?? run.history);
     const truth = TruthLog.ofEntries(run.entries);
     const { violations } = checkCompaction(history, truth);
     if (violations.length === 0) continue;

@@ -44,7 +44,7 @@ function compareOne(seed: number, comparison: Comparison): void {
     unknownPercent: random.below(2) * 20,
     durationMax: 2 + random.below(20),
   });
-  const mutation = random.below(4) === 0 ? undefined : mutate(run.history, random);
+  const mutation = random.below(4) === 0 ? undefined : mutate(run, random);
   const history = mutation?.history ?? run.history;
   const right = isLinearizableByBruteForce(history);
   const said = verdicts(history, run);

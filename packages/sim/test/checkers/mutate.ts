@@ -1,10 +1,14 @@
 import type { SeededRandom } from '@quorate/std';
+import { execute } from '../../src/checkers/model/execute.ts';
+import { TruthLog } from '../../src/checkers/truth-log.ts';
+import { PastView } from '../../src/checkers/wgl/past-view.ts';
 import type { History, KeyValue, KvResponse, Operation, Outcome, Response } from '../../src/history/types.ts';
+import type { RandomRun } from './random-history.ts';
 
 /** One way to make a history wrong. Undefined when this history has nothing to do it to. */
 export interface Mutation {
   readonly name: string;
-  readonly apply: (history: History, random: SeededRandom) => History | undefined;
+  readonly apply: (history: History, random: SeededRandom, truth: TruthLog) => History | undefined;
 }
 
 type Ok = Operation & { readonly outcome: Extract<Outcome, { kind: 'ok' }> };
@@ -33,6 +37,16 @@ export const mutations: readonly Mutation[] = [
     apply: (history, random) => {
       const a = pick(random, history.operations.filter(isOk));
       return a === undefined ? undefined : replace(history, [withRevision(a, a.outcome.revision + 1)]);
+    },
+  },
+  {
+    name: 'a stale read',
+    apply: (history, random, { model }) => {
+      const a = pick(random, history.operations.filter(isOk));
+      if (a?.request.kind !== 'range' || a.outcome.revision < 2) return undefined;
+      const answer = execute(new PastView(model, a.outcome.revision - 1), a.request);
+      if (answer.kind !== 'ok') return undefined;
+      return replace(history, [{ ...a, outcome: { ...answer, revision: a.outcome.revision - 1 } }]);
     },
   },
   {
@@ -126,11 +140,11 @@ export const mutations: readonly Mutation[] = [
 
 /** Applies a random mutation; undefined when the chosen one has nothing to work on. */
 export function mutate(
-  history: History,
+  { history, entries }: RandomRun,
   random: SeededRandom,
 ): { readonly name: string; readonly history: History } | undefined {
   const { name, apply } = mutations[random.below(mutations.length)]!;
-  const mutated = apply(history, random);
+  const mutated = apply(history, random, TruthLog.ofEntries(entries));
   return mutated === undefined ? undefined : { name, history: mutated };
 }
 

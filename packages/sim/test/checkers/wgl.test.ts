@@ -38,8 +38,7 @@ test('histories without revisions are judged as brute force judges them', () => 
   for (let seed = 1; seed <= 10_000; seed++) {
     const random = new SeededRandom(seed);
     const run = randomRun(random, { operationCount: 2 + random.below(4), unknownPercent: 10 });
-    const chosen =
-      random.below(2) === 0 ? run.history : (mutate(run.history, random)?.history ?? run.history);
+    const chosen = random.below(2) === 0 ? run.history : (mutate(run, random)?.history ?? run.history);
     const history = withoutRevisions(chosen);
     expect(passes(checkWgl(history, { leasesExpire: false })), `seed ${seed}`).toBe(
       isLinearizableByBruteForce(history),

@@ -11,9 +11,15 @@ import { metasByRevision, orderMetas, pointOfMeta } from './metas.ts';
 import type { Course, CourseOptions, Point } from './point.ts';
 import { isLogged, type OkOperation, type Prepared } from './prepare.ts';
 
+/** How many choices are taken back before the first ones stand. */
+const retriesMax = 50;
+
 /**
  * The course of things as a watch of all keys gives it. A revision belongs to the write that was told it, else to an
  * unknown write that would have caused just these events, else to a lease that ended.
+ *
+ * Two unknown writes can cause the same events in one state and different ones in another. When a revision is left over
+ * that only a write explains which was given to an earlier one, that choice is taken back.
  */
 export function courseOfEvents(
   prepared: Prepared,
@@ -21,7 +27,38 @@ export function courseOfEvents(
   options: CourseOptions,
   report: Report,
 ): Course {
-  return new EventMatcher(prepared, truth, options, report).match(truth.revisions ?? []);
+  const takenBack = new Map<number, Set<Operation>>();
+  let first: { readonly course: Course; readonly found: Report } | undefined;
+  for (let retry = 0; retry <= retriesMax; retry++) {
+    const found = new Report();
+    const matcher = new EventMatcher(prepared, { truth, options, takenBack, report: found });
+    const course = matcher.match(truth.revisions ?? []);
+    first ??= { course, found };
+    const { conflict } = matcher;
+    if (conflict === undefined) {
+      const isBetter = found.violationCount < first.found.violationCount;
+      report.addAll(isBetter ? found : first.found);
+      return isBetter ? course : first.course;
+    }
+    const others = takenBack.get(conflict.revision) ?? new Set();
+    takenBack.set(conflict.revision, others.add(conflict.operation));
+  }
+  report.addAll(first!.found);
+  return first!.course;
+}
+
+/** A revision that was given to an unknown write which a later one needs. */
+interface Conflict {
+  readonly revision: number;
+  readonly operation: Operation;
+}
+
+interface MatcherContext {
+  readonly truth: TruthLog;
+  readonly options: CourseOptions;
+  /** Unknown writes that a revision must not be given to. */
+  readonly takenBack: ReadonlyMap<number, ReadonlySet<Operation>>;
+  readonly report: Report;
 }
 
 class EventMatcher {
@@ -32,14 +69,24 @@ class EventMatcher {
   readonly #metas: ReadonlyMap<number, OkOperation[]>;
   readonly #points: Point[] = [];
   readonly #open: Operation[];
+  readonly #takenBack: MatcherContext['takenBack'];
+  /** Unknown writes that were given a revision. */
+  readonly #given: Conflict[] = [];
+  #conflict: Conflict | undefined;
 
-  constructor(prepared: Prepared, truth: TruthLog, options: CourseOptions, report: Report) {
+  constructor(prepared: Prepared, { truth, options, takenBack, report }: MatcherContext) {
     this.#prepared = prepared;
     this.#options = options;
     this.#report = report;
+    this.#takenBack = takenBack;
     this.#model = new StoreModel(truth.initial);
     this.#metas = metasByRevision(prepared.metas);
     this.#open = [...prepared.open];
+  }
+
+  /** The first choice that stood in the way of a later revision. */
+  get conflict(): Conflict | undefined {
+    return this.#conflict;
   }
 
   match(revisions: readonly RevisionEvents[]): Course {
@@ -61,6 +108,7 @@ class EventMatcher {
     if (owner !== undefined) return this.#carryOut(effectiveRequest(owner), events, owner);
     const expired = this.#options.leasesExpire ? this.#expiredLease(events) : undefined;
     if (expired !== undefined) return this.#carryOut({ kind: 'leaseRevoke', id: expired }, events, undefined);
+    this.#conflict ??= this.#given.find(({ operation }) => this.#mayBe(operation, events));
     this.#report.add({
       rule: 'write-by-nobody',
       message: `no operation of the history made revision ${revision}: ${textOfEvents(events)}`,
@@ -92,11 +140,18 @@ class EventMatcher {
 
   /** Of the unknown writes that would have caused these events the one called first: it leaves most room to others. */
   #takeOpen(events: RevisionEvents): Operation | undefined {
+    const takenBack = this.#takenBack.get(events.revision);
     const at = this.#open.findIndex(
-      (operation) =>
-        isLogged(operation) && this.#fits(operation.request, events) && this.#mayHaveLeases(events),
+      (operation) => takenBack?.has(operation) !== true && this.#mayBe(operation, events),
     );
-    return at === -1 ? undefined : this.#open.splice(at, 1)[0];
+    if (at === -1) return undefined;
+    const operation = this.#open.splice(at, 1)[0]!;
+    this.#given.push({ revision: events.revision, operation });
+    return operation;
+  }
+
+  #mayBe(operation: Operation, events: RevisionEvents): boolean {
+    return isLogged(operation) && this.#fits(operation.request, events) && this.#mayHaveLeases(events);
   }
 
   #carryOut(

@@ -22,7 +22,9 @@ export function courseOfHistory(prepared: Prepared, initial: InitialState): Cour
   for (let revision = initial.revision; revision <= prepared.revisionSeen; revision++) {
     const here = metas.get(revision) ?? [];
     if (revision > initial.revision) {
-      const writer = prepared.writes.get(revision) ?? takeRevoke(here, model);
+      // With unknown writes about, a revoke that was told this revision may have come just after the one that made it.
+      const mayRevoke = prepared.open.length === 0;
+      const writer = prepared.writes.get(revision) ?? (mayRevoke ? takeRevoke(here, model) : undefined);
       if (writer === undefined) return undefined;
       const request = effectiveRequest(writer);
       points.push({ revision, writes: true, request, owner: writer });

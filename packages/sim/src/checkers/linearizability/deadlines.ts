@@ -17,42 +17,47 @@ export function deadlinesOf(prepared: Prepared, steps: readonly TruthStep[]): Fl
     }
   }
   for (let r = lastRevision; r >= 0; r--) byRevision[r] = Math.min(byRevision[r]!, byRevision[r + 1]!);
-  const metas = returnsOfSingleMetas(prepared, steps);
+  const metas = new MetaDeadlines(prepared, steps);
   const deadlines = new Float64Array(steps.length);
   let following = Infinity;
   for (let i = steps.length - 1; i >= 0; i--) {
     const step = steps[i]!;
     const writes = step.revisionAfter > step.revisionBefore;
     const bound = byRevision[step.revisionAfter + (writes ? 0 : 1)]!;
-    following = Math.min(following, bound, metas.get(keyOfStep(step)) ?? Infinity);
+    following = Math.min(following, bound, metas.of(step));
     deadlines[i] = following;
   }
   return deadlines;
 }
 
-/** Compactions, grants and revokes that can have but one owner, with the time when that returned. */
-function returnsOfSingleMetas(
-  prepared: Prepared,
-  steps: readonly TruthStep[],
-): ReadonlyMap<string | undefined, number> {
-  const returns = new Map<string | undefined, number>();
-  if (prepared.metas.length === 0) return returns;
-  const asked = new Set<string>();
-  for (const operation of prepared.metas) {
-    const key = `${requestKey(effectiveRequest(operation))} ${operation.outcome.revision}`;
-    if (asked.has(key)) returns.delete(key);
-    else returns.set(key, operation.returnedAt);
-    asked.add(key);
+/**
+ * Deadlines of entries that compact, grant or revoke. Say n operations asked for the same and were told the same
+ * revision, and returned at r1 <= r2 <= ... Each owns an entry, so the j-th entry of this kind, or one after it, belongs to one
+ * of those that remain when any j - 1 are taken away: it was carried out by rj.
+ */
+class MetaDeadlines {
+  readonly #returns = new Map<string, number[]>();
+  readonly #deadlines = new Map<TruthStep, number>();
+
+  constructor(prepared: Prepared, steps: readonly TruthStep[]) {
+    for (const operation of prepared.metas) {
+      const key = `${requestKey(effectiveRequest(operation))} ${operation.outcome.revision}`;
+      const returns = this.#returns.get(key);
+      if (returns === undefined) this.#returns.set(key, [operation.returnedAt]);
+      else returns.push(operation.returnedAt);
+    }
+    if (this.#returns.size === 0) return;
+    for (const returns of this.#returns.values()) returns.sort((a, b) => b - a);
+    for (const step of steps) {
+      const key = keyOfStep(step);
+      const earliest = key === undefined ? undefined : this.#returns.get(key)?.pop();
+      if (earliest !== undefined) this.#deadlines.set(step, earliest);
+    }
   }
-  const open = new Set(prepared.open.map(({ request }) => requestKey(request)));
-  const seen = new Set<string>();
-  for (const step of steps) {
-    const key = keyOfStep(step);
-    if (key === undefined) continue;
-    if (seen.has(key) || open.has(requestKey(step.entry.request))) returns.delete(key);
-    seen.add(key);
+
+  of(step: TruthStep): number {
+    return this.#deadlines.get(step) ?? Infinity;
   }
-  return returns;
 }
 
 function keyOfStep({ entry, refusal, revisionAfter }: TruthStep): string | undefined {
