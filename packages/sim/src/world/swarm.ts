@@ -13,6 +13,7 @@ export const faultKinds = {
   partition: [1000, 6000],
   flapping: [3000, 10000],
   lag: [2000, 8000],
+  usurp: [1000, 5000],
   clientCut: [2000, 8000],
   slowDisk: [2000, 10000],
   diskError: [3000, 12000],
@@ -155,6 +156,8 @@ function drawWorkload(chance: Chance): WorkloadPlan {
 }
 
 function drawFaults(chance: Chance, members: number): Plan['faults'] {
+  const focus = members > 1 ? drawFocus(chance.branch('focus')) : undefined;
+  if (focus !== undefined) return focus;
   const faults: Partial<Record<FaultKind, number>> = {};
   // Some seeds have much of everything, some little: rare faults have to meet in peace, too.
   const rate = chance.pick([0.15, 0.35, 0.6]);
@@ -170,11 +173,24 @@ function drawFaults(chance: Chance, members: number): Plan['faults'] {
   return faults;
 }
 
+/** Now and then a seed is about one thing only, and much of it. */
+function drawFocus(chance: Chance): Plan['faults'] | undefined {
+  const pace = chance.between(200, 800);
+  const dice = chance.below(100);
+  if (dice < 7) return { usurp: pace };
+  if (dice < 12) return { pause: pace, campaign: pace * 2 };
+  if (dice < 16) return { lag: pace, crashAtPoint: pace * 4 };
+  if (dice < 20) return { powerCut: pace };
+  return undefined;
+}
+
 /** A member alone has nobody to be parted from, and nobody who has a good copy. */
 function isPossible(kind: FaultKind, members: number): boolean {
   const needsOthers: readonly FaultKind[] = [
     'partition',
     'flapping',
+    'lag',
+    'usurp',
     'wipe',
     'bitRot',
     'transfer',

@@ -2,6 +2,7 @@ import type { Machine } from '../machine.ts';
 import type { FaultKind } from '../swarm.ts';
 import { bitRot, wipe } from './damage.ts';
 import { leaseStorm } from './lease-storm.ts';
+import { usurp } from './usurp.ts';
 import { flap, partition } from './partitions.ts';
 import { split } from '../network-troubles.ts';
 import type { Stage } from './nemesis.ts';
@@ -57,6 +58,7 @@ export const strikes: Record<FaultKind, (stage: Stage) => void | Promise<void>> 
   transfer,
   campaign: dropHeartbeats,
   lag,
+  usurp,
   membership: (stage) => stage.crew.changeMembers(),
   wipe,
   bitRot,
