@@ -42,8 +42,13 @@ export const mutations: readonly Mutation[] = [
   {
     name: 'a stale read',
     apply: (history, random, { model }) => {
-      const a = pick(random, history.operations.filter(isOk));
-      if (a?.request.kind !== 'range' || a.outcome.revision < 2) return undefined;
+      const isRead = (operation: Operation) => operation.request.kind === 'range';
+      const reads = history.operations.filter(isOk).filter(isRead);
+      const a = pick(
+        random,
+        reads.filter(({ outcome }) => outcome.revision > 1),
+      );
+      if (a?.request.kind !== 'range') return undefined;
       const answer = execute(new PastView(model, a.outcome.revision - 1), a.request);
       if (answer.kind !== 'ok') return undefined;
       return replace(history, [{ ...a, outcome: { ...answer, revision: a.outcome.revision - 1 } }]);

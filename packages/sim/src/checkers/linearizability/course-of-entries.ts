@@ -2,8 +2,9 @@ import type { LoggedRequest, Operation } from '../../history/types.ts';
 import { textOfOperation, textOfRequest } from '../describe.ts';
 import type { TruthStep } from '../truth-log.ts';
 import type { Report } from '../violation.ts';
-import { deadlinesOf } from './deadlines.ts';
+
 import { effectiveRequest, hasEffect } from './effect.ts';
+import { boundsOf, nextOfKind } from './entry-bounds.ts';
 import type { Course, CourseOptions, Point } from './point.ts';
 import { isLogged, isOk, isRefused, type OkOperation, type Prepared } from './prepare.ts';
 import { equalRequests, requestKey } from './request-key.ts';
@@ -45,22 +46,25 @@ class EntryMatcher {
   }
 
   match(steps: readonly TruthStep[]): Course {
-    const deadlines = deadlinesOf(this.#prepared, steps);
+    const { earliest, latest } = boundsOf(this.#prepared, steps);
+    const next = nextOfKind(steps);
     for (const [i, step] of steps.entries()) {
-      if (hasEffect(step)) this.#matchEffect(step, deadlines[i]!);
-      else if (step.entry.operation !== undefined)
+      if (hasEffect(step)) {
+        const retryAt = next[i]! === -1 ? Infinity : earliest[next[i]!]!;
+        this.#matchEffect(step, { latest: latest[i]!, retryAt });
+      } else if (step.entry.operation !== undefined)
         this.#placed.set(step.entry.operation, this.#points.length);
     }
     this.#reportLost();
     return { points: this.#points, complete: true, placed: this.#placed };
   }
 
-  #matchEffect(step: TruthStep, deadline: number): void {
+  #matchEffect(step: TruthStep, room: Room): void {
     const { entry, revisionBefore, revisionAfter } = step;
     const writes = revisionAfter > revisionBefore;
     const owner =
       entry.operation === undefined
-        ? this.#ownerByContent(step, deadline)
+        ? this.#ownerByContent(step, room)
         : this.#ownerById(step, entry.operation);
     if (owner !== undefined) this.#owned.set(owner.id, entry.index);
     else if (entry.operation === undefined && !this.#isByServer(step)) this.#reportNobody(step);
@@ -112,33 +116,39 @@ class EntryMatcher {
     return operation;
   }
 
-  #ownerByContent(step: TruthStep, deadline: number): Operation | undefined {
+  #ownerByContent(step: TruthStep, room: Room): Operation | undefined {
     const { request } = step.entry;
     const writer = this.#prepared.writes.get(step.revisionAfter);
     if (step.revisionAfter > step.revisionBefore && writer !== undefined) {
       if (equalRequests(request, writer.request)) return writer;
     }
-    const meta = this.#takeMeta(step, deadline);
+    const meta = this.#metaFor(step, room);
     // What the server may have done by itself binds nobody; an unknown operation would bind it to its call.
     if (meta !== undefined || this.#isByServer(step)) return meta;
     return this.#takeOpen(requestKey(request)) ?? this.#openGrant(request);
   }
 
   /**
-   * Of the compactions, grants or revokes that ask for the entry and were told its revision the one that returned
-   * first, if it was called in time. (If an unknown one must do, any of these that is left over is a lost write.)
+   * Of the compactions, grants or revokes that ask for the entry, were told its revision and were called in time: one
+   * that cannot wait for the next such entry, or else the one called first, unless an unknown operation called before
+   * it can do: the earlier the call, the more room is left to others.
    */
-  #takeMeta(step: TruthStep, deadline: number): Operation | undefined {
+  #metaFor(step: TruthStep, { latest, retryAt }: Room): Operation | undefined {
     const { request } = step.entry;
     if (request.kind !== 'compact' && request.kind !== 'leaseGrant' && request.kind !== 'leaseRevoke')
       return undefined;
-    const isCandidate = (operation: OkOperation) =>
-      operation.outcome.revision === step.revisionAfter && !this.#owned.has(operation.id);
-    const candidates = (this.#metasByRequest.get(requestKey(request)) ?? []).filter(isCandidate);
-    const inTime = candidates.filter(({ calledAt }) => calledAt <= deadline);
+    const key = requestKey(request);
+    const candidates = (this.#metasByRequest.get(key) ?? []).filter(
+      ({ id, outcome }) => outcome.revision === step.revisionAfter && !this.#owned.has(id),
+    );
+    const inTime = candidates.filter(({ calledAt }) => calledAt <= latest);
+    const urgent = least(inTime, ({ returnedAt }) => returnedAt);
+    if (urgent !== undefined && (urgent.returnedAt < retryAt || this.#isByServer(step))) return urgent;
+    const first = least(inTime, ({ calledAt }) => calledAt);
+    const open = this.#openByRequest.get(key)?.find(({ id }) => !this.#owned.has(id));
     // When all are too late the order is wrong, unless the entry is somebody else's.
-    const hasOther = this.#openByRequest.has(requestKey(request)) || this.#isByServer(step);
-    return first(inTime.length === 0 && !hasOther ? candidates : inTime);
+    if (open === undefined) return first ?? (this.#isByServer(step) ? undefined : candidates[0]);
+    return first !== undefined && first.calledAt <= open.calledAt ? first : undefined;
   }
 
   /** A grant that left the id to the server, and never learned it. */
@@ -200,8 +210,16 @@ function enqueue<T>(queues: Map<string, T[]>, key: string, item: T): void {
   else queue.push(item);
 }
 
-function first(operations: readonly OkOperation[]): OkOperation | undefined {
-  let earliest = operations[0];
-  for (const operation of operations) if (operation.returnedAt < earliest!.returnedAt) earliest = operation;
-  return earliest;
+function least<T>(items: readonly T[], measure: (item: T) => number): T | undefined {
+  let [best] = items;
+  for (const item of items) if (measure(item) < measure(best!)) best = item;
+  return best;
+}
+
+/** How an entry is bound in time. */
+interface Room {
+  /** It was carried out by then. */
+  readonly latest: number;
+  /** The next entry that asks for the same was carried out after that; Infinity when there is none. */
+  readonly retryAt: number;
 }
