@@ -47,7 +47,10 @@ export class Judge {
   }
 
   #applied(machine: Machine, entries: readonly Entry[]): void {
-    this.truth.add(machine.name, entries, this.#world.timeline.nowMs);
+    const { name: member, replica } = machine;
+    // While a member starts it has no replica yet; what it applies then was committed in some term before.
+    const term = replica?.raft.term ?? Infinity;
+    this.truth.add({ member, term }, entries, this.#world.timeline.nowMs);
   }
 
   #settled(machine: Machine): void {
@@ -75,7 +78,7 @@ export class Judge {
     this.#world.tally.note('leader elected');
     const { firstIndex } = raft.status;
     for (let index = firstIndex; index <= this.truth.lastIndex; index++) {
-      const committed = this.truth.termAt(index);
+      const committed = this.truth.termCommittedBefore(index, term);
       if (committed !== undefined && raft.termAt(index) !== committed)
         throw new SafetyViolation(
           'leader completeness',

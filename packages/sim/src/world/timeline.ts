@@ -41,6 +41,7 @@ export class Timeline {
   #nowMs = 0;
   #sequence = 0;
   #failure: Error | undefined;
+  #touched: Lane | undefined;
   /** Called after each event, when all that it caused at once has happened. */
   onSettled: ((lane: Lane | undefined) => void) | undefined;
 
@@ -62,6 +63,11 @@ export class Timeline {
   /** Ends the run with this error; the first one counts. */
   fail(error: unknown): void {
     this.#failure ??= error instanceof Error ? error : new SimulationError(String(error));
+  }
+
+  /** The event that is happening, which is nobody's own, concerns this lane. */
+  touch(lane: Lane): void {
+    this.#touched = lane;
   }
 
   /** Lets `action` happen `delayMs` from now. */
@@ -106,9 +112,10 @@ export class Timeline {
       const event = this.#pop();
       if (event === undefined)
         throw new SimulationError('nothing is left to happen, and the end is not reached');
+      this.#touched = event.lane;
       this.#happen(event);
       await new Promise<void>((resolve) => hop(resolve));
-      this.#settled(event.lane);
+      this.#settled(this.#touched);
     }
     if (this.#failure !== undefined) throw this.#failure;
   }

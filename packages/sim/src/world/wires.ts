@@ -108,6 +108,7 @@ export class Wires {
   }
 
   #handOver(from: Endpoint, to: Endpoint, bytes: Uint8Array): void {
+    this.timeline.touch(to.process);
     const message = decodeMessage(bytes);
     // As the receiver of a removed member's stream does: it is told so, and its message goes nowhere.
     if (to.host.isRemoved(message.from)) {

@@ -8,6 +8,8 @@ import { SafetyViolation } from './safety-violation.ts';
 interface CommittedEntry {
   readonly term: number;
   readonly checksum: number;
+  /** The term of whoever applied it first, at that time: it was committed in that one or an earlier one. */
+  readonly committedBy: number;
   /** Who applied it first. */
   readonly member: string;
 }
@@ -24,14 +26,22 @@ export class TruthLog {
     return this.#lastIndex;
   }
 
-  /** The term of a committed entry. */
-  termAt(index: number): number | undefined {
-    return this.#committed.get(index)?.term;
+  /**
+   * The term of an entry that was committed before that term: whoever leads in it has the entry (Raft thesis §3.6.3).
+   * Undefined where that is not known; a leader of an earlier term may lack what later ones have committed.
+   */
+  termCommittedBefore(index: number, term: number): number | undefined {
+    const entry = this.#committed.get(index);
+    return entry !== undefined && entry.committedBy < term ? entry.term : undefined;
   }
 
-  /** A member applied these entries. @throws SafetyViolation */
-  add(member: string, entries: readonly Entry[], atMs: number): void {
-    for (const entry of entries) this.#add(member, entry, atMs);
+  /** A member, in that term by then, applied these entries. @throws SafetyViolation */
+  add(
+    { member, term }: { readonly member: string; readonly term: number },
+    entries: readonly Entry[],
+    atMs: number,
+  ): void {
+    for (const entry of entries) this.#add({ member, memberTerm: term }, entry, atMs);
   }
 
   /** What a member's state is after an index. @throws SafetyViolation when another one has a different one */
@@ -42,7 +52,11 @@ export class TruthLog {
       throw new SafetyViolation('equal states', `${known.member} and ${member} differ after entry ${index}`);
   }
 
-  #add(member: string, entry: Entry, atMs: number): void {
+  #add(
+    { member, memberTerm }: { readonly member: string; readonly memberTerm: number },
+    entry: Entry,
+    atMs: number,
+  ): void {
     const { index, term, data, type } = entry;
     const checksum = crc32c(data);
     const known = this.#committed.get(index);
@@ -59,7 +73,7 @@ export class TruthLog {
         'order of apply',
         `${member} applies entry ${index} before ${this.#lastIndex + 1}`,
       );
-    this.#committed.set(index, { term, checksum, member });
+    this.#committed.set(index, { term, checksum, committedBy: memberTerm, member });
     this.#lastIndex = index;
     if (type !== 0 || data.length === 0) return;
     const request = loggedRequest(decodeRaftEnvelope(data));
