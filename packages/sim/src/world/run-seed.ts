@@ -164,7 +164,7 @@ class SeedRun {
 }
 
 /** A round of looking for expired leases, the revocation of a storm of them, and a disk that takes a second once. */
-const lateMs = 3_500;
+const lateMs = 6_000;
 
 /** By how much the members of a world may be off with the times of leases. */
 export function leaseBoundsOf({ clockDrift, replica }: Plan['world']): Evidence['leaseBounds'] {
