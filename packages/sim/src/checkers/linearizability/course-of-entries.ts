@@ -4,7 +4,7 @@ import type { TruthStep } from '../truth-log.ts';
 import type { Report } from '../violation.ts';
 
 import { effectiveRequest, hasEffect } from './effect.ts';
-import { boundsOf, nextOfKind } from './entry-bounds.ts';
+import { boundsOf, sameKindOf } from './entry-bounds.ts';
 import type { Course, CourseOptions, Point } from './point.ts';
 import { isLogged, isOk, isRefused, type OkOperation, type Prepared } from './prepare.ts';
 import { equalRequests, requestKey } from './request-key.ts';
@@ -47,11 +47,11 @@ class EntryMatcher {
 
   match(steps: readonly TruthStep[]): Course {
     const { earliest, latest } = boundsOf(this.#prepared, steps);
-    const next = nextOfKind(steps);
+    const { next, count } = sameKindOf(steps);
     for (const [i, step] of steps.entries()) {
       if (hasEffect(step)) {
         const retryAt = next[i]! === -1 ? Infinity : earliest[next[i]!]!;
-        this.#matchEffect(step, { latest: latest[i]!, retryAt });
+        this.#matchEffect(step, { latest: latest[i]!, retryAt, entriesLeft: count[i]! });
       } else if (step.entry.operation !== undefined)
         this.#placed.set(step.entry.operation, this.#points.length);
     }
@@ -133,7 +133,7 @@ class EntryMatcher {
    * that cannot wait for the next such entry, or else the one called first, unless an unknown operation called before
    * it can do: the earlier the call, the more room is left to others.
    */
-  #metaFor(step: TruthStep, { latest, retryAt }: Room): Operation | undefined {
+  #metaFor(step: TruthStep, { latest, retryAt, entriesLeft }: Room): Operation | undefined {
     const { request } = step.entry;
     if (request.kind !== 'compact' && request.kind !== 'leaseGrant' && request.kind !== 'leaseRevoke')
       return undefined;
@@ -146,6 +146,7 @@ class EntryMatcher {
     if (urgent !== undefined && (urgent.returnedAt < retryAt || this.#isByServer(step))) return urgent;
     const first = least(inTime, ({ calledAt }) => calledAt);
     const open = this.#openByRequest.get(key)?.find(({ id }) => !this.#owned.has(id));
+    if (candidates.length >= entriesLeft) return first ?? candidates[0]; // All that are left are needed for them.
     // When all are too late the order is wrong, unless the entry is somebody else's.
     if (open === undefined) return first ?? (this.#isByServer(step) ? undefined : candidates[0]);
     return first !== undefined && first.calledAt <= open.calledAt ? first : undefined;
@@ -222,4 +223,6 @@ interface Room {
   readonly latest: number;
   /** The next entry that asks for the same was carried out after that; Infinity when there is none. */
   readonly retryAt: number;
+  /** How many entries ask for the same and have the same revision, from this one on. */
+  readonly entriesLeft: number;
 }

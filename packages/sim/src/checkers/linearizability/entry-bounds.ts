@@ -30,75 +30,103 @@ export function boundsOf(prepared: Prepared, steps: readonly TruthStep[]): Entry
     if (calledAt > calls[outcome.revision + 1]!) calls[outcome.revision + 1] = calledAt;
   }
   for (let r = lastRevision; r >= 0; r--) returns[r] = Math.min(returns[r]!, returns[r + 1]!);
-  return {
-    earliest: earliestOf(steps, calls),
-    latest: latestOf(steps, returns, new MetaDeadlines(prepared, steps)),
-  };
+  const metas = new MetaBounds(prepared, steps);
+  return { earliest: earliestOf(steps, calls, metas), latest: latestOf(steps, returns, metas) };
 }
 
-function earliestOf(steps: readonly TruthStep[], calls: Float64Array): Float64Array {
+function earliestOf(steps: readonly TruthStep[], calls: Float64Array, metas: MetaBounds): Float64Array {
   const earliest = new Float64Array(steps.length);
   let before = -Infinity;
-  for (const [i, { revisionBefore, revisionAfter }] of steps.entries()) {
+  for (const [i, step] of steps.entries()) {
+    const { revisionBefore, revisionAfter } = step;
     if (revisionAfter > revisionBefore) before = Math.max(before, calls[revisionAfter]!);
+    before = Math.max(before, metas.earliest(step));
     earliest[i] = before;
   }
   return earliest;
 }
 
-function latestOf(steps: readonly TruthStep[], returns: Float64Array, metas: MetaDeadlines): Float64Array {
+function latestOf(steps: readonly TruthStep[], returns: Float64Array, metas: MetaBounds): Float64Array {
   const latest = new Float64Array(steps.length);
   let following = Infinity;
   for (let i = steps.length - 1; i >= 0; i--) {
     const step = steps[i]!;
     const writes = step.revisionAfter > step.revisionBefore;
-    following = Math.min(following, returns[step.revisionAfter + (writes ? 0 : 1)]!, metas.of(step));
+    following = Math.min(following, returns[step.revisionAfter + (writes ? 0 : 1)]!, metas.latest(step));
     latest[i] = following;
   }
   return latest;
 }
 
-/** For each entry the position of the next one that asks for the same and has the same revision; -1 for none. */
-export function nextOfKind(steps: readonly TruthStep[]): Int32Array {
+/** The entries that ask for the same as an entry and have the same revision, from it on. */
+export interface SameKind {
+  /** Position of the next one; -1 for none. */
+  readonly next: Int32Array;
+  /** How many there are, itself counted; 0 for what is no compaction, grant or revoke. */
+  readonly count: Int32Array;
+}
+
+/** Looks ahead from each entry of a log. */
+export function sameKindOf(steps: readonly TruthStep[]): SameKind {
   const next = new Int32Array(steps.length).fill(-1);
+  const count = new Int32Array(steps.length);
   const last = new Map<string, number>();
   for (let i = steps.length - 1; i >= 0; i--) {
     const key = keyOfStep(steps[i]!);
     if (key === undefined) continue;
     next[i] = last.get(key) ?? -1;
+    count[i] = 1 + (next[i] === -1 ? 0 : count[next[i]!]!);
     last.set(key, i);
   }
-  return next;
+  return { next, count };
 }
 
 /**
- * Deadlines of entries that compact, grant or revoke. Say n operations asked for the same and were told the same
- * revision, and returned at r1 <= r2 <= ... Each owns an entry, so the j-th entry of this kind, or one after it, belongs to one
- * of those that remain when any j - 1 are taken away: it was carried out by rj.
+ * Bounds of entries that compact, grant or revoke. Say n operations asked for the same and were told the same revision.
+ * Each owns one of the e entries of this kind. With returns r1 <= r2 <= ..., the j-th entry or one after it belongs to one
+ * of those that remain when any j - 1 are taken away: it was carried out by rj. With calls c1 <= c2 <= ..., at least
+ * j - (e - n) of the first j entries belong to them: the j-th was carried out after the call of that number.
  */
-class MetaDeadlines {
-  readonly #returns = new Map<string, number[]>();
-  readonly #deadlines = new Map<TruthStep, number>();
+class MetaBounds {
+  readonly #earliest = new Map<TruthStep, number>();
+  readonly #latest = new Map<TruthStep, number>();
 
   constructor(prepared: Prepared, steps: readonly TruthStep[]) {
-    for (const operation of prepared.metas) {
-      const key = `${requestKey(effectiveRequest(operation))} ${operation.outcome.revision}`;
-      const returns = this.#returns.get(key);
-      if (returns === undefined) this.#returns.set(key, [operation.returnedAt]);
-      else returns.push(operation.returnedAt);
-    }
-    if (this.#returns.size === 0) return;
-    for (const returns of this.#returns.values()) returns.sort((a, b) => b - a);
-    for (const step of steps) {
-      const key = keyOfStep(step);
-      const earliest = key === undefined ? undefined : this.#returns.get(key)?.pop();
-      if (earliest !== undefined) this.#deadlines.set(step, earliest);
+    if (prepared.metas.length === 0) return;
+    const operations = groupBy(prepared.metas, (operation) => {
+      return `${requestKey(effectiveRequest(operation))} ${operation.outcome.revision}`;
+    });
+    const metas = steps.filter((step) => keyOfStep(step) !== undefined);
+    for (const [key, entries] of groupBy(metas, keyOfStep)) {
+      const owners = operations.get(key ?? '') ?? [];
+      const returns = owners.map(({ returnedAt }) => returnedAt).sort((a, b) => a - b);
+      const calls = owners.map(({ calledAt }) => calledAt).sort((a, b) => a - b);
+      const others = entries.length - owners.length;
+      for (const [j, step] of entries.entries()) {
+        this.#latest.set(step, returns[j] ?? Infinity);
+        this.#earliest.set(step, calls[j - others] ?? -Infinity);
+      }
     }
   }
 
-  of(step: TruthStep): number {
-    return this.#deadlines.get(step) ?? Infinity;
+  earliest(step: TruthStep): number {
+    return this.#earliest.get(step) ?? -Infinity;
   }
+
+  latest(step: TruthStep): number {
+    return this.#latest.get(step) ?? Infinity;
+  }
+}
+
+function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
+  const groups = new Map<K, T[]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
 }
 
 function keyOfStep({ entry, refusal, revisionAfter }: TruthStep): string | undefined {
