@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util';
+import { faultKinds, type FaultKind } from './world/swarm.ts';
 
 /** What `npm run sim` was asked to do. */
 export interface CliOptions {
@@ -8,6 +9,8 @@ export interface CliOptions {
   readonly minutes: number | undefined;
   /** Members of every cluster; by default each seed draws. */
   readonly members: number | undefined;
+  /** Only these faults, and much of them; by default each seed draws. */
+  readonly faults: readonly FaultKind[] | undefined;
   /** A planted bug that the members run with. */
   readonly bug: string | undefined;
   readonly jobs: number;
@@ -27,6 +30,7 @@ export const usage = `npm run sim -- [options]
   --seed S         the first seed (1)
   --minutes M      stop after M minutes
   --members N      clusters of N members instead of what each seed draws
+  --faults A,B     only these faults (${Object.keys(faultKinds).join(', ')})
   --bug NAME       run with a planted bug (--bug list: names them;
                    --bug all: all of them, one after the other, as a table)
   --jobs N         processes side by side (2)
@@ -43,6 +47,7 @@ export function parseOptions(args: readonly string[]): CliOptions {
       seed: { type: 'string' },
       minutes: { type: 'string' },
       members: { type: 'string' },
+      faults: { type: 'string' },
       bug: { type: 'string' },
       jobs: { type: 'string' },
       trace: { type: 'boolean', default: false },
@@ -57,6 +62,7 @@ export function parseOptions(args: readonly string[]): CliOptions {
       (values.seed === undefined ? (values.minutes === undefined ? 100 : 1e9) : 1),
     minutes: number('minutes', values.minutes),
     members: number('members', values.members),
+    faults: values.faults?.split(',').map(faultKind),
     bug: values.bug,
     jobs: values.trace ? 1 : (number('jobs', values.jobs) ?? 2),
     trace: values.trace,
@@ -73,10 +79,20 @@ function number(name: string, text: string | undefined): number | undefined {
   return value;
 }
 
+/** @throws Error when there is no such fault */
+function faultKind(name: string): FaultKind {
+  if (!Object.hasOwn(faultKinds, name)) throw new Error(`there is no fault ${name}`);
+  return name as FaultKind; // As the line above found.
+}
+
 /** The one command that runs a seed again, bit for bit. */
-export function replayCommand(seed: number, { members, bug }: Pick<CliOptions, 'members' | 'bug'>): string {
+export function replayCommand(
+  seed: number,
+  { members, bug, faults }: Pick<CliOptions, 'members' | 'bug' | 'faults'>,
+): string {
   const parts = [`npm run sim -- --seed ${seed}`];
   if (members !== undefined) parts.push(`--members ${members}`);
+  if (faults !== undefined) parts.push(`--faults ${faults.join()}`);
   if (bug !== undefined) parts.push(`--bug ${bug}`);
   return parts.join(' ');
 }

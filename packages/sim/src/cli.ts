@@ -39,8 +39,9 @@ class Campaign {
 
   /** Rare states that so many seeds should have reached, and did not. */
   #missing(): readonly string[] {
-    const { bug, members } = this.#options;
-    if (bug !== undefined || members !== undefined || this.#failed > 0 || this.#done < enoughSeeds) return [];
+    const { bug, members, faults } = this.#options;
+    const isSpecial = bug !== undefined || members !== undefined || faults !== undefined;
+    if (isSpecial || this.#failed > 0 || this.#done < enoughSeeds) return [];
     return mustHappen.filter((name) => this.#tally.count(name) === 0);
   }
 
@@ -68,10 +69,10 @@ class Campaign {
 
   /** The next seed to run, undefined when all is done. */
   #take(): WorkerOrder | undefined {
-    const { firstSeed, seeds, minutes, members, keepGoing } = this.#options;
+    const { firstSeed, seeds, minutes, members, faults, keepGoing } = this.#options;
     const isLate = minutes !== undefined && performance.now() - this.#startedAtMs > minutes * 60_000;
     if (isLate || this.#next >= firstSeed + seeds || (this.#failed > 0 && !keepGoing)) return undefined;
-    return { seed: this.#next++, members };
+    return { seed: this.#next++, members, faults };
   }
 
   #finish(result: SeedResult): void {
@@ -147,15 +148,16 @@ function print(line: string): void {
 
 /** Plants one bug after the other, and says which seed found it: a row of a table each. */
 async function hunt(options: CliOptions): Promise<boolean> {
-  print('| bug | what it does | found by seed | as |\n|---|---|---|---|');
+  print('| bug | what it does | faults | seeds | found as |\n|---|---|---|---|---|');
   let areAllFound = true;
-  for (const { name, why } of bugs) {
-    const campaign = new Campaign({ ...options, bug: name, isHunt: true, keepGoing: false });
+  for (const { name, why, faults, members } of bugs) {
+    const campaign = new Campaign({ ...options, faults, members, bug: name, isHunt: true, keepGoing: false });
     await campaign.run();
     const found = campaign.firstFailure;
     areAllFound &&= found !== undefined;
     print(
-      `| \`${name}\` | ${why} | ${found?.seed ?? 'none'} | ${found === undefined ? '' : inShort(found.text)} |`,
+      `| \`${name}\` | ${why} | ${faults?.join(', ') ?? 'all'} | ${found?.seed ?? 'none'} | ` +
+        `${found === undefined ? '' : inShort(found.text)} |`,
     );
   }
   return areAllFound;

@@ -1,7 +1,10 @@
+import type { FaultKind } from './world/swarm.ts';
+
 /** What a worker is asked for. */
 export interface WorkerOrder {
   readonly seed: number;
   readonly members: number | undefined;
+  readonly faults: readonly FaultKind[] | undefined;
 }
 
 /** What a seed came to, as it goes between processes. */

@@ -1,3 +1,5 @@
+import type { FaultKind } from '../world/swarm.ts';
+
 /** One change of a file's text. */
 export interface Edit {
   /** Occurs exactly once in the file. */
@@ -16,4 +18,7 @@ export interface PlantedBug {
   readonly edits: readonly Edit[];
   /** What goes wrong, in a sentence. */
   readonly why: string;
+  /** Where it takes one kind of trouble only, and much of it: the faults to look under, and the size of clusters. */
+  readonly faults?: readonly FaultKind[];
+  readonly members?: number;
 }

@@ -44,6 +44,8 @@ export const raftBugs: readonly PlantedBug[] = [
         replace: 'if (index <= core.log.committed) return false;',
       },
     ],
+    faults: ['usurp'],
+    members: 3,
     why: 'Entries of an older term are committed by counting replicas, and may still be overwritten (figure 8).',
   },
   {
@@ -66,6 +68,7 @@ export const raftBugs: readonly PlantedBug[] = [
         replace: 'log.commitTo(Math.min(message.commit, log.lastIndex));',
       },
     ],
+    faults: ['usurp'],
     why: 'A follower commits entries behind those that it knows to be the leader’s.',
   },
   {
@@ -77,6 +80,7 @@ export const raftBugs: readonly PlantedBug[] = [
         replace: 'commit: core.log.committed,',
       },
     ],
+    faults: ['usurp'],
     why: 'A heartbeat tells of commits beyond what the follower is known to have.',
   },
   {
@@ -88,6 +92,7 @@ export const raftBugs: readonly PlantedBug[] = [
         replace: 'if (message.index > log.lastIndex) return refuse(core, message);',
       },
     ],
+    faults: ['usurp'],
     why: 'A follower appends without looking at the term of the entry before.',
   },
   {
@@ -99,6 +104,7 @@ export const raftBugs: readonly PlantedBug[] = [
         replace: 'const knowsCommits = true;',
       },
     ],
+    faults: ['usurp', 'pause'],
     why: 'A new leader answers reads before it knows all that is committed.',
   },
   {
@@ -110,6 +116,7 @@ export const raftBugs: readonly PlantedBug[] = [
         replace: 'if (knowsCommits) return answer(core, read, log.committed);',
       },
     ],
+    faults: ['pause', 'campaign'],
     why: 'A leader answers reads without asking whether it still leads.',
   },
   {
@@ -121,6 +128,8 @@ export const raftBugs: readonly PlantedBug[] = [
         replace: 'if (this.#rounds.length === 0) this.#position = 1;\n    else this.#position++;',
       },
     ],
+    faults: ['pause', 'campaign'],
+    members: 3,
     why: 'Rounds of reads begin at the same number again: an answer to an old heartbeat confirms a new read.',
   },
   {
@@ -133,13 +142,9 @@ export const raftBugs: readonly PlantedBug[] = [
           'this.#incoming = [...config.voters, ...config.learners].slice(-Math.max(1, config.voters.size)).map((id) => this.#progress.get(id)!);',
       },
     ],
+    faults: ['membership', 'usurp'],
+    members: 3,
     why: 'Learners count for the quorum of commits, in place of voters.',
-  },
-  {
-    name: 'snapshot-below-commit',
-    file: 'packages/raft/src/following.ts',
-    edits: [{ find: 'if (snapshot.index <= log.committed) return false;', replace: '' }],
-    why: 'A snapshot that came late takes back what is committed.',
   },
   {
     name: 'applied-before-stable',

@@ -23,6 +23,7 @@ export const stateBugs: readonly PlantedBug[] = [
       },
       { find: '#slowCount = 0;', replace: '#slowCount = 0;\n  #context: Uint8Array | undefined;' },
     ],
+    faults: ['pause', 'campaign'],
     why: 'All ReadIndex rounds of a member have the same id: an answer to an old one releases a new one.',
   },
   {
@@ -35,6 +36,7 @@ export const stateBugs: readonly PlantedBug[] = [
           'for (const round of this.#byContext.values()) return round.group.promise;\n    this.#next ??= newGroup();\n    return this.#next.promise;',
       },
     ],
+    faults: ['pause', 'campaign'],
     why: 'A read joins a round that may have been answered before it began.',
   },
   {
@@ -48,6 +50,7 @@ export const stateBugs: readonly PlantedBug[] = [
         replace: 'raftRequestField.leaseRevoke, rpcpb.LeaseRevokeRequest.encode({ ID }).finish())',
       },
     ],
+    faults: ['pause', 'leaseStorm'],
     why: 'A leader that stood still revokes leases that its successor has prolonged.',
   },
   {
@@ -99,6 +102,7 @@ export const stateBugs: readonly PlantedBug[] = [
         replace: 'this.#suffix = 0;',
       },
     ],
+    faults: ['crash'],
     why: 'After a restart request ids are used again: a client hears the outcome of another request.',
   },
   {
@@ -123,6 +127,7 @@ export const stateBugs: readonly PlantedBug[] = [
           'const goes = versions.main(last) < revision && (versions.isTombstone(last) || versions.main(newest) > revision);',
       },
     ],
+    faults: ['crash'],
     why: 'A compaction takes the value that a key has at the compacted revision, when a newer one follows.',
   },
   {
@@ -158,6 +163,7 @@ export const stateBugs: readonly PlantedBug[] = [
         replace: 'void firstMissed;',
       },
     ],
+    faults: ['lag'],
     why: 'Watchers of a member that installs a snapshot miss the events that it skipped.',
   },
   {
@@ -178,6 +184,7 @@ export const stateBugs: readonly PlantedBug[] = [
           "rows: () => (bucket === 'key' ? etcdRowsOf(snapshot) : bucket === 'lease' ? snapshot.scan('auth') : snapshot.scan(bucket)),",
       },
     ],
+    faults: ['lag', 'leaseStorm'],
     why: 'A member that catches up by snapshot knows no leases.',
   },
 ];

@@ -47,6 +47,7 @@ export const storageBugs: readonly PlantedBug[] = [
     name: 'log-released-before-store-synced',
     file: 'packages/replica/src/snapshotter.ts',
     edits: [{ find: 'await writer.flush({ sync: true });', replace: 'await writer.flush({ sync: false });' }],
+    faults: ['powerCut'],
     why: 'A snapshot is marked, and the log released, while the store may still lose what is below.',
   },
   {
@@ -59,12 +60,14 @@ export const storageBugs: readonly PlantedBug[] = [
         replace: 'await wal.saveSnapshot({ index, term, confState });\n    await snapshots.seal(snapshot);',
       },
     ],
+    faults: ['lag', 'crashAtPoint'],
     why: 'The log speaks of a snapshot that was received but would not survive a crash.',
   },
   {
     name: 'torn-record-accepted',
     file: 'packages/wal/src/segment-reader.ts',
     edits: [{ find: "if (crc !== head.crc) return 'the checksum does not match';", replace: '' }],
+    faults: ['bitRot'],
     why: 'Records are taken from the log without looking at their checksum.',
   },
   {
@@ -76,6 +79,7 @@ export const storageBugs: readonly PlantedBug[] = [
         replace: 'return this.#refuseTail(problem + lost);',
       },
     ],
+    faults: ['bitRot'],
     why: 'A damaged record is cut off with all behind it, as if a crash had torn it.',
   },
   {
@@ -87,6 +91,7 @@ export const storageBugs: readonly PlantedBug[] = [
         replace: '',
       },
     ],
+    faults: ['powerCut'],
     why: 'What a crash left behind the end of the log stays there, and is met again behind new records.',
   },
   {
@@ -98,6 +103,7 @@ export const storageBugs: readonly PlantedBug[] = [
         replace: 'await this.#disk.rename(next.path, `${this.#dir}/${name}`);',
       },
     ],
+    faults: ['powerCut'],
     why: 'A new segment of the log has no name on disk: a loss of power takes all of it.',
   },
   {
@@ -109,6 +115,7 @@ export const storageBugs: readonly PlantedBug[] = [
         replace: 'if (sync) await this.#tail.sync().catch(() => undefined);',
       },
     ],
+    faults: ['diskError', 'powerCut'],
     why: 'A failed sync is passed over, and what it should have saved is acknowledged.',
   },
 ];

@@ -57,17 +57,25 @@ export interface Plan {
   readonly faults: Partial<Record<FaultKind, number>>;
 }
 
+/** What is given instead of drawn; faults by name, to strike often. */
+export interface PlanOverrides {
+  readonly members?: number;
+  readonly durationMs?: number;
+  readonly faults?: readonly FaultKind[];
+}
+
 /**
  * Draws what a seed is about: which faults are on and how hard they strike, and members tuned so that snapshots,
  * cuts of the log and small batches come often.
  */
-export function drawPlan(seed: number, overrides: Partial<Pick<Plan, 'members' | 'durationMs'>> = {}): Plan {
+export function drawPlan(seed: number, overrides: PlanOverrides = {}): Plan {
   const chance = new Chance(seed).branch('plan');
   const members = overrides.members ?? drawMembers(chance);
   const durationMs = overrides.durationMs ?? chance.between(4_000, 14_000);
   const world = drawWorld(seed, chance.branch('world'));
   const workload = drawWorkload(chance.branch('workload'));
-  return { seed, members, durationMs, world, workload, faults: drawFaults(chance.branch('faults'), members) };
+  const faults = drawFaults(chance.branch('faults'), members, overrides.faults);
+  return { seed, members, durationMs, world, workload, faults };
 }
 
 function drawMembers(chance: Chance): number {
@@ -155,7 +163,8 @@ function drawWorkload(chance: Chance): WorkloadPlan {
   };
 }
 
-function drawFaults(chance: Chance, members: number): Plan['faults'] {
+function drawFaults(chance: Chance, members: number, only?: readonly FaultKind[]): Plan['faults'] {
+  if (only !== undefined) return Object.fromEntries(only.map((kind) => [kind, chance.between(200, 800)]));
   const focus = members > 1 ? drawFocus(chance.branch('focus')) : undefined;
   if (focus !== undefined) return focus;
   const faults: Partial<Record<FaultKind, number>> = {};
