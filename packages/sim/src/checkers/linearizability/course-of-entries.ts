@@ -46,7 +46,7 @@ class EntryMatcher {
   }
 
   match(steps: readonly TruthStep[]): Course {
-    const { earliest, latest } = boundsOf(this.#prepared, steps);
+    const { earliest, latest } = boundsOf(this.#prepared, steps, (step) => this.#isByServer(step));
     const { next, count } = sameKindOf(steps);
     for (const [i, step] of steps.entries()) {
       if (hasEffect(step)) {

@@ -13,7 +13,11 @@ export interface EntryBounds {
 }
 
 /** Bounds of all entries of a log. */
-export function boundsOf(prepared: Prepared, steps: readonly TruthStep[]): EntryBounds {
+export function boundsOf(
+  prepared: Prepared,
+  steps: readonly TruthStep[],
+  isByServer: (step: TruthStep) => boolean,
+): EntryBounds {
   const lastRevision = Math.max(prepared.revisionSeen, steps.at(-1)?.revisionAfter ?? 0);
   const returns = new Float64Array(lastRevision + 2).fill(Infinity);
   const calls = new Float64Array(lastRevision + 2).fill(-Infinity);
@@ -30,7 +34,7 @@ export function boundsOf(prepared: Prepared, steps: readonly TruthStep[]): Entry
     if (calledAt > calls[outcome.revision + 1]!) calls[outcome.revision + 1] = calledAt;
   }
   for (let r = lastRevision; r >= 0; r--) returns[r] = Math.min(returns[r]!, returns[r + 1]!);
-  const metas = new MetaBounds(prepared, steps);
+  const metas = new MetaBounds(prepared, steps, isByServer);
   return { earliest: earliestOf(steps, calls, metas), latest: latestOf(steps, returns, metas) };
 }
 
@@ -85,14 +89,15 @@ export function sameKindOf(steps: readonly TruthStep[]): SameKind {
  * Bounds of entries that compact, grant or revoke. Say n operations asked for the same and were told the same revision.
  * Each owns one of the e entries of this kind. With returns r1 <= r2 <= ..., the j-th entry or one after it belongs to one
  * of those that remain when any j - 1 are taken away: it was carried out by rj. With calls c1 <= c2 <= ..., at least
- * j - (e - n) of the first j entries belong to them: the j-th was carried out after the call of that number.
+ * j - (e - n) of the first j entries belong to them: the j-th was carried out after the call of that number. And if
+ * nobody but these and the unknown ones can own the entries, the j-th was after the j-th call of all.
  */
 class MetaBounds {
   readonly #earliest = new Map<TruthStep, number>();
   readonly #latest = new Map<TruthStep, number>();
 
-  constructor(prepared: Prepared, steps: readonly TruthStep[]) {
-    if (prepared.metas.length === 0) return;
+  constructor(prepared: Prepared, steps: readonly TruthStep[], isByServer: (step: TruthStep) => boolean) {
+    const unknown = groupBy(prepared.open, ({ request }) => requestKey(request));
     const operations = groupBy(prepared.metas, (operation) => {
       return `${requestKey(effectiveRequest(operation))} ${operation.outcome.revision}`;
     });
@@ -102,9 +107,13 @@ class MetaBounds {
       const returns = owners.map(({ returnedAt }) => returnedAt).sort((a, b) => a - b);
       const calls = owners.map(({ calledAt }) => calledAt).sort((a, b) => a - b);
       const others = entries.length - owners.length;
+      const open = unknown.get(requestKey(entries[0]!.entry.request)) ?? [];
+      const allCalls = [...owners, ...open].map(({ calledAt }) => calledAt).sort((a, b) => a - b);
+      const isOurs = !entries.some(isByServer) && !isGrantOfAnyId(entries[0]!, unknown);
       for (const [j, step] of entries.entries()) {
         this.#latest.set(step, returns[j] ?? Infinity);
-        this.#earliest.set(step, calls[j - others] ?? -Infinity);
+        const some = isOurs ? (allCalls[j] ?? -Infinity) : -Infinity;
+        this.#earliest.set(step, Math.max(some, calls[j - others] ?? -Infinity));
       }
     }
   }
@@ -116,6 +125,12 @@ class MetaBounds {
   latest(step: TruthStep): number {
     return this.#latest.get(step) ?? Infinity;
   }
+}
+
+/** Whether a grant that left its id to the server may own the entry. */
+function isGrantOfAnyId({ entry }: TruthStep, unknown: ReadonlyMap<string, unknown>): boolean {
+  const { request } = entry;
+  return request.kind === 'leaseGrant' && unknown.has(requestKey({ ...request, id: 0n }));
 }
 
 function groupBy<T, K>(items: readonly T[], keyOf: (item: T) => K): Map<K, T[]> {
