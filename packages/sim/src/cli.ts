@@ -57,14 +57,17 @@ class Campaign {
   }
 
   async #runWorker(): Promise<void> {
-    const worker = startWorker(this.#options.bug);
-    try {
-      for (let order = this.#take(); order !== undefined; order = this.#take()) {
+    let worker = startWorker(this.#options.bug);
+    for (let order = this.#take(); order !== undefined; order = this.#take()) {
+      try {
         this.#finish(await runIn(worker, order));
+      } catch (error) {
+        // What a seed does to the process that runs it is a failure of the seed.
+        this.#fail(order.seed, { text: String(error), plan: '', recent: [] });
+        worker = startWorker(this.#options.bug);
       }
-    } finally {
-      worker.disconnect();
     }
+    if (worker.connected) worker.disconnect();
   }
 
   /** The next seed to run, undefined when all is done. */

@@ -104,7 +104,7 @@ export const raftBugs: readonly PlantedBug[] = [
         replace: 'const knowsCommits = true;',
       },
     ],
-    faults: ['usurp', 'pause'],
+    faults: ['usurp', 'crash'],
     why: 'A new leader answers reads before it knows all that is committed.',
   },
   {
@@ -116,7 +116,7 @@ export const raftBugs: readonly PlantedBug[] = [
         replace: 'if (knowsCommits) return answer(core, read, log.committed);',
       },
     ],
-    faults: ['pause', 'campaign'],
+    faults: ['partition', 'pause'],
     why: 'A leader answers reads without asking whether it still leads.',
   },
   {
@@ -128,7 +128,7 @@ export const raftBugs: readonly PlantedBug[] = [
         replace: 'if (this.#rounds.length === 0) this.#position = 1;\n    else this.#position++;',
       },
     ],
-    faults: ['pause', 'campaign'],
+    faults: ['partition', 'pause'],
     members: 3,
     why: 'Rounds of reads begin at the same number again: an answer to an old heartbeat confirms a new read.',
   },

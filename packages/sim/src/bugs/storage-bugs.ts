@@ -51,17 +51,18 @@ export const storageBugs: readonly PlantedBug[] = [
     why: 'A snapshot is marked, and the log released, while the store may still lose what is below.',
   },
   {
-    name: 'snapshot-marked-before-sealed',
+    name: 'snapshot-installed-before-sealed',
     file: 'packages/replica/src/raft-driver.ts',
     edits: [
       { find: 'await snapshots.seal(snapshot);\n', replace: '' },
       {
-        find: 'await wal.saveSnapshot({ index, term, confState });',
-        replace: 'await wal.saveSnapshot({ index, term, confState });\n    await snapshots.seal(snapshot);',
+        find: 'await wal.save({ entries: ready.entries, sync: true, ...(hardState !== undefined && { hardState }) });',
+        replace:
+          'await wal.save({ entries: ready.entries, sync: true, ...(hardState !== undefined && { hardState }) });\n    await snapshots.seal(snapshot);',
       },
     ],
+    why: 'The log goes on from a snapshot that was received but would not survive a crash.',
     faults: ['lag', 'crashAtPoint'],
-    why: 'The log speaks of a snapshot that was received but would not survive a crash.',
   },
   {
     name: 'torn-record-accepted',
@@ -81,18 +82,6 @@ export const storageBugs: readonly PlantedBug[] = [
     ],
     faults: ['bitRot'],
     why: 'A damaged record is cut off with all behind it, as if a crash had torn it.',
-  },
-  {
-    name: 'tail-of-crash-kept',
-    file: 'packages/wal/src/segment-file.ts',
-    edits: [
-      {
-        find: 'await file.truncate(extent.position);\n      if (extent.position < extent.sizeBytes) await file.truncate(extent.sizeBytes);',
-        replace: '',
-      },
-    ],
-    faults: ['powerCut'],
-    why: 'What a crash left behind the end of the log stays there, and is met again behind new records.',
   },
   {
     name: 'segment-name-not-synced',
