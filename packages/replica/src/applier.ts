@@ -28,6 +28,7 @@ import { alarmMember, alarmTypeOf, type Alarms } from './alarms.ts';
 import { ReplicaError } from './errors.ts';
 import { leaseGrantCostBytes, type Quota } from './quota.ts';
 import { readV2Request } from './v2-request.ts';
+import { storesLeaseCheckpoints } from './versions.ts';
 
 /**
  * The replicated state of a member: what applying the log changes, and nothing else does. A snapshot of the
@@ -219,14 +220,18 @@ export class Applier {
     return store.currentRevision;
   }
 
+  /**
+   * One that cannot be stored does not count, unlike in etcd 3.5: a member that restarts would have forgotten it, its
+   * renewals would not take it back, and another one would end the lease by it. Taking one back always counts.
+   */
   #leaseCheckpoint(bytes: Uint8Array): unknown {
     const { lessor, membership } = this.#options.state;
-    // Older members read no such rows, so they are written once all members know them (reference: checkpointing).
-    const persist = isAtLeast(membership.clusterVersion, 3, 6);
+    const areStored = storesLeaseCheckpoints(membership.clusterVersion);
     for (const { ID, remainingTTL } of rpcpb.LeaseCheckpointRequest.decode(bytes).checkpoints) {
+      if (!areStored && remainingTTL > 0n) continue;
       lessor.applyCheckpoint(
         { id: ID, remainingTtlSeconds: clampCount(remainingTTL) },
-        { nowMs: this.#options.now(), changes: this.#options.changes(), persist },
+        { nowMs: this.#options.now(), changes: this.#options.changes(), persist: true },
       );
     }
     return undefined;
@@ -338,11 +343,6 @@ const outcomes = {
   KvErrorCode | MvccErrorCode | LeaseErrorCode | 'REPLICA_NO_SPACE' | 'REPLICA_CORRUPT' | WireError['code'],
   boolean
 >;
-
-function isAtLeast(version: string | undefined, major: number, minor: number): boolean {
-  const [ownMajor = 0, ownMinor = 0] = (version ?? '').split('.').map(Number);
-  return ownMajor > major || (ownMajor === major && ownMinor >= minor);
-}
 
 function isOutcome(error: unknown): boolean {
   if (!(error instanceof Error) || !('code' in error) || typeof error.code !== 'string') return false;

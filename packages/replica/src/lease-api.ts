@@ -82,8 +82,8 @@ export class LeaseApi {
     const deadlineMs = clock.now() + requestTimeoutMs;
     await confirmLeadership();
     await caughtUp();
-    // One on its way comes out of the log before this.
-    if (lessor.hasCheckpoint(id) || isCheckpointing(id)) await this.#clearCheckpoint(id);
+    // One on its way comes out of the log before this; another may be proposed meanwhile, of the time that was left.
+    while (lessor.hasCheckpoint(id) || isCheckpointing(id)) await this.#clearCheckpoint(id);
     for (;;) {
       try {
         const ttlSeconds = lessor.renew(id, clock.now());

@@ -3,6 +3,7 @@ import type { RaftNode } from '@quorate/raft';
 import { raftRequestField, rpcpb } from '@quorate/wire';
 import type { Leadership } from './leadership.ts';
 import type { Proposer } from './proposer.ts';
+import { storesLeaseCheckpoints } from './versions.ts';
 
 /** How often expired leases are looked for, how many are taken a round, and how many revocations are in flight. */
 const roundMs = 500;
@@ -16,6 +17,7 @@ export interface LeaseKeeperOptions {
   readonly proposer: Proposer;
   readonly node: RaftNode;
   readonly leadership: Leadership;
+  readonly clusterVersion: () => string | undefined;
   readonly onExpired: (count: number) => void;
 }
 
@@ -84,7 +86,8 @@ export class LeaseKeeper {
   }
 
   #checkpoint(nowMs: number): void {
-    const { lessor, proposer, node } = this.#options;
+    const { lessor, proposer, node, clusterVersion } = this.#options;
+    if (!storesLeaseCheckpoints(clusterVersion())) return; // They would not count.
     const due = lessor.dueCheckpoints(nowMs, checkpointsPerRound);
     if (due.length === 0) return;
     const checkpoints = due.map(({ id, remainingTtlSeconds }) => ({

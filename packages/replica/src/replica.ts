@@ -241,6 +241,7 @@ export class Replica implements AsyncDisposable {
       proposer: this.#proposer,
       node: this.#node,
       leadership: this.#leadership,
+      clusterVersion: () => state.membership.clusterVersion,
       onExpired: (count) => observer?.onLeaseExpired?.({ count }),
     });
     this.#autoCompactor = new AutoCompactor(options, this.#proposer);

@@ -37,3 +37,12 @@ export function formatClusterVersion({ major, minor }: Version): string {
 export function isOneMinorBelow(target: Version, from: Version): boolean {
   return target.major === from.major && target.minor === from.minor - 1;
 }
+
+/**
+ * Whether checkpoints of leases are stored, and so are the same on all members over restarts: from 3.6 on (reference:
+ * checkpointing). Members of 3.5 read no such rows.
+ */
+export function storesLeaseCheckpoints(clusterVersion: string | undefined): boolean {
+  const version = parseVersion(clusterVersion ?? '');
+  return version !== undefined && compareVersions(version, { major: 3, minor: 6 }) >= 0;
+}

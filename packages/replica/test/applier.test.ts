@@ -1,4 +1,10 @@
-import { encodeRaftEnvelope, raftRequestField, encodePutRequest, decodeRaftEnvelope } from '@quorate/wire';
+import {
+  encodeRaftEnvelope,
+  raftRequestField,
+  encodePutRequest,
+  decodeRaftEnvelope,
+  rpcpb,
+} from '@quorate/wire';
 import { fromUtf8 } from '@quorate/std';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
@@ -85,3 +91,29 @@ test('bytes that are no request are an outcome, the same for every member, and n
   );
   state.store.checkInvariants();
 });
+
+test.each([
+  ['3.5.0', false],
+  ['3.6.0', true],
+])(
+  'in a cluster of version %s a checkpoint of a lease counts: %s; taking one back always does',
+  async (version, counts) => {
+    const { applier, state } = await newApplier();
+    state.membership.setClusterVersion(version, { put: () => {}, delete: () => {} });
+    const changes = { put: () => {}, delete: () => {} };
+    state.lessor.grant({ id: 1n, ttlSeconds: 60 }, 0, changes);
+    const checkpoint = (remainingTTL: bigint) =>
+      applier.apply(
+        envelope(
+          raftRequestField.leaseCheckpoint,
+          rpcpb.LeaseCheckpointRequest.encode({ checkpoints: [{ ID: 1n, remainingTTL }] }).finish(),
+        ),
+      );
+    checkpoint(20n);
+    expect(state.lessor.hasCheckpoint(1n)).toBe(counts);
+    // One that was applied while it counted, before a downgrade.
+    state.lessor.applyCheckpoint({ id: 1n, remainingTtlSeconds: 20 }, { nowMs: 0, changes, persist: true });
+    checkpoint(0n);
+    expect(state.lessor.hasCheckpoint(1n)).toBe(false);
+  },
+);

@@ -185,6 +185,31 @@ test('a checkpoint on its way when a lease is renewed does not shorten it for th
   expect(await left(cluster, await newLeader(cluster, leader), 1n)).toBeGreaterThanOrEqual(57);
 });
 
+test('a checkpoint that is proposed while a renewal takes the last one back does not shorten the lease either', async () => {
+  const cluster = await withLease(60n, { leaseCheckpointMs: 5_000 });
+  const { leader } = cluster;
+  await cluster.until(() => cluster.member(leader).state.lessor.hasCheckpoint(1n));
+  const { MsgAppResp } = raftpb.MessageType;
+  cluster.network.intercept = ({ type }) => (type === MsgAppResp ? 'drop' : 'deliver');
+  const { lastIndex } = cluster.member(leader).raftStatus;
+  const renewal = cluster.member(leader).leases.keepAlive(1n);
+  // First what takes the old one back, then the next one, of the time that was left before.
+  await cluster.until(() => cluster.member(leader).raftStatus.lastIndex >= lastIndex + 2);
+  cluster.network.intercept = () => 'deliver';
+  expect(await cluster.during(renewal)).toBe(60);
+  await cluster.advance(500);
+  await cluster.stop(leader);
+  expect(await left(cluster, await newLeader(cluster, leader), 1n)).toBeGreaterThanOrEqual(57);
+});
+
+test('no checkpoint is proposed while the cluster cannot store it', async () => {
+  const cluster = await withLease(60n, { leaseCheckpointMs: 5_000, serverVersion: '3.5.17' });
+  const { lastIndex } = cluster.member(cluster.leader).raftStatus;
+  await cluster.advance(20_000);
+  expect(cluster.member(cluster.leader).raftStatus.lastIndex).toBe(lastIndex);
+  expect(cluster.names.some((name) => cluster.member(name).state.lessor.hasCheckpoint(1n))).toBe(false);
+});
+
 test('leases are granted, renewed, looked at and revoked through any member', async () => {
   const cluster = await start(3);
   for (const [at, name] of cluster.names.entries()) {

@@ -9,7 +9,8 @@ export function stateDigest({ state }: Replica): number {
   for (const kv of store.range({ start: '', endExclusive: unboundedEnd }).kvs) digest = crc32c(kv, digest);
   const words: string[] = [`${store.currentRevision} ${store.compactedRevision}`];
   for (const id of lessor.list().sort((a, b) => (a < b ? -1 : 1))) {
-    words.push(`lease ${id} ${[...(lessor.keys(id) ?? [])].sort().join()}`);
+    const keys = [...(lessor.keys(id) ?? [])].sort().join();
+    words.push(`lease ${id} ${lessor.hasCheckpoint(id)} ${keys}`);
   }
   for (const { id, name, peerUrls, isLearner } of membership.list()) {
     words.push(`member ${id} ${name} ${peerUrls.join()} ${isLearner}`);
