@@ -1,7 +1,16 @@
 import type { Membership } from '@quorate/membership';
 import type { MvccStore } from '@quorate/mvcc';
 import type { RaftNode } from '@quorate/raft';
-import { clampCount, crc32c, fromUtf8, idToHex, toUtf8, type Backend, type Clock } from '@quorate/std';
+import {
+  buckets,
+  clampCount,
+  crc32c,
+  fromUtf8,
+  idToHex,
+  toUtf8,
+  type Backend,
+  type Clock,
+} from '@quorate/std';
 import { raftRequestField, rpcpb } from '@quorate/wire';
 import type { Alarm, Alarms } from './alarms.ts';
 import { metaKeys } from './backend-writer.ts';
@@ -11,7 +20,7 @@ import { hashPresentStore } from './present-hash.ts';
 import type { Proposer } from './proposer.ts';
 import type { Quota } from './quota.ts';
 import type { StoreMoment } from './snapshot-sender.ts';
-import { buckets, exportStore } from './store-export.ts';
+import { exportStore } from './store-export.ts';
 
 export interface MaintenanceApiOptions {
   readonly memberId: bigint;

@@ -2,6 +2,7 @@ import { BoltError, BoltFile, type BoltSource } from '@quorate/bolt';
 import { encodeConfState } from '@quorate/membership';
 import { DamagedRowError, stageEtcdRows } from '@quorate/mvcc';
 import {
+  buckets,
   ChangeList,
   invariant,
   toUtf8,
@@ -16,7 +17,6 @@ import type { Message, Snapshot } from '@quorate/wire';
 import type { MemberState } from './applier.ts';
 import { metaKeys } from './backend-writer.ts';
 import { ReplicaError } from './errors.ts';
-import { buckets } from './store-export.ts';
 
 export interface SnapshotReceiverOptions {
   readonly disk: Disk;

@@ -1,20 +1,6 @@
 import { BoltWriter, type BoltBucket } from '@quorate/bolt';
 import { etcdRowsOf } from '@quorate/mvcc';
-import type { BackendSnapshot, Bucket } from '@quorate/std';
-
-/** Every bucket of etcd's database, in byte order of their names. */
-export const buckets: readonly Bucket[] = [
-  'alarm',
-  'auth',
-  'authRoles',
-  'authUsers',
-  'cluster',
-  'key',
-  'lease',
-  'members',
-  'members_removed',
-  'meta',
-];
+import { buckets, type BackendSnapshot } from '@quorate/std';
 
 /** The store as a file of etcd's: its size is known before the first byte. The snapshot stays the caller's. */
 export function exportStore(

@@ -16,6 +16,20 @@ export type Bucket =
   | 'members_removed'
   | 'meta';
 
+/** All of them, in the byte order of their names: that in which etcd hashes and snapshots have them. */
+export const buckets: readonly Bucket[] = [
+  'alarm',
+  'auth',
+  'authRoles',
+  'authUsers',
+  'cluster',
+  'key',
+  'lease',
+  'members',
+  'members_removed',
+  'meta',
+];
+
 /** Where a part writes down what it changed. The bytes belong to the receiver from then on. */
 export interface BucketChanges {
   put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void;

@@ -22,6 +22,7 @@ export { systemClock, type Clock, type Timer } from './clock.ts';
 export { SeededRandom, systemRandom, type Random } from './random.ts';
 export {
   ChangeList,
+  buckets,
   type Backend,
   type BackendReader,
   type BackendRow,

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
-import { ChangeList, type Backend, type BackendRow, type Bucket } from '../backend.ts';
+import { buckets, ChangeList, type Backend, type BackendRow, type Bucket } from '../backend.ts';
 import { fromUtf8, toHex, toLatin1, toUtf8 } from '../bytes.ts';
-import { all, allBuckets, pair, put, rowsOf, text } from './bucket-rows.ts';
+import { all, pair, put, rowsOf, text } from './bucket-rows.ts';
 import { defineStageSuite } from './stage-suite.ts';
 
 /** See `backendSuite` in the door. */
@@ -76,9 +76,9 @@ function pointTests(fresh: () => Promise<Backend>): void {
   test('one batch changes several buckets, and a key is its own in each', async () => {
     const backend = await fresh();
     const changes = new ChangeList();
-    for (const bucket of allBuckets) changes.put(bucket, fromUtf8('same'), fromUtf8(bucket));
+    for (const bucket of buckets) changes.put(bucket, fromUtf8('same'), fromUtf8(bucket));
     await backend.write(changes.changes, { sync: false });
-    for (const bucket of allBuckets) {
+    for (const bucket of buckets) {
       expect(text(backend.get(bucket, fromUtf8('same')))).toBe(bucket);
       expect(await all(backend, bucket)).toEqual([['same', bucket]]);
     }
@@ -188,7 +188,7 @@ async function modelTest(open: () => Promise<Backend>): Promise<void> {
     .array(fc.constantFrom(0, 0x2f, 0x30, 0x61, 0xff), { maxLength: 3 })
     .map((list) => Uint8Array.from(list));
   const change = fc.record({
-    bucket: fc.constantFrom(...allBuckets),
+    bucket: fc.constantFrom(...buckets),
     key: bytes,
     value: fc.option(fc.uint8Array({ maxLength: 8 }), { nil: undefined }),
   });
@@ -198,7 +198,7 @@ async function modelTest(open: () => Promise<Backend>): Promise<void> {
   await fc.assert(
     fc.asyncProperty(batches, bytes, bytes, async (script, start, endExclusive) => {
       await using backend = await open();
-      const model = new Map<Bucket, Map<string, string>>(allBuckets.map((bucket) => [bucket, new Map()]));
+      const model = new Map<Bucket, Map<string, string>>(buckets.map((bucket) => [bucket, new Map()]));
       for (const { changes, sync } of script) {
         for (const { bucket, key, value } of changes) {
           if (value === undefined) model.get(bucket)!.delete(toLatin1(key));

@@ -8,20 +8,6 @@ import {
 } from '../backend.ts';
 import { fromUtf8, toUtf8 } from '../bytes.ts';
 
-/** All of them. */
-export const allBuckets: readonly Bucket[] = [
-  'alarm',
-  'auth',
-  'authRoles',
-  'authUsers',
-  'cluster',
-  'key',
-  'lease',
-  'members',
-  'members_removed',
-  'meta',
-];
-
 /** Rows as text, for tests that are easier to read so. */
 export type TextRows = Readonly<Record<string, string>>;
 

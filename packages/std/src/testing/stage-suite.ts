@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { ChangeList, type Backend, type BackendSnapshot, type StagedBackend } from '../backend.ts';
+import { buckets, ChangeList, type Backend, type BackendSnapshot, type StagedBackend } from '../backend.ts';
 import { fromUtf8, toUtf8 } from '../bytes.ts';
-import { all, allBuckets, put, rowsOf, text } from './bucket-rows.ts';
+import { all, put, rowsOf, text } from './bucket-rows.ts';
 import { stageModelTest, type Backends } from './stage-model.ts';
 
 /** The tests of snapshots and stages. */
@@ -138,11 +138,11 @@ function stageTests({ open }: Backends): void {
 
   test('installing replaces every bucket', async () => {
     const backend = await open();
-    for (const bucket of allBuckets) await put(backend, bucket, { old: bucket, both: 'old' });
+    for (const bucket of buckets) await put(backend, bucket, { old: bucket, both: 'old' });
     await installed(backend, { new: '1', both: 'new' });
     expect(backend.get('key', fromUtf8('old'))).toBeUndefined();
     expect(text(backend.get('key', fromUtf8('both')))).toBe('new');
-    for (const bucket of allBuckets) {
+    for (const bucket of buckets) {
       const expected = [
         ['both', 'new'],
         ['new', '1'],
