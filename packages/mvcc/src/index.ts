@@ -5,7 +5,7 @@ export { etcdRowsOf, stageEtcdRows, type WriteChanges } from './etcd-transfer.ts
 export { defaultTuning, type MvccTuning } from './revision-log.ts';
 export type { RevisionHash } from './key-values-hash.ts';
 export type { History, HistoryChange, HistoryOptions } from './history.ts';
-export { keyRange, prefixEnd, singleKey } from './key-range.ts';
+export { keyRange, prefixEnd, singleKey } from '@quorate/std';
 export { unboundedEnd } from './types.ts';
 export { CompactedError, DamagedRowError, FutureRevisionError, type MvccErrorCode } from './errors.ts';
 export type {

@@ -1,18 +1,7 @@
+import type { Key, KeyRange } from '@quorate/std';
 import type { EventType } from '@quorate/wire';
 
-/**
- * A key as a latin1 string, one char code a byte (`toLatin1` of `std`): compares with `<` as the bytes do.
- */
-export type Key = string;
-
-/** Sorts after every key. */
-export const unboundedEnd: Key = '\u0100';
-
-/** Keys from `start` up to, not including, `endExclusive`; a single key `k` is `[k, k + '\0')`. */
-export interface KeyRange {
-  readonly start: Key;
-  readonly endExclusive: Key;
-}
+export { unboundedEnd, type Key, type KeyRange } from '@quorate/std';
 
 /** How to read a range. */
 export interface RangeOptions {

@@ -33,3 +33,12 @@ export {
   type ScanRange,
   type StagedBackend,
 } from './backend.ts';
+export {
+  isSingleKey,
+  keyRange,
+  prefixEnd,
+  singleKey,
+  unboundedEnd,
+  type Key,
+  type KeyRange,
+} from './key-range.ts';

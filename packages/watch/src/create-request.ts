@@ -1,6 +1,5 @@
-import { clampCount, toLatin1 } from '@quorate/std';
+import { clampCount, keyRange, type KeyRange } from '@quorate/std';
 import type { rpcpb } from '@quorate/wire';
-import { unboundedEnd, type Key, type KeyRange } from './event-source.ts';
 import type { WatcherOptions } from './watcher.ts';
 
 /** The client gave no ID and wants one. */
@@ -32,14 +31,9 @@ export function openCreateRequest(request: rpcpb.WatchCreateRequest): WatcherOpt
   };
 }
 
-/** No key means the byte 0; no range end one key; the byte 0 as range end no end. */
+/** As everywhere, but that no key means the byte 0. */
 function rangeOf(key: Uint8Array, rangeEnd: Uint8Array): KeyRange {
-  const start = key.length === 0 ? '\0' : toLatin1(key);
-  return { start, endExclusive: endOf(start, rangeEnd) };
+  return keyRange(key.length === 0 ? zeroByte : key, rangeEnd);
 }
 
-function endOf(start: Key, rangeEnd: Uint8Array): Key {
-  if (rangeEnd.length === 0) return `${start}\0`;
-  if (rangeEnd.length === 1 && rangeEnd[0] === 0) return unboundedEnd;
-  return toLatin1(rangeEnd);
-}
+const zeroByte = Uint8Array.of(0);

@@ -1,16 +1,7 @@
+import type { Key } from '@quorate/std';
 import type { EventType } from '@quorate/wire';
 
-/** A key as a latin1 string, one char code a byte (`toLatin1` of `std`). */
-export type Key = string;
-
-/** Sorts after every key: the end of a range without an end. */
-export const unboundedEnd: Key = '\u0100';
-
-/** Keys from `start` up to, not including, `endExclusive`; a single key `k` is `[k, k + '\0')`. */
-export interface KeyRange {
-  readonly start: Key;
-  readonly endExclusive: Key;
-}
+export { isSingleKey, unboundedEnd, type Key, type KeyRange } from '@quorate/std';
 
 /** One key changed by a write transaction. The bytes are lent for good: nobody writes to them again. */
 export interface LiveChange {
@@ -58,10 +49,4 @@ export interface EventSource {
   history(options: HistoryOptions): HistorySlice;
   /** The encoded KeyValue of a key as of a revision; undefined when it was absent or is compacted away. */
   at(key: Key, revision: number): Uint8Array | undefined;
-}
-
-/** Whether a range holds one possible key only. */
-export function isSingleKey(range: KeyRange): boolean {
-  const { start, endExclusive } = range;
-  return endExclusive.length === start.length + 1 && endExclusive === `${start}\0`;
 }

@@ -1,6 +1,5 @@
-import { compareBytes, toLatin1 } from '@quorate/std';
+import { compareBytes, keyRange, toLatin1 } from '@quorate/std';
 import type { Compare } from '@quorate/wire';
-import { keyRange } from '../key-range.ts';
 import { keyOf } from '../key-value-bytes.ts';
 import type { ReadView } from '../types.ts';
 import { keyAfter } from './bounds.ts';

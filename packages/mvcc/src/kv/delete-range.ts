@@ -1,5 +1,5 @@
 import type { DeleteRangeRequest, DeleteRangeResponseParts } from '@quorate/wire';
-import { keyRange } from '../key-range.ts';
+import { keyRange } from '@quorate/std';
 import type { WriteTxn } from '../types.ts';
 import { revisionHeader } from './revision-header.ts';
 

@@ -1,6 +1,5 @@
-import { invariant } from '@quorate/std';
+import { invariant, keyRange } from '@quorate/std';
 import type { RangeRequest, RangeResponseParts } from '@quorate/wire';
-import { keyRange } from '../key-range.ts';
 import { keyOf } from '../key-value-bytes.ts';
 import type { KeyRange, RangeResult, ReadView } from '../types.ts';
 import { keyAfter } from './bounds.ts';

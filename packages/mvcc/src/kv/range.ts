@@ -1,6 +1,5 @@
-import { compareBytes } from '@quorate/std';
+import { compareBytes, keyRange } from '@quorate/std';
 import type { RangeRequest, RangeResponseParts } from '@quorate/wire';
-import { keyRange } from '../key-range.ts';
 import type { ReadView } from '../types.ts';
 import { createRevisionOf, modRevisionOf, valueOf, versionOf, withoutValue } from './encoded-key-value.ts';
 import { revisionHeader } from './revision-header.ts';

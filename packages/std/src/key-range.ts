@@ -1,9 +1,21 @@
-import { toLatin1 } from '@quorate/std';
-import { unboundedEnd, type Key, type KeyRange } from './types.ts';
+import { toLatin1 } from './bytes.ts';
+
+/** A key as a latin1 string, one char code a byte (`toLatin1`): compares with `<` as the bytes do. */
+export type Key = string;
+
+/** Sorts after every key: the end of a range without an end. */
+export const unboundedEnd: Key = '\u0100';
+
+/** Keys from `start` up to, not including, `endExclusive`; a single key `k` is `[k, k + '\0')`. */
+export interface KeyRange {
+  readonly start: Key;
+  readonly endExclusive: Key;
+}
 
 /**
  * The keys that `key` and `range_end` of a request select: an empty end selects the one key, an end of one
- * zero byte all keys from `key` on, any other the keys up to it (none, when it is not above `key`).
+ * zero byte all keys from `key` on, any other the keys up to it (none, when it is not above `key`). Requests are
+ * understood here once, so that what is permitted is what is done.
  */
 export function keyRange(key: Uint8Array, rangeEnd: Uint8Array): KeyRange {
   const start = toLatin1(key);
@@ -15,6 +27,11 @@ export function keyRange(key: Uint8Array, rangeEnd: Uint8Array): KeyRange {
 /** The range that holds just one key. */
 export function singleKey(key: Key): KeyRange {
   return { start: key, endExclusive: key + '\0' };
+}
+
+/** Whether a range holds one possible key only. */
+export function isSingleKey({ start, endExclusive }: KeyRange): boolean {
+  return endExclusive.length === start.length + 1 && endExclusive === `${start}\0`;
 }
 
 /** The smallest key above all that start with `prefix`; `unboundedEnd` when there is none. */
