@@ -1,4 +1,22 @@
 /** Users, roles and permissions of etcd: who may do what, as pure state. */
+export { AuthStore, isAuthRequest, type AuthOutcome } from './auth-store.ts';
+export {
+  accessOfAlarm,
+  accessOfDeleteRange,
+  accessOfLeaseKeepAlive,
+  accessOfLeaseRevoke,
+  accessOfLeases,
+  accessOfLeaseTimeToLive,
+  accessOfLogEntry,
+  accessOfPut,
+  accessOfRange,
+  accessOfRoleGet,
+  accessOfTxn,
+  accessOfUserGet,
+  accessOfWatch,
+} from './access.ts';
+export { httpRules, rpcRules, ruleOf, ruleOfHttpRoute, type RpcPath, type RpcRule } from './rpc-rules.ts';
+export { newTokenPrefix, simpleTokenIndex, SimpleTokens, type SimpleTokensOptions } from './simple-tokens.ts';
 export { AuthError, type AuthErrorCode } from './errors.ts';
 export type {
   Access,
