@@ -1,4 +1,5 @@
 /** Users, roles and permissions of etcd: who may do what, as pure state. */
+export { nobody, theMember } from './callers.ts';
 export { AuthStore, isAuthRequest, type AuthOutcome } from './auth-store.ts';
 export {
   accessOfAlarm,
@@ -16,7 +17,13 @@ export {
   accessOfWatch,
 } from './access.ts';
 export { httpRules, rpcRules, ruleOf, ruleOfHttpRoute, type RpcPath, type RpcRule } from './rpc-rules.ts';
-export { newTokenPrefix, simpleTokenIndex, SimpleTokens, type SimpleTokensOptions } from './simple-tokens.ts';
+export {
+  newTokenPrefix,
+  simpleTokenIndex,
+  simpleTokenOf,
+  SimpleTokens,
+  type SimpleTokensOptions,
+} from './simple-tokens.ts';
 export { AuthError, type AuthErrorCode } from './errors.ts';
 export type {
   Access,

@@ -85,6 +85,11 @@ export function newTokenPrefix(random: Random): string {
   return prefix;
 }
 
+/** The token of a login that was applied at this index of the log. */
+export function simpleTokenOf(prefix: string, index: number): string {
+  return `${prefix}.${index}`;
+}
+
 /**
  * The raft index in a simple token: a member that has applied less cannot know the token yet. Undefined for what
  * is no such token, or has an index that no log reaches.
