@@ -4,13 +4,15 @@ import type { RaftNode } from '@quorate/raft';
 import type { Backend } from '@quorate/std';
 import { membershippb, raftRequestField, rpcpb, type ResponseHeader } from '@quorate/wire';
 import type { MemberState } from './applier.ts';
+import { AuthApi } from './auth-api.ts';
 import { ClusterApi } from './cluster-api.ts';
 import { CorruptionMonitor } from './corruption-monitor.ts';
 import { Downgrades } from './downgrades.ts';
+import type { Gate } from './gate.ts';
 import { KvApi } from './kv-api.ts';
-import type { Leadership } from './leadership.ts';
+import { Leadership } from './leadership.ts';
 import { LeaseApi } from './lease-api.ts';
-import type { LeaseKeeper } from './lease-keeper.ts';
+import { LeaseKeeper } from './lease-keeper.ts';
 import { MaintenanceApi } from './maintenance-api.ts';
 import type { FullOptions } from './options.ts';
 import type { Peers } from './peers.ts';
@@ -28,10 +30,13 @@ export interface ReplicaParts {
   readonly network: PeerNetwork;
   readonly peers: Peers;
   readonly proposer: Proposer;
+  readonly gate: Gate;
   readonly leadership: Leadership;
   readonly leaseKeeper: LeaseKeeper;
   readonly requestTimeoutMs: number;
   readonly header: (revision?: number) => ResponseHeader;
+  /** Index of the last entry that was applied. */
+  readonly applied: () => number;
   readonly linearizable: () => Promise<void>;
   readonly caughtUp: () => Promise<void>;
   readonly newRequestId: () => bigint;
@@ -45,8 +50,36 @@ export interface ReplicaParts {
   readonly wake: () => void;
 }
 
+export function newLeadership(
+  options: FullOptions,
+  parts: Pick<ReplicaParts, 'id' | 'state' | 'node' | 'network' | 'linearizable'>,
+): Leadership {
+  const { id: memberId, state, node, network, linearizable } = parts;
+  const { clock, heartbeatIntervalMs, electionTimeoutMs } = options;
+  return new Leadership({
+    ...{ node, memberId, clock, heartbeatIntervalMs, electionTimeoutMs, linearizable },
+    isConnectedSince: (id, sinceMs) => (network.activeForMs(id) ?? -1) >= clock.now() - sinceMs,
+    voters: () => state.membership.voters().map(({ id }) => id),
+  });
+}
+
+export function newLeaseKeeper(
+  { observer }: FullOptions,
+  parts: Pick<ReplicaParts, 'state' | 'proposer' | 'node' | 'leadership'>,
+): LeaseKeeper {
+  const { state, proposer, node, leadership } = parts;
+  return new LeaseKeeper({
+    get lessor() {
+      return state.lessor;
+    },
+    clusterVersion: () => state.membership.clusterVersion,
+    onExpired: (count) => observer?.onLeaseExpired?.({ count }),
+    ...{ proposer, node, leadership },
+  });
+}
+
 export function newKvApi(parts: ReplicaParts): KvApi {
-  const { state, options, proposer, linearizable, header, onOverQuota, compacted } = parts;
+  const { state, options, gate, linearizable, header, onOverQuota, compacted } = parts;
   return new KvApi({
     get store(): MvccStore {
       return state.store;
@@ -55,12 +88,12 @@ export function newKvApi(parts: ReplicaParts): KvApi {
     clock: options.clock,
     maxTxnOps: options.maxTxnOps,
     maxRequestBytes: options.maxRequestBytes,
-    ...{ proposer, linearizable, header, onOverQuota, compacted },
+    ...{ gate, linearizable, header, onOverQuota, compacted },
   });
 }
 
 export function newLeaseApi(parts: ReplicaParts): LeaseApi {
-  const { state, options, proposer, node, network, leadership, requestTimeoutMs, caughtUp } = parts;
+  const { state, options, gate, proposer, node, network, leadership, requestTimeoutMs, caughtUp } = parts;
   return new LeaseApi({
     get lessor() {
       return state.lessor;
@@ -72,7 +105,7 @@ export function newLeaseApi(parts: ReplicaParts): LeaseApi {
     confirmLeadership: () => leadership.confirm(),
     onOverQuota: parts.onOverQuota,
     isCheckpointing: (id) => parts.leaseKeeper.isCheckpointing(id),
-    ...{ proposer, node, network, requestTimeoutMs, caughtUp },
+    ...{ gate, proposer, node, network, requestTimeoutMs, caughtUp },
   });
 }
 
@@ -91,7 +124,7 @@ export function newClusterApi(parts: ReplicaParts): ClusterApi {
 }
 
 export function newMaintenanceApi(parts: ReplicaParts): MaintenanceApi {
-  const { id, options, state, node, backend, proposer, flush, takeMoment, wake } = parts;
+  const { id, options, state, node, backend, gate, flush, takeMoment, wake } = parts;
   return new MaintenanceApi({
     memberId: id,
     serverVersion: options.serverVersion,
@@ -110,7 +143,16 @@ export function newMaintenanceApi(parts: ReplicaParts): MaintenanceApi {
     storageVersion: () => state.membership.clusterVersion ?? '',
     isStopped: () => parts.leadership.isStopped,
     downgrades: newDowngrades(parts),
-    ...{ node, backend, proposer, flush, takeMoment, wake },
+    ...{ node, backend, gate, flush, takeMoment, wake },
+  });
+}
+
+export function newAuthApi(parts: ReplicaParts): AuthApi {
+  const { state, options, gate, proposer, requestTimeoutMs, linearizable, applied } = parts;
+  const { clock, random, passwords, tokens } = options;
+  return new AuthApi({
+    header: () => generatedHeader(parts),
+    ...{ state, gate, proposer, requestTimeoutMs, linearizable, applied, clock, random, passwords, tokens },
   });
 }
 

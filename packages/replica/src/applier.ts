@@ -1,4 +1,19 @@
 import {
+  accessOfDeleteRange,
+  accessOfLeaseRevoke,
+  accessOfPut,
+  accessOfTxn,
+  accessOfLogEntry,
+  isAuthRequest,
+  simpleTokenOf,
+  type Access,
+  type AuthErrorCode,
+  type AuthOutcome,
+  type AuthStore,
+  type SimpleTokens,
+  type User,
+} from '@quorate/auth';
+import {
   executeDeleteRange,
   executePut,
   executeTxn,
@@ -24,6 +39,7 @@ import {
   type RaftEnvelope,
   type WireError,
 } from '@quorate/wire';
+import type { LoggedIn } from './auth-api.ts';
 import { alarmMember, alarmTypeOf, type Alarms } from './alarms.ts';
 import { ReplicaError } from './errors.ts';
 import { leaseGrantCostBytes, type Quota } from './quota.ts';
@@ -39,6 +55,9 @@ export interface MemberState {
   lessor: Lessor;
   alarms: Alarms;
   membership: Membership;
+  auth: AuthStore;
+  /** Who is logged in by a simple token: known to all members, as what applying the log told them, and to no store. */
+  readonly tokens: SimpleTokens;
   readonly hub: WatchHub;
   readonly quota: Quota;
 }
@@ -59,6 +78,8 @@ export interface ApplierOptions {
     readonly type: string;
     readonly active: boolean;
   }) => void;
+  /** Users, roles or permissions have changed: what was allowed may not be any more. */
+  readonly onAuthChange: () => void;
 }
 
 /** What granting a lease came to. */
@@ -88,30 +109,35 @@ export class Applier {
     this.#options = options;
   }
 
-  /** @throws InvariantError when the request's kind is unknown: applying on would make members differ */
-  apply(envelope: RaftEnvelope): Outcome {
+  /**
+   * Applies the request of the entry with this index.
+   *
+   * @throws InvariantError when the request's kind is unknown: applying on would make members differ
+   */
+  apply(envelope: RaftEnvelope, index: number): Outcome {
     try {
-      return { ok: true, result: this.#dispatch(envelope) };
+      return { ok: true, result: this.#dispatch(envelope, index) };
     } catch (error) {
       if (isOutcome(error)) return { ok: false, error };
       throw error;
     }
   }
 
-  #dispatch({ requestField, request }: RaftEnvelope): unknown {
+  #dispatch(envelope: RaftEnvelope, index: number): unknown {
+    const { requestField, request } = envelope;
     switch (requestField) {
       case raftRequestField.put:
-        return this.#put(request);
+        return this.#put(envelope);
       case raftRequestField.txn:
-        return this.#txn(request);
+        return this.#txn(envelope);
       case raftRequestField.deleteRange:
-        return this.#deleteRange(request);
+        return this.#deleteRange(envelope);
       case raftRequestField.compaction:
         return this.#compact(request);
       case raftRequestField.leaseGrant:
         return this.#leaseGrant(request);
       case raftRequestField.leaseRevoke:
-        return this.#leaseRevoke(request);
+        return this.#leaseRevoke(envelope);
       case raftRequestField.leaseCheckpoint:
         return this.#leaseCheckpoint(request);
       case raftRequestField.alarm:
@@ -126,35 +152,41 @@ export class Applier {
         return this.#v2(request);
       case raftRequestField.downgradeVersionTest:
         return undefined; // etcd writes it for its own tests; it changes nothing.
+      case raftRequestField.range:
+        return undefined; // Read-only: whoever proposed it reads for himself.
       default:
+        if (isAuthRequest(requestField)) return this.#auth(envelope, index);
         invariant(false, `the log has a request of kind ${requestField}, which this version cannot apply`);
     }
   }
 
-  #put(bytes: Uint8Array): unknown {
+  #put(envelope: RaftEnvelope): unknown {
     const { lessor, quota } = this.#options.state;
-    const request = decodePutRequest(bytes);
+    const request = decodePutRequest(envelope.request);
     this.#refuseWhenCorrupt();
     const cost = putCost(request);
     this.#refuseWhenCapped(cost);
+    this.#refuseUnlessAllowed(envelope, () => accessOfPut(request));
     const fits = quota.allows(cost);
     const response = this.#write((txn) => executePut(txn, request, lessor));
     this.#refuseOverQuota(fits);
     return response;
   }
 
-  #deleteRange(bytes: Uint8Array): unknown {
-    const request = decodeDeleteRangeRequest(bytes);
+  #deleteRange(envelope: RaftEnvelope): unknown {
+    const request = decodeDeleteRangeRequest(envelope.request);
     this.#refuseWhenCorrupt();
+    this.#refuseUnlessAllowed(envelope, () => accessOfDeleteRange(request));
     return this.#write((txn) => executeDeleteRange(txn, request));
   }
 
-  #txn(bytes: Uint8Array): unknown {
+  #txn(envelope: RaftEnvelope): unknown {
     const { lessor, quota } = this.#options.state;
-    const request = decodeTxnRequest(bytes);
+    const request = decodeTxnRequest(envelope.request);
     this.#refuseWhenCorrupt();
     const cost = txnCost(request);
     this.#refuseWhenCapped(cost);
+    this.#refuseUnlessAllowed(envelope, () => accessOfTxn(request));
     const fits = quota.allows(cost);
     const response = this.#write((txn) => executeTxn(txn, request, lessor));
     this.counts.txns++;
@@ -208,10 +240,11 @@ export class Applier {
   }
 
   /** The keys of a lease go in one transaction, then the lease itself. */
-  #leaseRevoke(bytes: Uint8Array): number {
+  #leaseRevoke(envelope: RaftEnvelope): number {
     const { store, lessor } = this.#options.state;
-    const { ID } = rpcpb.LeaseRevokeRequest.decode(bytes);
+    const { ID } = rpcpb.LeaseRevokeRequest.decode(envelope.request);
     this.#refuseWhenCorrupt();
+    this.#refuseUnlessAllowed(envelope, () => accessOfLeaseRevoke(ID));
     const keys = lessor.revoke(ID, this.#options.changes());
     this.counts.leasesRevoked++;
     this.#write((txn) => {
@@ -296,6 +329,29 @@ export class Applier {
     );
   }
 
+  /** Changes of users, roles and permissions, and logins. */
+  #auth(envelope: RaftEnvelope, index: number): AuthOutcome | LoggedIn {
+    const { state, changes, now, onAuthChange } = this.#options;
+    const { requestField, request } = envelope;
+    this.#refuseUnlessAllowed(envelope, () => accessOfLogEntry(requestField, request));
+    const before = state.auth.revision;
+    const wasEnabled = state.auth.isEnabled;
+    const outcome = state.auth.apply(requestField, request, changes());
+    if (state.auth.revision !== before || state.auth.isEnabled !== wasEnabled) onAuthChange();
+    if (outcome.kind !== 'authenticated') return outcome;
+    const { user: name, revision: provenAt, tokenPrefix } = outcome;
+    const user: User = { kind: 'user', name, provenAt };
+    // A cluster whose tokens are signed puts none into the log.
+    if (tokenPrefix !== '') state.tokens.assign(simpleTokenOf(tokenPrefix, index), user, now());
+    return { user, index };
+  }
+
+  /** Decided by state and header alone, so that all members decide alike. */
+  #refuseUnlessAllowed({ username, authRevision }: RaftEnvelope, access: () => Access): void {
+    const { auth, lessor } = this.#options.state;
+    if (auth.isEnabled) auth.check({ name: username, revision: authRevision }, access(), lessor);
+  }
+
   #refuseWhenCorrupt(): void {
     if (this.#options.state.alarms.has('CORRUPT')) throw new ReplicaError('REPLICA_CORRUPT');
   }
@@ -338,9 +394,37 @@ const outcomes = {
   LEASE_DAMAGED_ROW: false,
   REPLICA_NO_SPACE: true,
   REPLICA_CORRUPT: true,
+  AUTH_ROOT_USER_NOT_EXIST: true,
+  AUTH_ROOT_ROLE_NOT_EXIST: true,
+  AUTH_USER_EXISTS: true,
+  AUTH_USER_EMPTY: true,
+  AUTH_USER_NOT_FOUND: true,
+  AUTH_ROLE_EXISTS: true,
+  AUTH_ROLE_NOT_FOUND: true,
+  AUTH_ROLE_EMPTY: true,
+  AUTH_FAILED: true,
+  AUTH_NO_PASSWORD_USER: true,
+  AUTH_PERMISSION_NOT_GIVEN: true,
+  AUTH_PERMISSION_DENIED: true,
+  AUTH_ROLE_NOT_GRANTED: true,
+  AUTH_PERMISSION_NOT_GRANTED: true,
+  AUTH_NOT_ENABLED: true,
+  AUTH_INVALID_TOKEN: true,
+  AUTH_INVALID_MANAGEMENT: true,
+  AUTH_OLD_REVISION: true,
+  AUTH_TOKEN_NOT_SIGNED: false,
+  AUTH_TOO_MANY_PASSWORDS: false,
+  AUTH_PASSWORD_TOO_LONG: false,
+  AUTH_DAMAGED_ROW: false,
   WIRE_MALFORMED: true,
 } as const satisfies Record<
-  KvErrorCode | MvccErrorCode | LeaseErrorCode | 'REPLICA_NO_SPACE' | 'REPLICA_CORRUPT' | WireError['code'],
+  | AuthErrorCode
+  | KvErrorCode
+  | MvccErrorCode
+  | LeaseErrorCode
+  | 'REPLICA_NO_SPACE'
+  | 'REPLICA_CORRUPT'
+  | WireError['code'],
   boolean
 >;
 

@@ -15,4 +15,5 @@ export type { LeaseApi } from './lease-api.ts';
 export type { MaintenanceApi } from './maintenance-api.ts';
 export type { ReplicaWatch } from './replica-watch.ts';
 export type { ClusterApi } from './cluster-api.ts';
+export type { AuthApi, Credentials } from './auth-api.ts';
 export type { StoreSnapshot } from './maintenance-api.ts';

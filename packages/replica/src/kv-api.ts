@@ -1,4 +1,13 @@
 import {
+  accessOfDeleteRange,
+  accessOfPut,
+  accessOfRange,
+  accessOfTxn,
+  nobody,
+  type Access,
+  type Caller,
+} from '@quorate/auth';
+import {
   executeReadOnlyTxn,
   isReadOnlyTxn,
   isSerializableTxn,
@@ -27,7 +36,7 @@ import {
   type TxnResponseParts,
 } from '@quorate/wire';
 import { ReplicaError } from './errors.ts';
-import type { Proposer } from './proposer.ts';
+import type { Gate } from './gate.ts';
 import type { Quota } from './quota.ts';
 import { readRange } from './sliced-range.ts';
 
@@ -35,7 +44,7 @@ export interface KvApiOptions {
   /** The store of the moment; a snapshot of the leader puts another one in its place. */
   readonly store: MvccStore;
   readonly quota: Quota;
-  readonly proposer: Proposer;
+  readonly gate: Gate;
   readonly clock: Clock;
   readonly maxTxnOps: number;
   readonly maxRequestBytes: number;
@@ -51,7 +60,7 @@ export interface KvApiOptions {
 
 /**
  * The key-value operations of a member, from a request to a complete response: shape, quota, log, answer.
- * Requests that write come encoded and go into the log as they are. (Order of checks: reference, "order of
+ * Requests that write come encoded and go into the log as they are. Without a caller nobody asks. (Order of checks: reference, "order of
  * checks cheat sheet": quota first, then the fields.)
  */
 export class KvApi {
@@ -74,10 +83,9 @@ export class KvApi {
   }
 
   /** @throws KvRequestError, CompactedError, FutureRevisionError, ReplicaError */
-  async range(request: RangeRequest): Promise<RangeResponseParts> {
-    const { linearizable } = this.#options;
+  async range(request: RangeRequest, caller: Caller = nobody): Promise<RangeResponseParts> {
     validateRange(request);
-    if (!request.serializable) await linearizable();
+    await this.#readable(caller, request, () => accessOfRange(request));
     const { store } = this.#options;
     const response = await readRange(store, request, () => this.#nextTurn(store));
     this.#rangeCount++;
@@ -86,10 +94,10 @@ export class KvApi {
   }
 
   /** A range in chunks at one revision; between two chunks others get their turn. */
-  async *rangeStream(request: RangeRequest): AsyncIterable<RangeResponseParts> {
-    const { linearizable, maxRequestBytes } = this.#options;
+  async *rangeStream(request: RangeRequest, caller: Caller = nobody): AsyncIterable<RangeResponseParts> {
+    const { maxRequestBytes } = this.#options;
     validateRangeStream(request);
-    if (!request.serializable) await linearizable();
+    await this.#readable(caller, request, () => accessOfRange(request));
     const { store } = this.#options;
     this.#rangeCount++;
     const streamer = new RangeStreamer(request, { maxRequestBytes });
@@ -103,27 +111,34 @@ export class KvApi {
   }
 
   /** Takes an encoded PutRequest. */
-  async put(encoded: Uint8Array): Promise<PutResponseParts> {
+  async put(encoded: Uint8Array, caller: Caller = nobody): Promise<PutResponseParts> {
     const request = decodePutRequest(encoded);
     this.#checkQuota(putCost(request));
     validatePut(request);
-    return this.#propose<PutResponseParts>(raftRequestField.put, encoded);
+    const access = (): Access => accessOfPut(request);
+    return this.#propose<PutResponseParts>(caller, { field: raftRequestField.put, encoded, access });
   }
 
   /** Takes an encoded DeleteRangeRequest. */
-  async deleteRange(encoded: Uint8Array): Promise<DeleteRangeResponseParts> {
-    validateDeleteRange(decodeDeleteRangeRequest(encoded));
-    return this.#propose<DeleteRangeResponseParts>(raftRequestField.deleteRange, encoded);
+  async deleteRange(encoded: Uint8Array, caller: Caller = nobody): Promise<DeleteRangeResponseParts> {
+    const request = decodeDeleteRangeRequest(encoded);
+    validateDeleteRange(request);
+    const field = raftRequestField.deleteRange;
+    const access = (): Access => accessOfDeleteRange(request);
+    return this.#propose<DeleteRangeResponseParts>(caller, { field, encoded, access });
   }
 
   /** Takes an encoded TxnRequest. One that only reads is answered here and does not go into the log. */
-  async txn(encoded: Uint8Array): Promise<TxnResponseParts> {
-    const { linearizable, maxTxnOps } = this.#options;
+  async txn(encoded: Uint8Array, caller: Caller = nobody): Promise<TxnResponseParts> {
+    const { maxTxnOps } = this.#options;
     const request = decodeTxnRequest(encoded);
     this.#checkQuota(txnCost(request));
     validateTxn(request, { maxTxnOps });
-    if (!isReadOnlyTxn(request)) return this.#propose<TxnResponseParts>(raftRequestField.txn, encoded);
-    if (!isSerializableTxn(request)) await linearizable();
+    const access = (): Access => accessOfTxn(request);
+    if (!isReadOnlyTxn(request)) {
+      return this.#propose<TxnResponseParts>(caller, { field: raftRequestField.txn, encoded, access });
+    }
+    await this.#readable(caller, { serializable: isSerializableTxn(request) }, access);
     const response = executeReadOnlyTxn(this.#options.store, request);
     this.#readOnlyTxnCount++;
     this.#complete(response);
@@ -131,12 +146,28 @@ export class KvApi {
   }
 
   /** Takes an encoded CompactionRequest; with `physical` it waits until the space is free. */
-  async compact(encoded: Uint8Array): Promise<ResponseHeader> {
-    const { proposer, header, compacted } = this.#options;
+  async compact(encoded: Uint8Array, caller: Caller = nobody): Promise<ResponseHeader> {
+    const { gate, header, compacted } = this.#options;
     const { physical } = rpcpb.CompactionRequest.decode(encoded);
-    const revision = await proposer.propose<number>(raftRequestField.compaction, encoded);
+    const field = raftRequestField.compaction;
+    const revision = await gate.propose<number>(caller, { field, encoded, access: adminAccess });
     if (physical) await compacted();
     return header(revision);
+  }
+
+  /** Resolves when what is asked for may be read, now: the state is new enough, and the caller allowed. */
+  async #readable(
+    caller: Caller,
+    { serializable }: { readonly serializable: boolean },
+    access: () => Access,
+  ): Promise<void> {
+    const { gate, linearizable } = this.#options;
+    if (!serializable) {
+      await linearizable();
+      if (!gate.isOpen) gate.check(caller, access());
+    } else if (!gate.isOpen) {
+      await gate.require(caller, access);
+    }
   }
 
   /** @throws ReplicaError REPLICA_LEADER_CHANGED when a snapshot of the leader took the store's place meanwhile */
@@ -146,10 +177,10 @@ export class KvApi {
   }
 
   async #propose<R extends { header: ResponseHeader | undefined }>(
-    field: number,
-    encoded: Uint8Array,
+    caller: Caller,
+    request: Parameters<Gate['propose']>[1],
   ): Promise<R> {
-    const response = await this.#options.proposer.propose<R>(field, encoded);
+    const response = await this.#options.gate.propose<R>(caller, request);
     this.#complete(response);
     return response;
   }
@@ -164,4 +195,8 @@ export class KvApi {
     this.#options.onOverQuota();
     throw new ReplicaError('REPLICA_NO_SPACE');
   }
+}
+
+function adminAccess(): Access {
+  return { level: 'admin' };
 }

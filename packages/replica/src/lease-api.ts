@@ -1,16 +1,28 @@
+import {
+  accessOfLeaseKeepAlive,
+  accessOfLeaseRevoke,
+  accessOfLeases,
+  accessOfLeaseTimeToLive,
+  accessOfRange,
+  nobody,
+  type Access,
+  type Caller,
+} from '@quorate/auth';
 import { LeaseExpiredError, LeaseNotFoundError, NotPrimaryError, type Lessor } from '@quorate/lease';
 import { PeerError, type PeerLease, type PeerNetwork } from '@quorate/peer';
 import { noNode, type RaftNode } from '@quorate/raft';
-import { fromLatin1, type Clock } from '@quorate/std';
+import { emptyBytes, fromLatin1, type Clock } from '@quorate/std';
 import { raftRequestField, rpcpb } from '@quorate/wire';
 import type { LeaseGranted } from './applier.ts';
 import { ReplicaError } from './errors.ts';
+import type { Gate } from './gate.ts';
 import type { Proposer } from './proposer.ts';
 import { leaseGrantCostBytes, type Quota } from './quota.ts';
 
 export interface LeaseApiOptions {
   readonly lessor: Lessor;
   readonly quota: Quota;
+  readonly gate: Gate;
   readonly proposer: Proposer;
   readonly clock: Clock;
   /** Identity and term of now, with the given or the current revision. */
@@ -44,27 +56,35 @@ export class LeaseApi {
   }
 
   /** @throws LeaseExistsError, LeaseTtlTooLargeError, ReplicaError */
-  async grant(request: rpcpb.LeaseGrantRequest): Promise<rpcpb.LeaseGrantResponse> {
-    const { quota, proposer, header, newLeaseId, onOverQuota } = this.#options;
+  async grant(request: rpcpb.LeaseGrantRequest, caller: Caller = nobody): Promise<rpcpb.LeaseGrantResponse> {
+    const { quota, gate, header, newLeaseId, onOverQuota } = this.#options;
     if (!quota.allows(leaseGrantCostBytes)) {
       onOverQuota();
       throw new ReplicaError('REPLICA_NO_SPACE');
     }
     const ID = request.ID === 0n ? newLeaseId() : request.ID;
     const encoded = rpcpb.LeaseGrantRequest.encode({ ID, TTL: request.TTL }).finish();
-    const granted = await proposer.propose<LeaseGranted>(raftRequestField.leaseGrant, encoded);
+    const field = raftRequestField.leaseGrant;
+    const granted = await gate.propose<LeaseGranted>(caller, { field, encoded, access: loginAccess });
     return { header: header(granted.revision), ID, TTL: BigInt(granted.ttlSeconds), error: '' };
   }
 
   /** @throws LeaseNotFoundError, ReplicaError */
-  async revoke(request: rpcpb.LeaseRevokeRequest): Promise<rpcpb.LeaseRevokeResponse> {
+  async revoke(
+    request: rpcpb.LeaseRevokeRequest,
+    caller: Caller = nobody,
+  ): Promise<rpcpb.LeaseRevokeResponse> {
     const encoded = rpcpb.LeaseRevokeRequest.encode(request).finish();
-    const revision = await this.#options.proposer.propose<number>(raftRequestField.leaseRevoke, encoded);
+    const field = raftRequestField.leaseRevoke;
+    const access = (): Access => accessOfLeaseRevoke(request.ID);
+    const revision = await this.#options.gate.propose<number>(caller, { field, encoded, access });
     return { header: this.#options.header(revision) };
   }
 
   /** The full time to live again, in seconds; 0 for a lease that is gone. @throws ReplicaError */
-  keepAlive(id: bigint): Promise<number> {
+  async keepAlive(id: bigint, caller: Caller = nobody): Promise<number> {
+    const { gate } = this.#options;
+    if (!gate.isOpen) await gate.require(caller, () => accessOfLeaseKeepAlive(id));
     return this.#atLeader(
       () => this.renewHere(id).catch(zeroWhenGone),
       async (leader) => (await this.#options.network.renewLease(leader, id)) ?? 0,
@@ -99,13 +119,21 @@ export class LeaseApi {
   }
 
   /** An unknown lease is no error: its TTL is -1. */
-  async timeToLive(request: rpcpb.LeaseTimeToLiveRequest): Promise<rpcpb.LeaseTimeToLiveResponse> {
-    const { network, header } = this.#options;
+  async timeToLive(
+    request: rpcpb.LeaseTimeToLiveRequest,
+    caller: Caller = nobody,
+  ): Promise<rpcpb.LeaseTimeToLiveResponse> {
+    const { network, header, gate } = this.#options;
     const { ID, keys } = request;
+    if (!gate.isOpen) await gate.require(caller, () => accessOfLeaseTimeToLive({ id: ID, keys }));
     const found = await this.#atLeader(
       () => this.timeToLiveHere(ID, { keys }),
       (leader) => network.leaseTimeToLive(leader, ID, { keys }),
     );
+    // Keys may have been attached meanwhile: what is told must be what may be read.
+    if (!gate.isOpen) {
+      for (const key of found?.keys ?? []) gate.check(caller, accessOfRange({ key, rangeEnd: emptyBytes }));
+    }
     const answer = { header: header(), ID };
     if (found === undefined) return { ...answer, TTL: -1n, grantedTTL: 0n, keys: [] };
     return {
@@ -128,8 +156,10 @@ export class LeaseApi {
   }
 
   /** All leases, the next to expire first. */
-  leases(): rpcpb.LeaseLeasesResponse {
-    const { lessor, header } = this.#options;
+  async leases(caller: Caller = nobody): Promise<rpcpb.LeaseLeasesResponse> {
+    const { gate, header } = this.#options;
+    if (!gate.isOpen) await gate.require(caller, accessOfLeases);
+    const { lessor } = this.#options;
     return { header: header(), leases: lessor.list().map((ID) => ({ ID })) };
   }
 
@@ -181,4 +211,8 @@ function zeroWhenGone(error: unknown): number {
 function isAboutLeading(error: unknown): boolean {
   if (!(error instanceof ReplicaError)) return false;
   return error.code === 'REPLICA_NOT_LEADER' || error.code === 'REPLICA_LEADER_CHANGED';
+}
+
+function loginAccess(): Access {
+  return { level: 'login' };
 }

@@ -1,3 +1,4 @@
+import { accessOfAlarm, nobody, type Access, type Caller } from '@quorate/auth';
 import type { Membership } from '@quorate/membership';
 import type { MvccStore } from '@quorate/mvcc';
 import type { RaftNode } from '@quorate/raft';
@@ -15,9 +16,9 @@ import { raftRequestField, rpcpb } from '@quorate/wire';
 import type { Alarm, Alarms } from './alarms.ts';
 import { metaKeys } from './backend-writer.ts';
 import type { Downgrades } from './downgrades.ts';
+import type { Gate } from './gate.ts';
 import { ReplicaError } from './errors.ts';
 import { hashPresentStore } from './present-hash.ts';
-import type { Proposer } from './proposer.ts';
 import type { Quota } from './quota.ts';
 import type { StoreMoment } from './snapshot-sender.ts';
 import { exportStore } from './store-export.ts';
@@ -31,7 +32,7 @@ export interface MaintenanceApiOptions {
   readonly alarms: Alarms;
   readonly membership: Membership;
   readonly quota: Quota;
-  readonly proposer: Proposer;
+  readonly gate: Gate;
   readonly header: (revision?: number) => rpcpb.ResponseHeader;
   readonly clock: Clock;
   readonly downgrades: Downgrades;
@@ -71,11 +72,13 @@ export class MaintenanceApi {
   }
 
   /** @throws ReplicaError REPLICA_INVALID_ALARM and those of proposing */
-  async alarm(request: rpcpb.AlarmRequest): Promise<rpcpb.AlarmResponse> {
+  async alarm(request: rpcpb.AlarmRequest, caller: Caller = nobody): Promise<rpcpb.AlarmResponse> {
     checkAlarmRequest(request);
-    const { proposer, header } = this.#options;
+    const { gate, header } = this.#options;
+    const access = (): Access => accessOfAlarm(request.action);
     const encoded = rpcpb.AlarmRequest.encode(request).finish();
-    const alarms = await proposer.propose<rpcpb.AlarmMember[]>(raftRequestField.alarm, encoded);
+    const field = raftRequestField.alarm;
+    const alarms = await gate.propose<rpcpb.AlarmMember[]>(caller, { field, encoded, access });
     return { header: header(), alarms };
   }
 

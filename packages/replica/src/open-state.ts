@@ -1,3 +1,4 @@
+import { AuthStore, SimpleTokens } from '@quorate/auth';
 import { Lessor, minTtlSeconds } from '@quorate/lease';
 import { decodeConfState, Membership } from '@quorate/membership';
 import { MvccStore } from '@quorate/mvcc';
@@ -26,8 +27,10 @@ export async function openState(options: FullOptions, backend: BackendReader): P
     lessor,
     alarms: await Alarms.restore(backend),
     membership: await Membership.load(backend),
+    auth: await AuthStore.load(backend),
   };
   return Object.assign(replaceable, {
+    tokens: new SimpleTokens({ ttlMs: options.simpleTokenTtlMs }),
     hub: new WatchHub({ source: sourceOf(() => replaceable.store), random }),
     quota: new Quota({
       limitBytes: quotaBytes === 0 ? defaults.quotaBytes : quotaBytes,
@@ -42,7 +45,9 @@ export function replaceState(state: MemberState, by: MemberState): void {
   state.lessor = by.lessor;
   state.alarms = by.alarms;
   state.membership = by.membership;
+  state.auth = by.auth;
   state.hub.restore();
+  state.hub.reauthorize();
 }
 
 /** The store of the moment, as watchers see it. */

@@ -1,3 +1,4 @@
+import type { Passwords, SignedTokens } from '@quorate/auth';
 import type { PeerHost, PeerMember, PeerNetwork } from '@quorate/peer';
 import type { Backend, Clock, Random } from '@quorate/std';
 import type { Disk } from '@quorate/wal';
@@ -77,6 +78,12 @@ export interface ReplicaOptions {
   /** Time between two checkpoints of what is left of leases; 0 is never. */
   readonly leaseCheckpointMs?: number;
   readonly downgradeCheckMs?: number;
+  /** Who makes and compares the hashes of passwords; without, there are only users without passwords. */
+  readonly passwords?: Passwords;
+  /** What logins give out: simple tokens, which all members know, or ones that are signed; by default simple. */
+  readonly tokens?: 'simple' | 'none' | SignedTokens;
+  /** How long a simple token lives after its last use. */
+  readonly simpleTokenTtlMs?: number;
   readonly observer?: ReplicaObserver;
 }
 
@@ -151,6 +158,8 @@ export const defaults = {
   initialCorruptionCheck: false,
   leaseCheckpointMs: 0,
   downgradeCheckMs: 5_000,
+  tokens: 'simple',
+  simpleTokenTtlMs: 300_000,
 } as const;
 
 /** Options with every default filled in. */

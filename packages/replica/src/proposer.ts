@@ -1,3 +1,4 @@
+import type { LogIdentity } from '@quorate/auth';
 import type { MemberChange } from '@quorate/membership';
 import { encodeConfChange } from '@quorate/raft';
 import type { Clock } from '@quorate/std';
@@ -19,6 +20,8 @@ export interface ProposerOptions {
   readonly proposeConfChange: (data: Uint8Array) => boolean;
   /** Entries that are committed and not yet applied. */
   readonly applyLag: () => number;
+  /** As whom this member proposes for itself. */
+  readonly ownIdentity: () => LogIdentity;
   /** Set once the member can't go on. */
   readonly stoppedBecause: () => Error | undefined;
 }
@@ -34,7 +37,8 @@ export class Proposer {
   /**
    * Proposes one encoded request as field `requestField` of an InternalRaftRequest. Resolves to what applying
    * it on this member came to; the type is the caller's knowledge of that request. With `onlyInTerm` it is
-   * proposed only while this member leads in that term, and otherwise times out.
+   * proposed only while this member leads in that term, and otherwise times out. `from` is who asks for it; without,
+   * this member does.
    *
    * @throws ReplicaError REPLICA_TOO_MANY_REQUESTS, REPLICA_REQUEST_TOO_LARGE (nothing was proposed);
    *   REPLICA_TIMEOUT, REPLICA_STOPPED (it may or may not be applied); and what applying it throws
@@ -42,17 +46,18 @@ export class Proposer {
   propose<R>(
     requestField: number,
     request: Uint8Array,
-    options: { readonly onlyInTerm?: number } = {},
+    options: { readonly onlyInTerm?: number; readonly from?: LogIdentity } = {},
   ): Promise<R> {
-    const { ids, maxRequestBytes } = this.#options;
+    const { ids, maxRequestBytes, ownIdentity } = this.#options;
     const refusal = this.#refusal();
     if (refusal !== undefined) return Promise.reject(refusal);
     const suffix = ids.next();
+    const { name, revision } = options.from ?? ownIdentity();
     const data = encodeRaftEnvelope({
       idHigh: ids.high(suffix),
       idLow: ids.low(suffix),
-      username: '',
-      authRevision: 0,
+      username: name,
+      authRevision: revision,
       requestField,
       request,
     });

@@ -1,24 +1,43 @@
-import type { WatchHub, WatchStream, WatchStreamOptions } from '@quorate/watch';
+import { accessOfWatch, type Caller } from '@quorate/auth';
+import type { KeyRange } from '@quorate/std';
+import { watchRange, type WatchHub, type WatchStream, type WatchStreamOptions } from '@quorate/watch';
 import type { rpcpb } from '@quorate/wire';
+import type { Gate } from './gate.ts';
 
 /** What a message may be larger than a request (reference: limits). */
 const overheadBytes = 512 * 1024;
 
-/** One client's watch stream on a member. */
+/** How a watch stream is opened. */
+export interface WatchOptions {
+  /** Called when `take` may have something. */
+  readonly onReadable: () => void;
+  /** Nobody, unless given. */
+  readonly caller?: Caller;
+  /** What to tell a client of the error for which it may not watch. */
+  readonly reasonOf?: (refusal: unknown) => string;
+}
+
+export interface ReplicaWatchOptions extends Omit<WatchStreamOptions, 'maxFragmentBytes' | 'authorize'> {
+  readonly maxRequestBytes: number;
+  readonly caller: Caller;
+  readonly gate: Gate;
+  /** What to tell a client of the error for which it may not watch. */
+  readonly reasonOf: (refusal: unknown) => string;
+}
+
+/** One client's watch stream on a member. Its watchers are what its caller may read, at any time. */
 export class ReplicaWatch {
   readonly #stream: WatchStream;
+  readonly #options: ReplicaWatchOptions;
 
   /** Opens a stream for messages of at most about so many bytes. */
-  static open(
-    hub: WatchHub,
-    options: Omit<WatchStreamOptions, 'maxFragmentBytes'> & { readonly maxRequestBytes: number },
-  ): ReplicaWatch {
-    const { maxRequestBytes, ...rest } = options;
-    return new ReplicaWatch(hub.openStream({ ...rest, maxFragmentBytes: maxRequestBytes + overheadBytes }));
-  }
-
-  constructor(stream: WatchStream) {
-    this.#stream = stream;
+  constructor(hub: WatchHub, options: ReplicaWatchOptions) {
+    this.#options = options;
+    this.#stream = hub.openStream({
+      ...options,
+      maxFragmentBytes: options.maxRequestBytes + overheadBytes,
+      authorize: (range) => this.#refusalOf(range),
+    });
   }
 
   /** While false no `request` may be made; a `take` makes it true again. */
@@ -31,8 +50,19 @@ export class ReplicaWatch {
     return this.#stream.hasPending;
   }
 
-  /** Creates or cancels a watcher, or asks for progress. */
-  request(request: rpcpb.WatchRequest): void {
+  /**
+   * Creates or cancels a watcher, or asks for progress. A promise, which never rejects, when it takes a while: this
+   * member does not know of the permission, and asks whether others do. The next request waits for it.
+   */
+  request(request: rpcpb.WatchRequest): void | Promise<void> {
+    const { requestUnion } = request;
+    if (requestUnion?.$case === 'createRequest' && !this.#options.gate.isOpen) {
+      const range = watchRange(requestUnion.value);
+      return this.#options.gate
+        .require(this.#options.caller, () => accessOfWatch(range))
+        .catch(() => {}) // The stream asks again, and has the answer.
+        .then(() => this.#stream.request(request));
+    }
     this.#stream.request(request);
   }
 
@@ -43,5 +73,16 @@ export class ReplicaWatch {
 
   close(): void {
     this.#stream.close();
+  }
+
+  #refusalOf(range: KeyRange): string | undefined {
+    const { gate, caller, reasonOf } = this.#options;
+    if (gate.isOpen) return undefined;
+    try {
+      gate.check(caller, accessOfWatch(range));
+      return undefined;
+    } catch (refusal) {
+      return reasonOf(refusal);
+    }
   }
 }

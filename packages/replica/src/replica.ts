@@ -5,16 +5,21 @@ import { noNode, RaftNode } from '@quorate/raft';
 import { fromUtf8, uint64ToBytes, type Backend, type Timer } from '@quorate/std';
 import { type Entry, type Message, type ResponseHeader } from '@quorate/wire';
 import { AlarmRaiser } from './alarm-raiser.ts';
+import { nobody } from '@quorate/auth';
 import { Applier, type MemberState } from './applier.ts';
 import {
+  newAuthApi,
   newClusterApi,
   newCorruptionMonitor,
   newKvApi,
+  newLeadership,
   newLeaseApi,
+  newLeaseKeeper,
   newMaintenanceApi,
   newVersionMonitor,
   type ReplicaParts,
 } from './apis.ts';
+import type { AuthApi } from './auth-api.ts';
 import { AutoCompactor } from './auto-compactor.ts';
 import { BackendWriter, metaKeys, readPosition } from './backend-writer.ts';
 import { openLog, type OpenedLog } from './bootstrap.ts';
@@ -24,11 +29,12 @@ import type { CorruptionMonitor } from './corruption-monitor.ts';
 import { countsOf, type ReplicaCounts } from './counts.ts';
 import { ReplicaError } from './errors.ts';
 import { FirstElection } from './first-election.ts';
+import { Gate, memberIdentity } from './gate.ts';
 import { handOver } from './hand-over.ts';
 import type { KvApi } from './kv-api.ts';
-import { Leadership } from './leadership.ts';
+import type { Leadership } from './leadership.ts';
 import type { LeaseApi } from './lease-api.ts';
-import { LeaseKeeper } from './lease-keeper.ts';
+import type { LeaseKeeper } from './lease-keeper.ts';
 import type { MaintenanceApi } from './maintenance-api.ts';
 import { noNetwork } from './no-network.ts';
 import { openNode } from './open-node.ts';
@@ -41,7 +47,7 @@ import { Proposer } from './proposer.ts';
 import { publish } from './publisher.ts';
 import { RaftDriver } from './raft-driver.ts';
 import { Reads } from './reads.ts';
-import { ReplicaWatch } from './replica-watch.ts';
+import { ReplicaWatch, type WatchOptions } from './replica-watch.ts';
 import { RequestIds } from './request-ids.ts';
 import { Snapshots } from './snapshots.ts';
 import { StateMachine, type Applied } from './state-machine.ts';
@@ -66,6 +72,7 @@ export class Replica implements AsyncDisposable {
   readonly leases: LeaseApi;
   readonly maintenance: MaintenanceApi;
   readonly cluster: ClusterApi;
+  readonly auth: AuthApi;
   readonly state: MemberState;
 
   readonly #options: FullOptions;
@@ -81,6 +88,7 @@ export class Replica implements AsyncDisposable {
   readonly #waiters = new Waiters();
   readonly #ids: RequestIds;
   readonly #proposer: Proposer;
+  readonly #gate: Gate;
   readonly #alarms: AlarmRaiser;
   readonly #reads: Reads;
   readonly #leadership: Leadership;
@@ -143,9 +151,7 @@ export class Replica implements AsyncDisposable {
     const onFatal = (error: unknown): void => this.#stopBecause(error);
     this.#network = options.network?.(this.#newHost()) ?? noNetwork;
     this.#writer = new BackendWriter({
-      backend,
-      store: () => state.store,
-      clock,
+      ...{ backend, clock, store: () => state.store },
       intervalMs: options.backendBatchIntervalMs,
       limit: options.backendBatchLimit,
       position: () => this.#machine.applied,
@@ -155,13 +161,11 @@ export class Replica implements AsyncDisposable {
     });
     this.#ids = new RequestIds({ memberId: this.id, startedAtMs: clock.wallMs() });
     this.#proposer = new Proposer({
-      ids: this.#ids,
-      waiters: this.#waiters,
-      clock,
-      requestTimeoutMs: this.#requestTimeoutMs,
+      ...{ ids: this.#ids, waiters: this.#waiters, clock, requestTimeoutMs: this.#requestTimeoutMs },
       maxRequestBytes: options.maxRequestBytes,
       propose: (data, suffix, onlyInTerm) => this.#driver.propose(data, suffix, onlyInTerm),
       proposeConfChange: (data) => this.#driver.proposeConfChange(data),
+      ownIdentity: () => memberIdentity(state.auth),
       applyLag: () => this.#node.commit - this.#machine.applied.index,
       stoppedBecause: () => this.#fatal,
     });
@@ -173,15 +177,13 @@ export class Replica implements AsyncDisposable {
       wake: () => this.#driver.wake(),
       stoppedBecause: () => this.#fatal,
     });
-    this.#leadership = new Leadership({
-      node: this.#node,
-      memberId: this.id,
-      clock,
-      heartbeatIntervalMs: options.heartbeatIntervalMs,
-      electionTimeoutMs: options.electionTimeoutMs,
+    this.#gate = new Gate({
+      ...{ state, proposer: this.#proposer, clock, requestTimeoutMs: this.#requestTimeoutMs },
       linearizable: () => this.#reads.linearizable(),
-      isConnectedSince: (id, sinceMs) => (this.#network.activeForMs(id) ?? -1) >= clock.now() - sinceMs,
-      voters: () => state.membership.voters().map(({ id }) => id),
+    });
+    this.#leadership = newLeadership(this.#options, {
+      ...{ id: this.id, state, node: this.#node, network: this.#network },
+      linearizable: () => this.#reads.linearizable(),
     });
     this.#compactor = new Compactor({
       store: () => state.store,
@@ -210,6 +212,7 @@ export class Replica implements AsyncDisposable {
       onCompaction: () => this.#compactor.wake(),
       onClusterVersion: (version) => this.#onClusterVersion(version),
       onAlarm: (event) => observer?.onAlarm?.(event),
+      onAuthChange: () => clock.soon(() => state.hub.reauthorize()),
     });
     this.#machine = new StateMachine({
       state,
@@ -234,15 +237,8 @@ export class Replica implements AsyncDisposable {
       remotes: options.initialClusterState === 'existing' ? (options.runningCluster?.members ?? []) : [],
       sendSnapshot: (message) => this.#snapshots.send(message),
     });
-    this.#leaseKeeper = new LeaseKeeper({
-      get lessor() {
-        return state.lessor;
-      },
-      proposer: this.#proposer,
-      node: this.#node,
-      leadership: this.#leadership,
-      clusterVersion: () => state.membership.clusterVersion,
-      onExpired: (count) => observer?.onLeaseExpired?.({ count }),
+    this.#leaseKeeper = newLeaseKeeper(this.#options, {
+      ...{ state, proposer: this.#proposer, node: this.#node, leadership: this.#leadership },
     });
     this.#autoCompactor = new AutoCompactor(options, this.#proposer);
     this.#firstElection = new FirstElection(options, {
@@ -260,6 +256,7 @@ export class Replica implements AsyncDisposable {
     this.kv = newKvApi(parts);
     this.leases = newLeaseApi(parts);
     this.cluster = newClusterApi(parts);
+    this.auth = newAuthApi(parts);
     this.maintenance = newMaintenanceApi(parts);
     this.#ready.promise.catch(() => {}); // Whoever waits for it has the error.
   }
@@ -313,10 +310,12 @@ export class Replica implements AsyncDisposable {
       network: this.#network,
       peers: this.#peers,
       proposer: this.#proposer,
+      gate: this.#gate,
       leadership: this.#leadership,
       leaseKeeper: this.#leaseKeeper,
       requestTimeoutMs: this.#requestTimeoutMs,
       header: (revision) => this.header(revision),
+      applied: () => this.#machine.applied.index,
       linearizable: () => this.#reads.linearizable(),
       caughtUp: () => this.#reads.caughtUp(),
       newRequestId: () => this.#ids.nextId(),
@@ -386,11 +385,12 @@ export class Replica implements AsyncDisposable {
     return { clusterId: this.clusterId, memberId: this.id, revision, raftTerm: this.#node.term };
   }
 
-  /** Opens a watch stream; `onReadable` says that `take` may have something. */
-  watch({ onReadable }: { readonly onReadable: () => void }): ReplicaWatch {
+  /** Opens a watch stream for a caller; `onReadable` says that `take` may have something. */
+  watch({ onReadable, caller = nobody, reasonOf = String }: WatchOptions): ReplicaWatch {
     const { clock, watchProgressIntervalMs: progressIntervalMs, maxRequestBytes } = this.#options;
-    return ReplicaWatch.open(this.state.hub, {
-      ...{ onReadable, progressIntervalMs, maxRequestBytes, nowMs: clock.now() },
+    return new ReplicaWatch(this.state.hub, {
+      ...{ onReadable, caller, reasonOf, gate: this.#gate },
+      ...{ progressIntervalMs, maxRequestBytes, nowMs: clock.now() },
       headerOf: (revision) => this.header(revision),
     });
   }
@@ -492,6 +492,7 @@ export class Replica implements AsyncDisposable {
     this.#corruption.tick(nowMs);
     this.#versions.tick(nowMs);
     this.state.hub.tick(nowMs);
+    this.state.tokens.sweep(nowMs);
     this.#autoCompactor.tick(nowMs, {
       isLeader: this.isLeader,
       revision: this.state.store.currentRevision,

@@ -69,16 +69,16 @@ export class StateMachine {
   #apply(entry: Entry): void {
     invariant(entry.index === this.applied.index + 1, 'entries are applied one after the other');
     if (entry.type !== 0) this.#applyConfChange(entry);
-    else if (entry.data.length > 0) this.#applyRequest(entry.data);
+    else if (entry.data.length > 0) this.#applyRequest(entry);
     this.applied.index = entry.index;
     this.applied.term = entry.term;
     if (entry.type === 0 && entry.data.length === 0) this.#options.onFirstOfTerm(entry);
   }
 
-  #applyRequest(data: Uint8Array): void {
+  #applyRequest({ data, index }: Entry): void {
     const { applier, ids, waiters } = this.#options;
     const envelope = decodeRaftEnvelope(data);
-    const outcome = applier.apply(envelope);
+    const outcome = applier.apply(envelope, index);
     const suffix = ids.suffixOf(envelope.idHigh, envelope.idLow);
     if (suffix < 0) return;
     if (outcome.ok) waiters.resolve(suffix, outcome.result);

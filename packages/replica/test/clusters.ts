@@ -1,3 +1,4 @@
+import { nobody, type Caller } from '@quorate/auth';
 import { toUtf8 } from '@quorate/std';
 import { decodeKeyValue, encodeDeleteRangeRequest, rpcpb } from '@quorate/wire';
 import { afterEach } from 'vitest';
@@ -68,7 +69,7 @@ export async function compact(cluster: TestCluster, name: string, revision: numb
 
 /** All that the log has made of a member, as text. */
 export async function stateOf(replica: Replica): Promise<string> {
-  const { store, lessor, alarms, membership } = replica.state;
+  const { store, lessor, alarms, membership, auth } = replica.state;
   const { hash, hashRevision, compactRevision } = await store.hashKv(0);
   const leases = lessor.list().sort();
   return JSON.stringify(
@@ -80,6 +81,11 @@ export async function stateOf(replica: Replica): Promise<string> {
       removed: membership.removedIds(),
       version: membership.clusterVersion,
       downgrade: membership.downgrade,
+      auth: {
+        ...{ isEnabled: auth.isEnabled, revision: auth.revision },
+        users: auth.users().map((name) => [name, auth.userRoles(name), auth.passwordOf(name)]),
+        roles: auth.roles().map((role) => [role, auth.rolePermissions(role)]),
+      },
     },
     (_, value: unknown) => (typeof value === 'bigint' ? value.toString(16) : value),
   );
@@ -164,10 +170,14 @@ export class Watching {
   readonly responses: rpcpb.WatchResponse[] = [];
   readonly #watch: ReturnType<Replica['watch']>;
 
-  constructor(replica: Replica, create: Partial<rpcpb.WatchCreateRequest> & { readonly key: Uint8Array }) {
-    this.#watch = replica.watch({ onReadable: () => {} });
+  constructor(
+    replica: Replica,
+    create: Partial<rpcpb.WatchCreateRequest> & { readonly key: Uint8Array },
+    caller: Caller = nobody,
+  ) {
+    this.#watch = replica.watch({ onReadable: () => {}, caller });
     const value = rpcpb.WatchCreateRequest.fromPartial(create);
-    this.#watch.request({ requestUnion: { $case: 'createRequest', value } });
+    void this.#watch.request({ requestUnion: { $case: 'createRequest', value } });
   }
 
   /** Takes what there is, at most about so many bytes. */

@@ -20,6 +20,7 @@ function newProposer(maxRequestBytes = 1000) {
     propose: (data) => proposed.push(data),
     proposeConfChange: () => true,
     applyLag: () => 0,
+    ownIdentity: () => ({ name: '', revision: 0 }),
     stoppedBecause: () => undefined,
   });
   return { proposer, clock, waiters, proposed, ids };

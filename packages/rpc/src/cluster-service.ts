@@ -1,12 +1,12 @@
 import { rpcpb } from '@quorate/wire';
 import { generatedMethod } from './generated-method.ts';
 import type { Member } from './member.ts';
-import type { Method } from './transport.ts';
+import type { ServiceMethod } from './service-method.ts';
 
 const { methods } = rpcpb.ClusterDefinition;
 
 /** `etcdserverpb.Cluster`. */
-export function clusterService({ cluster }: Member): Record<keyof typeof methods, Method> {
+export function clusterService({ cluster }: Member): Record<keyof typeof methods, ServiceMethod> {
   return {
     memberAdd: generatedMethod(methods.memberAdd, (request) => cluster.add(request)),
     memberRemove: generatedMethod(methods.memberRemove, (request) => cluster.remove(request)),

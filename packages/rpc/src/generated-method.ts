@@ -1,6 +1,8 @@
+import type { Caller } from '@quorate/auth';
 import { checkFields } from '@quorate/wire';
 import { malformed } from './status.ts';
-import type { Call, Method } from './transport.ts';
+import type { ServiceMethod } from './service-method.ts';
+import type { Call } from './transport.ts';
 
 /** A message type of the generated code, as far as methods need it. */
 export interface Codec<T> {
@@ -11,13 +13,13 @@ export interface Codec<T> {
 /** A unary method over generated messages, for all but the hottest. */
 export function generatedMethod<Q, R>(
   definition: { readonly requestType: Codec<Q>; readonly responseType: Codec<R> },
-  handler: (request: Q, call: Call) => Promise<R> | R,
-): Method {
+  handler: (request: Q, call: Call, caller: Caller) => Promise<R> | R,
+): ServiceMethod {
   const { requestType, responseType } = definition;
   return {
     kind: 'unary',
-    handler: async (bytes, call) =>
-      responseType.encode(await handler(decodeRequest(requestType, bytes), call)).finish(),
+    handler: async (bytes, call, caller) =>
+      responseType.encode(await handler(decodeRequest(requestType, bytes), call, caller)).finish(),
   };
 }
 

@@ -8,6 +8,7 @@ import {
   type ServerWritableStream,
 } from '@grpc/grpc-js';
 import { asBuffer } from '@quorate/std';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { RpcError, status } from './errors.ts';
 import { toRpcError } from './status.ts';
@@ -40,6 +41,8 @@ export class GrpcServer implements AsyncDisposable {
   readonly #server: Server;
   readonly #injector: ConnectionInjector;
   readonly #observer: GrpcObserver;
+  /** Connections of clients with a certificate, by their address: that is all grpc-js tells of a connection. */
+  readonly #named = new Map<string, { readonly commonName: string }>();
 
   constructor(options: GrpcServerOptions) {
     this.#observer = options.observer ?? {};
@@ -73,8 +76,12 @@ export class GrpcServer implements AsyncDisposable {
     this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
   }
 
-  /** Serves a connection from its first byte on; the server owns the socket from now on. */
-  serve(socket: Duplex): void {
+  /**
+   * Serves a connection from its first byte on; the server owns the socket from now on. `commonName` is that of the
+   * client's certificate, and only of one that was verified.
+   */
+  serve(socket: Duplex, { commonName }: { readonly commonName?: string | undefined } = {}): void {
+    if (commonName !== undefined && socket instanceof Socket) this.#remember(socket, commonName);
     this.#injector.injectConnection(socket);
   }
 
@@ -95,6 +102,21 @@ export class GrpcServer implements AsyncDisposable {
     await this.stop({ graceMs: 0 });
   }
 
+  #remember(socket: Socket, commonName: string): void {
+    const peer = `${socket.remoteAddress}:${socket.remotePort}`;
+    const connection = { commonName };
+    this.#named.set(peer, connection);
+    // Another connection may have come from the same address by then.
+    socket.once('close', () => {
+      if (this.#named.get(peer) === connection) this.#named.delete(peer);
+    });
+  }
+
+  /** Asked when a call begins: the connection it came on is open then, so the address is its own. */
+  #commonNameOf(call: UnaryCall | WritingCall): string | undefined {
+    return this.#named.size === 0 ? undefined : this.#named.get(call.getPeer())?.commonName;
+  }
+
   #unary(path: string, handler: UnaryHandler) {
     return (grpcCall: UnaryCall, callback: sendUnaryData<Buffer>): void => {
       const end = this.#begin(path, grpcCall);
@@ -110,7 +132,7 @@ export class GrpcServer implements AsyncDisposable {
         end(rpcError.status);
       };
       try {
-        const response = handler(grpcCall.request, new GrpcCall(grpcCall));
+        const response = handler(grpcCall.request, new GrpcCall(grpcCall, this.#commonNameOf(grpcCall)));
         if (response instanceof Promise) response.then(succeed, fail);
         else succeed(response);
       } catch (error) {
@@ -122,7 +144,9 @@ export class GrpcServer implements AsyncDisposable {
   #stream(path: string, clientStreams: boolean, handler: StreamHandler) {
     return (grpcCall: WritingCall): void => {
       const end = this.#begin(path, grpcCall);
-      const call = new GrpcStreamCall(grpcCall, { clientStreams, path, observer: this.#observer });
+      const call = new GrpcStreamCall(grpcCall, {
+        ...{ commonName: this.#commonNameOf(grpcCall), clientStreams, path, observer: this.#observer },
+      });
       handler(call).then(
         () => {
           grpcCall.end();
@@ -149,11 +173,13 @@ export class GrpcServer implements AsyncDisposable {
 
 /** The view of a grpc-js call that handlers get. The signal is made when somebody asks for it. */
 class GrpcCall implements Call {
+  readonly commonName: string | undefined;
   readonly #call: UnaryCall | WritingCall;
   #controller: AbortController | undefined;
 
-  constructor(call: UnaryCall | WritingCall) {
+  constructor(call: UnaryCall | WritingCall, commonName: string | undefined) {
     this.#call = call;
+    this.commonName = commonName;
   }
 
   metadata(key: string): string | undefined {
@@ -181,9 +207,14 @@ class GrpcStreamCall extends GrpcCall implements StreamCall {
 
   constructor(
     call: WritingCall,
-    options: { readonly clientStreams: boolean; readonly path: string; readonly observer: GrpcObserver },
+    options: {
+      readonly commonName: string | undefined;
+      readonly clientStreams: boolean;
+      readonly path: string;
+      readonly observer: GrpcObserver;
+    },
   ) {
-    super(call);
+    super(call, options.commonName);
     this.#writable = call;
     this.#path = options.path;
     this.#observer = options.observer;

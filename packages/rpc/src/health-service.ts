@@ -1,13 +1,14 @@
 import { healthpb } from '@quorate/wire';
 import { RpcError, status } from './errors.ts';
 import { decodeRequest, generatedMethod } from './generated-method.ts';
-import type { Method, StreamCall } from './transport.ts';
+import type { ServiceMethod } from './service-method.ts';
+import type { StreamCall } from './transport.ts';
 
 const { methods } = healthpb.HealthDefinition;
 const serving: healthpb.HealthCheckResponse = { status: healthpb.HealthCheckResponse_ServingStatus.SERVING };
 
 /** `grpc.health.v1.Health`: one service, the server as a whole, under the empty name. */
-export function healthService(): Record<keyof typeof methods, Method> {
+export function healthService(): Record<keyof typeof methods, ServiceMethod> {
   return {
     check: generatedMethod(methods.check, ({ service }) => {
       if (service !== '') throw new RpcError(status.NOT_FOUND, 'unknown service');

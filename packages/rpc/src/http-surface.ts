@@ -1,3 +1,4 @@
+import { theMember } from '@quorate/auth';
 import type { RangeRequest } from '@quorate/wire';
 import type { Member } from './member.ts';
 
@@ -121,7 +122,7 @@ export class HttpSurface {
   /** Why a read of one key fails; undefined when it does not. */
   async #readFailure(serializable: boolean): Promise<string | undefined> {
     try {
-      await this.#options.member.kv.range({ ...healthRequest, serializable });
+      await this.#options.member.kv.range({ ...healthRequest, serializable }, theMember);
       return undefined;
     } catch (error) {
       return error instanceof Error ? error.message : String(error);

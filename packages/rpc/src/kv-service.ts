@@ -1,3 +1,4 @@
+import type { Caller } from '@quorate/auth';
 import {
   decodeRangeRequest,
   encodeDeleteRangeResponse,
@@ -11,33 +12,38 @@ import {
 import { decodeRequest } from './generated-method.ts';
 import { generatedHeader } from './header.ts';
 import type { Member, MemberKv } from './member.ts';
-import type { Method, StreamCall } from './transport.ts';
+import type { ServiceMethod } from './service-method.ts';
+import type { StreamCall } from './transport.ts';
 
 /** `etcdserverpb.KV`. Requests that change something go to the member as the bytes they came in. */
-export function kvService({ kv }: Member): Record<keyof typeof rpcpb.KVDefinition.methods, Method> {
+export function kvService({ kv }: Member): Record<keyof typeof rpcpb.KVDefinition.methods, ServiceMethod> {
   return {
-    range: unary(async (request) => encodeRangeResponse(await kv.range(decodeRangeRequest(request)))),
+    range: unary(async (request, caller) =>
+      encodeRangeResponse(await kv.range(decodeRangeRequest(request), caller)),
+    ),
     rangeStream: {
       kind: 'stream',
       clientStreams: false,
       serverStreams: true,
-      handler: (call) => rangeStream(kv, call),
+      handler: (call, caller) => rangeStream(kv, call, caller),
     },
-    put: unary(async (request) => encodePutResponse(await kv.put(request))),
-    deleteRange: unary(async (request) => encodeDeleteRangeResponse(await kv.deleteRange(request))),
-    txn: unary(async (request) => encodeTxnResponse(await kv.txn(request))),
-    compact: unary(async (request) => {
+    put: unary(async (request, caller) => encodePutResponse(await kv.put(request, caller))),
+    deleteRange: unary(async (request, caller) =>
+      encodeDeleteRangeResponse(await kv.deleteRange(request, caller)),
+    ),
+    txn: unary(async (request, caller) => encodeTxnResponse(await kv.txn(request, caller))),
+    compact: unary(async (request, caller) => {
       // Checked and encoded anew: what goes into the log must be readable by members of any make.
       const decoded = decodeRequest(rpcpb.CompactionRequest, request);
       const encoded = rpcpb.CompactionRequest.encode(decoded).finish();
-      return encodeCompactionResponse(await kv.compact(encoded));
+      return encodeCompactionResponse(await kv.compact(encoded, caller));
     }),
   };
 }
 
-async function rangeStream(kv: MemberKv, call: StreamCall): Promise<void> {
+async function rangeStream(kv: MemberKv, call: StreamCall, caller: Caller): Promise<void> {
   for await (const request of call.requests) {
-    for await (const chunk of kv.rangeStream(decodeRangeRequest(request))) {
+    for await (const chunk of kv.rangeStream(decodeRangeRequest(request), caller)) {
       if (call.signal.aborted) return;
       if (!call.send(encodeRangeStreamResponse(chunk))) await call.drained();
     }
@@ -48,6 +54,6 @@ function encodeCompactionResponse(header: ResponseHeader): Uint8Array {
   return rpcpb.CompactionResponse.encode({ header: generatedHeader(header) }).finish();
 }
 
-function unary(handler: (request: Uint8Array) => Promise<Uint8Array>): Method {
-  return { kind: 'unary', handler };
+function unary(handler: (request: Uint8Array, caller: Caller) => Promise<Uint8Array>): ServiceMethod {
+  return { kind: 'unary', handler: (request, _call, caller) => handler(request, caller) };
 }

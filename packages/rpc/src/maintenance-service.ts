@@ -3,14 +3,14 @@ import { RpcError, status } from './errors.ts';
 import { generatedMethod } from './generated-method.ts';
 import type { Member } from './member.ts';
 import { sendSnapshot } from './snapshot-stream.ts';
-import type { Method } from './transport.ts';
+import type { ServiceMethod } from './service-method.ts';
 
 const { methods } = rpcpb.MaintenanceDefinition;
 
 /** `etcdserverpb.Maintenance`. */
-export function maintenanceService({ maintenance }: Member): Record<keyof typeof methods, Method> {
+export function maintenanceService({ maintenance }: Member): Record<keyof typeof methods, ServiceMethod> {
   return {
-    alarm: generatedMethod(methods.alarm, (request) => maintenance.alarm(request)),
+    alarm: generatedMethod(methods.alarm, (request, _call, caller) => maintenance.alarm(request, caller)),
     status: generatedMethod(methods.status, () => maintenance.status()),
     defragment: generatedMethod(methods.defragment, async () => {
       await maintenance.defragment();

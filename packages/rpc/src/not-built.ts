@@ -1,8 +1,8 @@
 import { RpcError, status } from './errors.ts';
-import type { Method } from './transport.ts';
+import type { ServiceMethod } from './service-method.ts';
 
 /** A method that this version answers with UNIMPLEMENTED and a sentence. */
-export function notBuilt(what: string): Method {
+export function notBuilt(what: string): ServiceMethod {
   return {
     kind: 'unary',
     handler: () => {
@@ -12,7 +12,7 @@ export function notBuilt(what: string): Method {
 }
 
 /** The same for a method whose response is a stream. */
-export function notBuiltStream(what: string, clientStreams: boolean): Method {
+export function notBuiltStream(what: string, clientStreams: boolean): ServiceMethod {
   return {
     kind: 'stream',
     clientStreams,

@@ -40,6 +40,10 @@ class LedCall implements StreamCall {
     this.requests = this.#read();
   }
 
+  get commonName(): string | undefined {
+    return this.#call.commonName;
+  }
+
   metadata(key: string): string | undefined {
     return this.#call.metadata(key);
   }

@@ -1,4 +1,6 @@
 import { decodeRangeRequest, electionpb, healthpb, lockpb, rpcpb } from '@quorate/wire';
+import { authService } from './auth-service.ts';
+import { authorized } from './authorized.ts';
 import { clusterService } from './cluster-service.ts';
 import { RpcError, status } from './errors.ts';
 import { healthService } from './health-service.ts';
@@ -8,6 +10,7 @@ import { maintenanceService } from './maintenance-service.ts';
 import type { Member } from './member.ts';
 import { notBuilt, notBuiltStream } from './not-built.ts';
 import { noLeader, whileLed } from './require-leader.ts';
+import type { ServiceMethod } from './service-method.ts';
 import type { Call, Method, MethodTable, StreamCall } from './transport.ts';
 import { watchService } from './watch-service.ts';
 
@@ -18,16 +21,19 @@ interface ServiceDefinition<M extends string> {
 }
 
 /**
- * Every method of etcd's client port, each behind the checks that hold for all: metadata, leader, learner.
- * A method that a definition has and no service implements does not compile.
+ * Every method of etcd's client port, each behind the checks that hold for all: learner, metadata, leader, and who may
+ * call it. A method that a definition has and no service implements does not compile.
  */
 export function methodTable(member: Member): MethodTable {
   const table = new Map<string, Method>();
-  const add = <M extends string>(definition: ServiceDefinition<M>, service: Record<M, Method>): void => {
+  const add = <M extends string>(
+    definition: ServiceDefinition<M>,
+    service: Record<M, ServiceMethod>,
+  ): void => {
     // The keys of a service are those of its definition: its type says so.
     for (const key of Object.keys(definition.methods) as M[]) {
       const path = `/${definition.fullName}/${definition.methods[key].name}`;
-      table.set(path, guarded(path, service[key], member));
+      table.set(path, guarded(path, authorized(path, service[key], member), member));
     }
   };
   add(rpcpb.KVDefinition, kvService(member));
@@ -36,7 +42,7 @@ export function methodTable(member: Member): MethodTable {
   add(rpcpb.ClusterDefinition, clusterService(member));
   add(rpcpb.MaintenanceDefinition, maintenanceService(member));
   add(healthpb.HealthDefinition, healthService());
-  add(rpcpb.AuthDefinition, notBuiltService(rpcpb.AuthDefinition, 'authentication'));
+  add(rpcpb.AuthDefinition, authService(member));
   add(lockpb.LockDefinition, notBuiltService(lockpb.LockDefinition, 'the lock service'));
   add(electionpb.ElectionDefinition, notBuiltService(electionpb.ElectionDefinition, 'the election service'));
   return table;
@@ -45,14 +51,14 @@ export function methodTable(member: Member): MethodTable {
 function notBuiltService<M extends string>(
   definition: ServiceDefinition<M>,
   what: string,
-): Record<M, Method> {
+): Record<M, ServiceMethod> {
   const entries = Object.entries<{ readonly responseStream: boolean }>(definition.methods);
   const methods = entries.map(([key, { responseStream }]) => [
     key,
     responseStream ? notBuiltStream(what, false) : notBuilt(what),
   ]);
   // Made from the definition's own keys.
-  return Object.fromEntries(methods) as Record<M, Method>;
+  return Object.fromEntries(methods) as Record<M, ServiceMethod>;
 }
 
 /**

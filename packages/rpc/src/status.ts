@@ -1,3 +1,4 @@
+import type { AuthErrorCode } from '@quorate/auth';
 import type { LeaseErrorCode } from '@quorate/lease';
 import type { MembershipErrorCode } from '@quorate/membership';
 import type { KvErrorCode, MvccErrorCode } from '@quorate/mvcc';
@@ -8,6 +9,7 @@ type RequestErrorCode =
   | KvErrorCode
   | Exclude<MvccErrorCode, 'MVCC_DAMAGED_ROW'>
   | Exclude<LeaseErrorCode, 'LEASE_DAMAGED_ROW'>
+  | Exclude<AuthErrorCode, 'AUTH_DAMAGED_ROW'>
   | Exclude<MembershipErrorCode, 'BAD_INITIAL_CLUSTER' | 'BAD_MEMBER_JSON'>
   | 'LEARNER_NOT_READY';
 
@@ -91,6 +93,34 @@ const statusOf = {
     'etcdserver: cluster has a downgrade job in progress',
   ],
   REPLICA_NO_DOWNGRADE: [status.FAILED_PRECONDITION, 'etcdserver: no inflight downgrade job'],
+  AUTH_ROOT_USER_NOT_EXIST: [status.FAILED_PRECONDITION, 'etcdserver: root user does not exist'],
+  AUTH_ROOT_ROLE_NOT_EXIST: [status.FAILED_PRECONDITION, 'etcdserver: root user does not have root role'],
+  AUTH_USER_EXISTS: [status.FAILED_PRECONDITION, 'etcdserver: user name already exists'],
+  AUTH_USER_EMPTY: [status.INVALID_ARGUMENT, 'etcdserver: user name is empty'],
+  AUTH_USER_NOT_FOUND: [status.FAILED_PRECONDITION, 'etcdserver: user name not found'],
+  AUTH_ROLE_EXISTS: [status.FAILED_PRECONDITION, 'etcdserver: role name already exists'],
+  AUTH_ROLE_NOT_FOUND: [status.FAILED_PRECONDITION, 'etcdserver: role name not found'],
+  AUTH_ROLE_EMPTY: [status.INVALID_ARGUMENT, 'etcdserver: role name is empty'],
+  AUTH_FAILED: [status.INVALID_ARGUMENT, 'etcdserver: authentication failed, invalid user ID or password'],
+  // etcd has no status of its own for this one, either.
+  AUTH_NO_PASSWORD_USER: [
+    status.UNKNOWN,
+    'auth: authentication failed, password was given for no password user',
+  ],
+  AUTH_PERMISSION_NOT_GIVEN: [status.INVALID_ARGUMENT, 'etcdserver: permission not given'],
+  AUTH_PERMISSION_DENIED: [status.PERMISSION_DENIED, 'etcdserver: permission denied'],
+  AUTH_ROLE_NOT_GRANTED: [status.FAILED_PRECONDITION, 'etcdserver: role is not granted to the user'],
+  AUTH_PERMISSION_NOT_GRANTED: [
+    status.FAILED_PRECONDITION,
+    'etcdserver: permission is not granted to the role',
+  ],
+  AUTH_NOT_ENABLED: [status.FAILED_PRECONDITION, 'etcdserver: authentication is not enabled'],
+  AUTH_INVALID_TOKEN: [status.UNAUTHENTICATED, 'etcdserver: invalid auth token'],
+  AUTH_INVALID_MANAGEMENT: [status.INVALID_ARGUMENT, 'etcdserver: invalid auth management'],
+  AUTH_OLD_REVISION: [status.INVALID_ARGUMENT, 'etcdserver: revision of auth store is old'],
+  AUTH_TOKEN_NOT_SIGNED: [status.UNKNOWN, 'auth: token signing attempted with verify-only key'],
+  AUTH_TOO_MANY_PASSWORDS: [status.RESOURCE_EXHAUSTED, 'etcdserver: too many requests'],
+  AUTH_PASSWORD_TOO_LONG: [status.INVALID_ARGUMENT, 'bcrypt: password length exceeds 72 bytes'],
 } satisfies Record<RequestErrorCode | `REPLICA_${string}`, readonly [StatusCode, string]>;
 
 /** Codes of errors that a member may answer with; what it throws beyond them is a bug and becomes UNKNOWN. */
@@ -108,6 +138,17 @@ export function toRpcError(error: unknown): RpcError {
     code !== undefined && Object.hasOwn(statusOf, code) ? statusOf[code as DomainErrorCode] : undefined;
   if (known !== undefined) return new RpcError(known[0], known[1], { cause: error });
   return new RpcError(status.UNKNOWN, textOf(error), { cause: error });
+}
+
+/** An error as Go's clients and etcd's watch responses write it: code and text in one. */
+export function statusText(error: unknown): string {
+  const { status: code, message } = toRpcError(error);
+  const name = Object.entries(status).find(([, value]) => value === code)?.[0] ?? 'UNKNOWN';
+  const inGo = name.replace(
+    /_?([A-Z])([A-Z]*)/g,
+    (_, first: string, rest: string) => first + rest.toLowerCase(),
+  );
+  return `rpc error: code = ${inGo} desc = ${message}`;
 }
 
 /** A request that is no valid message: gRPC servers answer INTERNAL. */

@@ -7,6 +7,8 @@
 export interface Call {
   /** The first value of a metadata key (lower case), undefined when absent. */
   metadata(key: string): string | undefined;
+  /** Of the client's certificate, if there was one and it was verified. */
+  readonly commonName: string | undefined;
   /** Aborted when the client gave up, its deadline passed, or the connection is gone. */
   readonly signal: AbortSignal;
 }

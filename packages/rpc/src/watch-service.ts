@@ -1,34 +1,39 @@
+import type { Caller } from '@quorate/auth';
 import { rpcpb } from '@quorate/wire';
 import { RpcError, status } from './errors.ts';
 import { decodeRequest } from './generated-method.ts';
+import { statusText } from './status.ts';
 import type { Member, MemberWatch } from './member.ts';
-import type { Method, StreamCall } from './transport.ts';
+import type { ServiceMethod } from './service-method.ts';
+import type { StreamCall } from './transport.ts';
 
 /** Bytes taken from a watch stream at a time: enough to fill a socket, little enough to stay fair. */
 const takeBytes = 256 * 1024;
 
 /** `etcdserverpb.Watch`. */
-export function watchService(member: Member): Record<keyof typeof rpcpb.WatchDefinition.methods, Method> {
+export function watchService(
+  member: Member,
+): Record<keyof typeof rpcpb.WatchDefinition.methods, ServiceMethod> {
   return {
     watch: {
       kind: 'stream',
       clientStreams: true,
       serverStreams: true,
-      handler: (call) => watch(member, call),
+      handler: (call, caller) => watch(member, call, caller),
     },
   };
 }
 
-async function watch(member: Member, call: StreamCall): Promise<void> {
+async function watch(member: Member, call: StreamCall, caller: Caller): Promise<void> {
   const pump = new Pump(call);
-  const stream = member.watch({ onReadable: () => pump.wake() });
+  const stream = member.watch({ onReadable: () => pump.wake(), caller, reasonOf: statusText });
   try {
     const writing = pump.run(stream);
     const reading = (async () => {
       for await (const bytes of call.requests) {
         // A client that asks faster than it reads is not read from meanwhile.
         while (!stream.accepting && !call.signal.aborted) await pump.taken();
-        stream.request(decodeRequest(rpcpb.WatchRequest, bytes));
+        await stream.request(decodeRequest(rpcpb.WatchRequest, bytes));
         pump.wake();
       }
     })();

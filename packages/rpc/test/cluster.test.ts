@@ -197,7 +197,11 @@ test('a client API version that is no UTF-8 is refused before a missing leader',
   member.hasLeader = false;
   const method = methodTable(member).get('/etcdserverpb.Maintenance/Status');
   const metadata: Record<string, string> = { 'client-api-version': '3.\ufffd', hasleader: 'true' };
-  const call: Call = { metadata: (key) => metadata[key], signal: new AbortController().signal };
+  const call: Call = {
+    metadata: (key) => metadata[key],
+    commonName: undefined,
+    signal: new AbortController().signal,
+  };
   expect(method?.kind).toBe('unary');
   const status = () => (method?.kind === 'unary' ? method.handler(new Uint8Array(0), call) : undefined);
   expect(status).toThrow('etcdserver: invalid client api version');

@@ -1,3 +1,4 @@
+import { nobody, type Access, type Caller } from '@quorate/auth';
 import { emptyBytes, fromUtf8 } from '@quorate/std';
 import { encodeKeyValue, rpcpb, type RangeRequest, type ResponseHeader } from '@quorate/wire';
 import type { Member, MemberWatch } from '../src/member.ts';
@@ -61,7 +62,7 @@ export class FakeMember implements Member {
     revoke: async () => ({ header: generated }),
     keepAlive: async (id) => (id === 1n ? 30 : 0),
     timeToLive: async ({ ID }) => ({ header: generated, ID, TTL: 1n, grantedTTL: 2n, keys: [] }),
-    leases: () => ({ header: generated, leases: [{ ID: 1n }] }),
+    leases: async () => ({ header: generated, leases: [{ ID: 1n }] }),
   };
 
   readonly maintenance: Member['maintenance'] = {
@@ -84,6 +85,41 @@ export class FakeMember implements Member {
         chunks: this.#readSnapshot(),
       };
     },
+  };
+
+  /** What the next calls are told of who they are, and what was asked. */
+  caller: Caller | Error = nobody;
+  readonly identified: { token: string | undefined; commonName: string | undefined }[] = [];
+  readonly permitted: { caller: Caller; access: Access; asOf: 'now' | 'local' }[] = [];
+
+  readonly auth: Member['auth'] = {
+    identify: (credentials) => {
+      this.identified.push(credentials);
+      if (this.caller instanceof Error) throw this.caller;
+      return this.caller;
+    },
+    permit: (caller, access, { asOf }) => {
+      this.permitted.push({ caller, access, asOf });
+      this.#maybeFail();
+      return asOf === 'now' ? Promise.resolve() : undefined;
+    },
+    authenticate: async ({ name }) => ({ header: generated, token: `token of ${name}` }),
+    status: async () => ({ header: generated, enabled: true, authRevision: 3n }),
+    enable: async () => headed,
+    disable: async () => headed,
+    userAdd: async () => headed,
+    userDelete: async () => headed,
+    userChangePassword: async () => headed,
+    userGrantRole: async () => headed,
+    userRevokeRole: async () => headed,
+    userGet: async () => ({ header: generated, roles: ['r'] }),
+    userList: async () => ({ header: generated, users: ['u'] }),
+    roleAdd: async () => headed,
+    roleDelete: async () => headed,
+    roleGrantPermission: async () => headed,
+    roleRevokePermission: async () => headed,
+    roleGet: async () => ({ header: generated, perm: [] }),
+    roleList: async () => ({ header: generated, roles: ['r'] }),
   };
 
   readonly cluster: Member['cluster'] = {
@@ -183,6 +219,7 @@ export class FakeMember implements Member {
 }
 
 const generated = rpcpb.ResponseHeader.fromPartial({ memberId: 7n });
+const headed = { header: generated };
 const me = rpcpb.Member.fromPartial({ ID: 7n, name: 'n1' });
 
 /** The one key of a fake member. */

@@ -21,7 +21,7 @@ const noDeleteFilter = 1;
 /** A decoded create request in our own terms. A range that is empty comes out as one (`start >= endExclusive`). */
 export function openCreateRequest(request: rpcpb.WatchCreateRequest): WatcherOptions {
   return {
-    range: rangeOf(request.key, request.rangeEnd),
+    range: watchRange(request),
     startRevision: clampCount(request.startRevision),
     prevKv: request.prevKv,
     noPut: request.filters.includes(noPutFilter),
@@ -31,8 +31,8 @@ export function openCreateRequest(request: rpcpb.WatchCreateRequest): WatcherOpt
   };
 }
 
-/** As everywhere, but that no key means the byte 0. */
-function rangeOf(key: Uint8Array, rangeEnd: Uint8Array): KeyRange {
+/** What a create request watches: ranges are as everywhere, but that no key means the byte 0. */
+export function watchRange({ key, rangeEnd }: Pick<rpcpb.WatchCreateRequest, 'key' | 'rangeEnd'>): KeyRange {
   return keyRange(key.length === 0 ? zeroByte : key, rangeEnd);
 }
 

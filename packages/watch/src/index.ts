@@ -3,6 +3,7 @@ export { WatchHub, type WatchHubOptions } from './hub.ts';
 export { type WatchStream, type WatchStreamOptions } from './stream.ts';
 export { type WatchMetrics } from './metrics.ts';
 export { WatchRequestsFullError } from './errors.ts';
+export { watchRange } from './create-request.ts';
 export {
   unboundedEnd,
   type EventSource,

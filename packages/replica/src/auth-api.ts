@@ -1,0 +1,297 @@
+import {
+  accessOfRoleGet,
+  accessOfUserGet,
+  AuthError,
+  newTokenPrefix,
+  nobody,
+  simpleTokenIndex,
+  simpleTokenOf,
+  type Access,
+  type AuthOutcome,
+  type Caller,
+  type Passwords,
+  type SignedTokens,
+  type User,
+} from '@quorate/auth';
+import { fromUtf8, type Clock, type Random } from '@quorate/std';
+import { raftinternalpb, raftRequestField, rpcpb } from '@quorate/wire';
+import type { MemberState } from './applier.ts';
+import { ReplicaError } from './errors.ts';
+import type { Gate } from './gate.ts';
+import type { Proposer } from './proposer.ts';
+
+export interface AuthApiOptions {
+  readonly state: MemberState;
+  readonly gate: Gate;
+  readonly proposer: Proposer;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly requestTimeoutMs: number;
+  readonly passwords: Passwords | undefined;
+  readonly tokens: 'simple' | 'none' | SignedTokens;
+  readonly header: () => rpcpb.ResponseHeader;
+  /** Index of the last entry that was applied. */
+  readonly applied: () => number;
+  readonly linearizable: () => Promise<void>;
+}
+
+/** What a caller shows of himself. */
+export interface Credentials {
+  /** Of the request's metadata. */
+  readonly token: string | undefined;
+  /** Of the client's certificate, which was verified. */
+  readonly commonName: string | undefined;
+}
+
+interface Headed {
+  readonly header: rpcpb.ResponseHeader;
+}
+
+/**
+ * Who callers are, and the users, roles and permissions of the cluster. A password is hashed or compared here, on the
+ * member that was asked; what goes into the log is its hash at most.
+ */
+export class AuthApi {
+  readonly #options: AuthApiOptions;
+
+  constructor(options: AuthApiOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Who somebody with these credentials is. A token counts before a certificate; while authentication is off
+   * everybody is nobody.
+   *
+   * @throws AuthError AUTH_INVALID_TOKEN; ReplicaError when it is not known yet and there is no leader to ask
+   */
+  identify({ token, commonName }: Credentials): Caller | Promise<Caller> {
+    const { auth } = this.#options.state;
+    if (!auth.isEnabled) return nobody;
+    if (token !== undefined) return this.#identifyByToken(token);
+    if (commonName === undefined || commonName === '') return nobody;
+    // A certificate proves who its owner is at any time; whether there is such a user is another question.
+    return { kind: 'user', name: commonName, provenAt: Infinity };
+  }
+
+  /** Decides for a call as a whole; see `Gate.require`. @throws AuthError */
+  permit(
+    caller: Caller,
+    access: Access,
+    options: { readonly asOf: 'now' | 'local' },
+  ): Promise<void> | undefined {
+    const { gate, state } = this.#options;
+    if (!state.auth.isEnabled && options.asOf === 'local') return undefined;
+    return gate.require(caller, () => access, options);
+  }
+
+  /** @throws AuthError AUTH_FAILED, AUTH_NOT_ENABLED, AUTH_TOO_MANY_PASSWORDS; ReplicaError */
+  async authenticate({ name, password }: rpcpb.AuthenticateRequest): Promise<rpcpb.AuthenticateResponse> {
+    const { state, clock, requestTimeoutMs, linearizable, passwords } = this.#options;
+    const deadlineMs = clock.now() + requestTimeoutMs;
+    let matchedHash: string | undefined;
+    for (;;) {
+      await linearizable();
+      const { auth } = state;
+      if (!auth.isEnabled) throw new AuthError('AUTH_NOT_ENABLED');
+      const checkedAt = auth.revision;
+      const stored = auth.passwordOf(name);
+      if (matchedHash === undefined || stored?.hash !== matchedHash) {
+        if ((await passwords?.matches(password, stored?.hash)) !== true) {
+          const hasNone = stored !== undefined && stored.hash === undefined;
+          throw new AuthError(hasNone ? 'AUTH_NO_PASSWORD_USER' : 'AUTH_FAILED');
+        }
+        matchedHash = stored?.hash;
+      }
+      const token = await this.#newToken(name, checkedAt);
+      // A change in between may have been one of this user's password: it is looked at again.
+      if (token !== undefined) return { header: this.#options.header(), token };
+      if (clock.now() >= deadlineMs) throw new ReplicaError('REPLICA_TIMEOUT');
+    }
+  }
+
+  enable(caller: Caller = nobody): Promise<Headed> {
+    return this.#change(caller, raftRequestField.authEnable, rpcpb.AuthEnableRequest.encode({}).finish());
+  }
+
+  disable(caller: Caller = nobody): Promise<Headed> {
+    return this.#change(caller, raftRequestField.authDisable, rpcpb.AuthDisableRequest.encode({}).finish());
+  }
+
+  async status(): Promise<rpcpb.AuthStatusResponse> {
+    await this.#options.linearizable();
+    const { auth } = this.#options.state;
+    return { header: this.#options.header(), enabled: auth.isEnabled, authRevision: BigInt(auth.revision) };
+  }
+
+  async userAdd(request: rpcpb.AuthUserAddRequest, caller: Caller = nobody): Promise<Headed> {
+    await this.#admin(caller);
+    const hasPassword = request.options?.noPassword !== true;
+    const hashedPassword = hasPassword && request.name !== '' ? await this.#hash(request.password) : '';
+    const encoded = rpcpb.AuthUserAddRequest.encode({ ...request, password: '', hashedPassword }).finish();
+    return this.#change(caller, raftRequestField.authUserAdd, encoded);
+  }
+
+  async userChangePassword(
+    request: rpcpb.AuthUserChangePasswordRequest,
+    caller: Caller = nobody,
+  ): Promise<Headed> {
+    await this.#admin(caller);
+    // As in etcd, an empty password takes the password away.
+    const hashedPassword = request.password === '' ? '' : await this.#hash(request.password);
+    const encoded = rpcpb.AuthUserChangePasswordRequest.encode({
+      ...request,
+      password: '',
+      hashedPassword,
+    }).finish();
+    return this.#change(caller, raftRequestField.authUserChangePassword, encoded);
+  }
+
+  userDelete(request: rpcpb.AuthUserDeleteRequest, caller: Caller = nobody): Promise<Headed> {
+    const encoded = rpcpb.AuthUserDeleteRequest.encode(request).finish();
+    return this.#change(caller, raftRequestField.authUserDelete, encoded);
+  }
+
+  userGrantRole(request: rpcpb.AuthUserGrantRoleRequest, caller: Caller = nobody): Promise<Headed> {
+    const encoded = rpcpb.AuthUserGrantRoleRequest.encode(request).finish();
+    return this.#change(caller, raftRequestField.authUserGrantRole, encoded);
+  }
+
+  userRevokeRole(request: rpcpb.AuthUserRevokeRoleRequest, caller: Caller = nobody): Promise<Headed> {
+    const encoded = rpcpb.AuthUserRevokeRoleRequest.encode(request).finish();
+    return this.#change(caller, raftRequestField.authUserRevokeRole, encoded);
+  }
+
+  roleAdd(request: rpcpb.AuthRoleAddRequest, caller: Caller = nobody): Promise<Headed> {
+    const encoded = rpcpb.AuthRoleAddRequest.encode(request).finish();
+    return this.#change(caller, raftRequestField.authRoleAdd, encoded);
+  }
+
+  roleDelete(request: rpcpb.AuthRoleDeleteRequest, caller: Caller = nobody): Promise<Headed> {
+    const encoded = rpcpb.AuthRoleDeleteRequest.encode(request).finish();
+    return this.#change(caller, raftRequestField.authRoleDelete, encoded);
+  }
+
+  roleGrantPermission(
+    request: rpcpb.AuthRoleGrantPermissionRequest,
+    caller: Caller = nobody,
+  ): Promise<Headed> {
+    const encoded = rpcpb.AuthRoleGrantPermissionRequest.encode(request).finish();
+    return this.#change(caller, raftRequestField.authRoleGrantPermission, encoded);
+  }
+
+  roleRevokePermission(
+    request: rpcpb.AuthRoleRevokePermissionRequest,
+    caller: Caller = nobody,
+  ): Promise<Headed> {
+    const encoded = rpcpb.AuthRoleRevokePermissionRequest.encode(request).finish();
+    return this.#change(caller, raftRequestField.authRoleRevokePermission, encoded);
+  }
+
+  async userGet(
+    { name }: rpcpb.AuthUserGetRequest,
+    caller: Caller = nobody,
+  ): Promise<rpcpb.AuthUserGetResponse> {
+    const auth = await this.#readable(caller, accessOfUserGet(name));
+    return { header: this.#options.header(), roles: [...auth.userRoles(name)] };
+  }
+
+  async userList(caller: Caller = nobody): Promise<rpcpb.AuthUserListResponse> {
+    const auth = await this.#readable(caller, { level: 'admin' });
+    return { header: this.#options.header(), users: [...auth.users()] };
+  }
+
+  async roleGet(
+    { role }: rpcpb.AuthRoleGetRequest,
+    caller: Caller = nobody,
+  ): Promise<rpcpb.AuthRoleGetResponse> {
+    const auth = await this.#readable(caller, accessOfRoleGet(role));
+    return { header: this.#options.header(), perm: [...auth.rolePermissions(role)] };
+  }
+
+  async roleList(caller: Caller = nobody): Promise<rpcpb.AuthRoleListResponse> {
+    const auth = await this.#readable(caller, { level: 'admin' });
+    return { header: this.#options.header(), roles: [...auth.roles()] };
+  }
+
+  #identifyByToken(token: string): Caller | Promise<Caller> {
+    const { state, tokens, clock } = this.#options;
+    if (tokens === 'none') throw new AuthError('AUTH_INVALID_TOKEN');
+    if (tokens !== 'simple') return this.#identifyBySignedToken(token, tokens);
+    const user = state.tokens.identify(token, clock.now());
+    return user === undefined ? this.#identifyByNewToken(token) : this.#proven(user);
+  }
+
+  /** A token that another member gave out a moment ago is in an entry that this one may not have applied yet. */
+  async #identifyByNewToken(token: string): Promise<Caller> {
+    const { state, clock, applied, linearizable } = this.#options;
+    const index = simpleTokenIndex(token);
+    if (index === undefined || index <= applied()) throw new AuthError('AUTH_INVALID_TOKEN');
+    await linearizable();
+    const user = state.tokens.identify(token, clock.now());
+    if (user === undefined) throw new AuthError('AUTH_INVALID_TOKEN');
+    return this.#proven(user);
+  }
+
+  async #identifyBySignedToken(token: string, tokens: SignedTokens): Promise<Caller> {
+    const claims = await tokens.verify(token);
+    if (claims === undefined) throw new AuthError('AUTH_INVALID_TOKEN');
+    if (claims.revision > this.#options.state.auth.revision) await this.#options.linearizable();
+    // Signed with the right key, and yet of a future that this cluster has not come to: it is another's.
+    if (claims.revision > this.#options.state.auth.revision) throw new AuthError('AUTH_INVALID_TOKEN');
+    return this.#proven({ kind: 'user', name: claims.user, provenAt: claims.revision });
+  }
+
+  #proven(user: User): Caller {
+    const { auth } = this.#options.state;
+    if (!auth.isEnabled) return nobody;
+    if (!auth.isProven(user)) throw new AuthError('AUTH_INVALID_TOKEN');
+    return user;
+  }
+
+  /** Undefined when users, roles or permissions have changed since the password was checked. */
+  async #newToken(name: string, checkedAt: number): Promise<string | undefined> {
+    const { state, tokens, random, proposer } = this.#options;
+    if (tokens === 'none') throw new AuthError('AUTH_FAILED');
+    if (tokens !== 'simple') {
+      const token = await tokens.sign({ user: name, revision: checkedAt });
+      return state.auth.revision === checkedAt ? token : undefined;
+    }
+    const simpleToken = newTokenPrefix(random);
+    const encoded = raftinternalpb.InternalAuthenticateRequest.encode({
+      name,
+      password: '',
+      simpleToken,
+    }).finish();
+    const { user, index } = await proposer.propose<LoggedIn>(raftRequestField.authenticate, encoded);
+    return user.provenAt === checkedAt ? simpleTokenOf(simpleToken, index) : undefined;
+  }
+
+  async #change(caller: Caller, field: number, encoded: Uint8Array): Promise<Headed> {
+    const { gate, header } = this.#options;
+    await gate.propose<AuthOutcome>(caller, { field, encoded, access: () => ({ level: 'admin' }) });
+    return { header: header() };
+  }
+
+  async #admin(caller: Caller): Promise<void> {
+    await this.#options.gate.require(caller, () => ({ level: 'admin' }), { asOf: 'now' });
+  }
+
+  async #readable(caller: Caller, access: Access): Promise<MemberState['auth']> {
+    await this.#options.gate.require(caller, () => access, { asOf: 'now' });
+    return this.#options.state.auth;
+  }
+
+  async #hash(password: string): Promise<string> {
+    const { passwords } = this.#options;
+    if (passwords === undefined) throw new AuthError('AUTH_TOO_MANY_PASSWORDS');
+    return Buffer.from(fromUtf8(await passwords.hash(password))).toString('base64');
+  }
+}
+
+/** What applying a login came to. */
+export interface LoggedIn {
+  /** As of the moment when it was applied. */
+  readonly user: User;
+  /** Of its entry. */
+  readonly index: number;
+}

@@ -1,0 +1,65 @@
+import { AuthError, nobody, ruleOf, type Access, type Caller, type RpcRule } from '@quorate/auth';
+import type { Member } from './member.ts';
+import type { ServiceMethod } from './service-method.ts';
+import type { Call, Method, StreamCall } from './transport.ts';
+
+/**
+ * A method behind the question who calls it, and whether he may: the rule of its path in `rpcRules` says what it
+ * takes. A path without a rule is refused to everybody.
+ */
+export function authorized(path: string, method: ServiceMethod, { auth }: Member): Method {
+  const rule = ruleOf(path);
+  if (method.kind === 'stream') {
+    const { handler } = method;
+    return {
+      ...method,
+      handler: async (call: StreamCall) => {
+        const caller = await identified(rule, call, auth);
+        await permitted(rule, caller, auth);
+        return handler(call, caller);
+      },
+    };
+  }
+  const { handler } = method;
+  return {
+    kind: 'unary',
+    handler: (request, call) => {
+      const admit = (caller: Caller): Promise<Uint8Array> | Uint8Array => {
+        const decision = permitted(rule, caller, auth);
+        if (decision === undefined) return handler(request, call, caller);
+        return decision.then(() => handler(request, call, caller));
+      };
+      const caller = identified(rule, call, auth);
+      return caller instanceof Promise ? caller.then(admit) : admit(caller);
+    },
+  };
+}
+
+/** Who calls. What is open to all is so to those with a stale token, too: that is how they get a new one. */
+function identified(rule: RpcRule | undefined, call: Call, auth: Member['auth']): Caller | Promise<Caller> {
+  if (rule === undefined) throw new AuthError('AUTH_PERMISSION_DENIED');
+  if (rule.level === 'open') return nobody;
+  return auth.identify({ token: tokenOf(call), commonName: call.commonName });
+}
+
+/** Decides where the rule says that this is the place; a promise when it has to wait for that. */
+function permitted(
+  rule: RpcRule | undefined,
+  caller: Caller,
+  auth: Member['auth'],
+): Promise<void> | undefined {
+  if (rule === undefined) throw new AuthError('AUTH_PERMISSION_DENIED');
+  if (rule.enforcedBy === 'member' || rule.level === 'open') return undefined;
+  return auth.permit(caller, accessOfLevel(rule.level), rule);
+}
+
+/** What can be decided without looking at the request; everything else would be a mistake in the table. */
+function accessOfLevel(level: Access['level']): Access {
+  if (level === 'login' || level === 'admin') return { level };
+  throw new AuthError('AUTH_PERMISSION_DENIED');
+}
+
+/** The key `token`, else `authorization`, where a word `Bearer` may stand before it (reference: tokens). */
+function tokenOf(call: Call): string | undefined {
+  return call.metadata('token') ?? call.metadata('authorization')?.replace(/^Bearer /i, '');
+}

@@ -1,0 +1,18 @@
+import type { Caller } from '@quorate/auth';
+import type { Call, StreamCall } from './transport.ts';
+
+/**
+ * A method as a service has it: who calls it is known, and may. For some that depends on what is asked for; these pass
+ * the caller on to the member (`enforcedBy` of `rpcRules`).
+ */
+export type ServiceMethod =
+  | {
+      readonly kind: 'unary';
+      readonly handler: (request: Uint8Array, call: Call, caller: Caller) => Promise<Uint8Array> | Uint8Array;
+    }
+  | {
+      readonly kind: 'stream';
+      readonly clientStreams: boolean;
+      readonly serverStreams: boolean;
+      readonly handler: (call: StreamCall, caller: Caller) => Promise<void>;
+    };
