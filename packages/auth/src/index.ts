@@ -29,6 +29,7 @@ export type {
   Access,
   Caller,
   LeaseKeys,
+  LoginGuarding,
   LogIdentity,
   Need,
   Passwords,

@@ -67,6 +67,8 @@ export interface SignedTokens {
   sign(claims: TokenClaims): Promise<string>;
   /** What a token says; undefined when it was not signed for this cluster, is malformed, or has expired. */
   verify(token: string): Promise<(TokenClaims & { readonly expiresAtMs: number }) | undefined>;
+  /** The same for a token that was signed or verified here before, at once; undefined when only `verify` can tell. */
+  peek(token: string): TokenClaims | undefined;
 }
 
 /** What a signed token says. */
@@ -85,4 +87,18 @@ export interface Passwords {
    * as long and is false. @throws AuthError AUTH_TOO_MANY_PASSWORDS
    */
   matches(password: string, hash: string | undefined): Promise<boolean>;
+}
+
+/** Slows down whoever guesses passwords. */
+export interface LoginGuarding {
+  /**
+   * Does `check`, which says whether the password is right, when and if it may be done. `address` is that of the
+   * client, where it has one.
+   *
+   * @throws AuthError AUTH_TOO_MANY_PASSWORDS when it may not, and what `check` throws
+   */
+  check(
+    login: { readonly user: string; readonly address: string | undefined },
+    check: () => Promise<boolean>,
+  ): Promise<boolean>;
 }
