@@ -1,5 +1,5 @@
 import { AuthError } from '@quorate/auth';
-import type { Clock } from '@quorate/std';
+import type { Clock, Timer } from '@quorate/std';
 import type { Login, LoginGuard, LoginOutcome } from './login-guard.ts';
 
 /** What a gate consists of. */
@@ -8,17 +8,29 @@ export interface LoginGateOptions {
   readonly clock: Clock;
   /** How many logins may wait for others to end; the next is refused. 128 by default. */
   readonly waitingMax?: number;
-  /** How long one of them waits at most, before it is refused; 5,000 by default. */
+  /** How long one of them waits at most before it is refused; 5,000 by default. */
   readonly patienceMs?: number;
 }
 
-/** A guard with a waiting room: a login that only has to wait for others to end waits; one that may not try is refused. */
+type End = (outcome: LoginOutcome, nowMs: number) => void;
+
+interface Waiter {
+  readonly login: Login;
+  readonly timer: Timer;
+  readonly enter: (end: End) => void;
+  readonly leave: (reason: AuthError) => void;
+}
+
+/**
+ * A guard with a waiting room: a login that only has to wait for others to end does so, in the order of coming; one that
+ * may not try at all is refused at once.
+ */
 export class LoginGate {
   readonly #guard: LoginGuard;
   readonly #clock: Clock;
   readonly #waitingMax: number;
   readonly #patienceMs: number;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Set<Waiter>();
 
   constructor({ guard, clock, waitingMax = 128, patienceMs = 5_000 }: LoginGateOptions) {
     this.#guard = guard;
@@ -33,9 +45,9 @@ export class LoginGate {
   }
 
   /**
-   * Does the check, which says whether the password is right, if and when the guard lets it.
+   * Has a password checked, if and when the guard lets it; `check` says whether it is right.
    *
-   * @throws AuthError AUTH_TOO_MANY_PASSWORDS when it does not, and whatever the check throws
+   * @throws AuthError AUTH_TOO_MANY_PASSWORDS when the guard does not, and whatever the check throws
    */
   async check(login: Login, check: () => Promise<boolean>): Promise<boolean> {
     const end = await this.#enter(login);
@@ -46,33 +58,41 @@ export class LoginGate {
       return right;
     } finally {
       end(outcome, this.#clock.now());
-      for (const proceed of [...this.#waiting]) proceed();
+      this.#callIn();
     }
   }
 
-  async #enter(login: Login): Promise<(outcome: LoginOutcome, nowMs: number) => void> {
-    const untilMs = this.#clock.now() + this.#patienceMs;
-    for (;;) {
-      const nowMs = this.#clock.now();
-      const admission = this.#guard.begin(login, nowMs);
-      if (admission.kind === 'admitted') return admission.end;
-      if (admission.kind === 'refused' || nowMs >= untilMs || this.#waiting.size >= this.#waitingMax) {
-        throw new AuthError('AUTH_TOO_MANY_PASSWORDS');
-      }
-      await this.#anotherEnd(untilMs - nowMs);
-    }
+  async #enter(login: Login): Promise<End> {
+    const admission = this.#guard.begin(login, this.#clock.now());
+    if (admission.kind === 'admitted') return admission.end;
+    if (admission.kind === 'refused' || this.#waiting.size >= this.#waitingMax) throw tooMany();
+    return this.#wait(login);
   }
 
-  /** Until some login has ended, or the time is over. */
-  #anotherEnd(delayMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const proceed = (): void => {
-        timer.cancel();
-        this.#waiting.delete(proceed);
-        resolve();
-      };
-      const timer = this.#clock.after(delayMs, proceed);
-      this.#waiting.add(proceed);
+  #wait(login: Login): Promise<End> {
+    return new Promise((enter, leave) => {
+      const timer = this.#clock.after(this.#patienceMs, () => {
+        this.#waiting.delete(waiter);
+        leave(tooMany());
+      });
+      const waiter: Waiter = { login, timer, enter, leave };
+      this.#waiting.add(waiter);
     });
   }
+
+  /** Asks the guard again for each who waits; who still has to wait keeps his place. */
+  #callIn(): void {
+    for (const waiter of this.#waiting) {
+      const admission = this.#guard.begin(waiter.login, this.#clock.now());
+      if (admission.kind === 'busy') continue;
+      this.#waiting.delete(waiter);
+      waiter.timer.cancel();
+      if (admission.kind === 'admitted') waiter.enter(admission.end);
+      else waiter.leave(tooMany());
+    }
+  }
+}
+
+function tooMany(): AuthError {
+  return new AuthError('AUTH_TOO_MANY_PASSWORDS');
 }

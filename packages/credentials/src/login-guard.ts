@@ -66,13 +66,16 @@ export class LoginGuard {
   readonly #overall: FailureCounts;
   readonly #pairFailuresMax: number;
   readonly #sourceFailuresMax: number;
+  readonly #userFailuresMax: number;
+  readonly #overallFailuresMax: number;
   readonly #strangersMax: number;
   readonly #provenMs: number;
   /** When a source last logged in as a user. */
   readonly #proven: RecentMap<number>;
-  /** How many checks run, by pair and by source; no entry is 0. */
+  /** How many checks run, by pair, source and user; no entry is 0. */
   readonly #runningPairs = new Map<string, number>();
   readonly #runningSources = new Map<string, number>();
+  readonly #runningUsers = new Map<string, number>();
   #strangers = 0;
   #refused = 0;
 
@@ -84,8 +87,10 @@ export class LoginGuard {
     this.#sourceFailuresMax = options.sourceFailuresMax ?? 30;
     this.#pairs = counts(this.#pairFailuresMax);
     this.#sources = counts(this.#sourceFailuresMax);
-    this.#users = counts(options.userFailuresMax ?? 30);
-    this.#overall = counts(options.overallFailuresMax ?? 120);
+    this.#userFailuresMax = options.userFailuresMax ?? 30;
+    this.#users = counts(this.#userFailuresMax);
+    this.#overallFailuresMax = options.overallFailuresMax ?? 120;
+    this.#overall = counts(this.#overallFailuresMax);
     this.#strangersMax = options.strangersMax ?? 32;
     this.#provenMs = options.provenMs ?? 3_600_000;
     this.#proven = new RecentMap(trackedMax);
@@ -130,8 +135,12 @@ export class LoginGuard {
     if (this.#strangers >= this.#strangersMax) return true;
     const runningSources = this.#runningSources.get(source) ?? 0;
     if (this.#sources.level(source, nowMs) + runningSources + 1 > this.#sourceFailuresMax) return true;
-    const attacked = this.#users.waitMs(user, nowMs) > 0 || this.#overall.waitMs(everybody, nowMs) > 0;
-    return attacked && runningSources > 0;
+    const runningUsers = this.#runningUsers.get(user) ?? 0;
+    const attacked =
+      this.#users.level(user, nowMs) + runningUsers + 1 > this.#userFailuresMax ||
+      this.#overall.level(everybody, nowMs) + this.#strangers + 1 > this.#overallFailuresMax;
+    const clean = runningSources === 0 && this.#sources.cleanInMs(source, nowMs) === 0;
+    return attacked && !clean;
   }
 
   #admit(keys: Keys, proven: boolean): Admission {
@@ -139,6 +148,7 @@ export class LoginGuard {
     this.#strangers += stranger;
     addTo(this.#runningPairs, keys.pair, 1);
     addTo(this.#runningSources, keys.source, 1);
+    addTo(this.#runningUsers, keys.user, 1);
     let ended = false;
     const end = (outcome: LoginOutcome, nowMs: number): void => {
       if (ended) return;
@@ -146,6 +156,7 @@ export class LoginGuard {
       this.#strangers -= stranger;
       addTo(this.#runningPairs, keys.pair, -1);
       addTo(this.#runningSources, keys.source, -1);
+      addTo(this.#runningUsers, keys.user, -1);
       this.#learn(keys, outcome, nowMs);
     };
     return { kind: 'admitted', end };
