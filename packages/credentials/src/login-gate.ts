@@ -6,7 +6,7 @@ import type { Login, LoginGuard, LoginOutcome } from './login-guard.ts';
 export interface LoginGateOptions {
   readonly guard: LoginGuard;
   readonly clock: Clock;
-  /** How many logins may wait for others to end; the next is refused. 128 by default. */
+  /** How many logins may wait for others to end, half of them of one user; the next is refused. 128 by default. */
   readonly waitingMax?: number;
   /** How long one of them waits at most before it is refused; 5,000 by default. */
   readonly patienceMs?: number;
@@ -65,8 +65,15 @@ export class LoginGate {
   async #enter(login: Login): Promise<End> {
     const admission = this.#guard.begin(login, this.#clock.now());
     if (admission.kind === 'admitted') return admission.end;
-    if (admission.kind === 'refused' || this.#waiting.size >= this.#waitingMax) throw tooMany();
+    if (admission.kind === 'refused' || this.#isFull(login.user)) throw tooMany();
     return this.#wait(login);
+  }
+
+  /** Logins of one user fill at most half of the room, so that an attack on a user keeps out no other. */
+  #isFull(user: string): boolean {
+    if (this.#waiting.size >= this.#waitingMax) return true;
+    const same = [...this.#waiting].filter(({ login }) => login.user === user).length;
+    return same >= this.#waitingMax / 2;
   }
 
   #wait(login: Login): Promise<End> {

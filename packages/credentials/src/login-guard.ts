@@ -13,7 +13,7 @@ export interface LoginGuardOptions {
   readonly overallFailuresMax?: number;
   /** 60,000 by default. */
   readonly windowMs?: number;
-  /** Checks that may run at once for who has not logged in from there before; 32 by default. */
+  /** Checks that may run at once for who has not logged in from there before, half of them of one user; 32. */
   readonly strangersMax?: number;
   /** How long a source that logged in as a user is no stranger; an hour by default. */
   readonly provenMs?: number;
@@ -72,7 +72,7 @@ export class LoginGuard {
   readonly #provenMs: number;
   /** When a source last logged in as a user. */
   readonly #proven: RecentMap<number>;
-  /** How many checks run, by pair, source and user; no entry is 0. */
+  /** How many checks run, by pair and source, and those of strangers by user; no entry is 0. */
   readonly #runningPairs = new Map<string, number>();
   readonly #runningSources = new Map<string, number>();
   readonly #runningUsers = new Map<string, number>();
@@ -132,10 +132,10 @@ export class LoginGuard {
     const runningPairs = this.#runningPairs.get(pair) ?? 0;
     if (pairLevel + runningPairs + 1 > this.#pairFailuresMax) return true;
     if (proven) return false;
-    if (this.#strangers >= this.#strangersMax) return true;
+    const runningUsers = this.#runningUsers.get(user) ?? 0;
+    if (this.#strangers >= this.#strangersMax || runningUsers >= this.#strangersMax / 2) return true;
     const runningSources = this.#runningSources.get(source) ?? 0;
     if (this.#sources.level(source, nowMs) + runningSources + 1 > this.#sourceFailuresMax) return true;
-    const runningUsers = this.#runningUsers.get(user) ?? 0;
     const attacked =
       this.#users.level(user, nowMs) + runningUsers + 1 > this.#userFailuresMax ||
       this.#overall.level(everybody, nowMs) + this.#strangers + 1 > this.#overallFailuresMax;
@@ -144,22 +144,23 @@ export class LoginGuard {
   }
 
   #admit(keys: Keys, proven: boolean): Admission {
-    const stranger = proven ? 0 : 1;
-    this.#strangers += stranger;
-    addTo(this.#runningPairs, keys.pair, 1);
-    addTo(this.#runningSources, keys.source, 1);
-    addTo(this.#runningUsers, keys.user, 1);
+    this.#count(keys, proven, 1);
     let ended = false;
     const end = (outcome: LoginOutcome, nowMs: number): void => {
       if (ended) return;
       ended = true;
-      this.#strangers -= stranger;
-      addTo(this.#runningPairs, keys.pair, -1);
-      addTo(this.#runningSources, keys.source, -1);
-      addTo(this.#runningUsers, keys.user, -1);
+      this.#count(keys, proven, -1);
       this.#learn(keys, outcome, nowMs);
     };
     return { kind: 'admitted', end };
+  }
+
+  #count({ user, source, pair }: Keys, proven: boolean, change: 1 | -1): void {
+    addTo(this.#runningPairs, pair, change);
+    addTo(this.#runningSources, source, change);
+    if (proven) return;
+    addTo(this.#runningUsers, user, change);
+    this.#strangers += change;
   }
 
   #learn({ user, source, pair }: Keys, outcome: LoginOutcome, nowMs: number): void {

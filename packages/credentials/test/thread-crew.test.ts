@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { ThreadCrew } from '../src/thread-crew.ts';
+
+/** A thread that answers with what it was sent, and that can be made to fail. */
+const module = new URL(
+  `data:text/javascript,${encodeURIComponent(`
+    import { parentPort } from 'node:worker_threads';
+    parentPort.on('message', (order) => {
+      if (order === 'throw') throw new Error('thrown');
+      if (order === 'exit') process.exit(3);
+      if (order === 'environment') order = JSON.stringify([process.env, process.execArgv]);
+      parentPort.postMessage(order);
+    });
+  `)}`,
+);
+
+function crew(threadsMax = 1): ThreadCrew<string, string> {
+  return new ThreadCrew({ module, threadsMax, name: 'echo' });
+}
+
+test('a thread that dies fails the order it had, and the next one gets a new thread', async () => {
+  await using threads = crew();
+  for (const death of ['throw', 'exit']) {
+    const failing = threads.run(death);
+    const next = threads.run('next');
+    await expect(failing).rejects.toMatchObject({ code: 'CREDENTIALS_THREAD_FAILED' });
+    expect(await next).toBe('next');
+  }
+  expect(threads.running + threads.waiting).toBe(0);
+});
+
+test('a module that cannot run fails every order, and none waits for ever', async () => {
+  const broken = new URL('data:text/javascript,throw new Error("broken")');
+  await using threads = new ThreadCrew<string, string>({ module: broken, threadsMax: 2, name: 'broken' });
+  const orders = await Promise.allSettled(['a', 'b', 'c', 'd'].map((order) => threads.run(order)));
+  expect(orders.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected', 'rejected']);
+});
+
+test('a thread knows nothing of the environment and the flags of the process', async () => {
+  await using threads = crew();
+  expect(await threads.run('environment')).toBe('[{},[]]');
+});
+
+test('what a thread prints when it fails is not what it worked on', async () => {
+  await using threads = crew();
+  const failed: unknown = await threads.run('throw').catch((error: unknown) => error);
+  expect(failed).toMatchObject({ message: 'the thread that worked on a password has ended' });
+});
