@@ -117,11 +117,10 @@ export class LoginGuard {
   /** By what has failed. */
   #retryAfterMs({ user, source, pair }: Keys, proven: boolean, nowMs: number): number {
     const pairMs = this.#pairs.waitMs(pair, nowMs);
-    if (proven || pairMs > 0) return pairMs;
+    if (proven) return pairMs;
     const sourceMs = this.#sources.waitMs(source, nowMs);
-    if (sourceMs > 0) return sourceMs;
     const attackMs = Math.max(this.#users.waitMs(user, nowMs), this.#overall.waitMs(everybody, nowMs));
-    return Math.min(attackMs, this.#sources.cleanInMs(source, nowMs));
+    return Math.max(pairMs, sourceMs, Math.min(attackMs, this.#sources.cleanInMs(source, nowMs)));
   }
 
   /** By what runs and may fail: together with what has failed, it must not be more than may fail. */
