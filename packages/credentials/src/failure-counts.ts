@@ -1,3 +1,4 @@
+import { invariant } from '@quorate/std';
 import { RecentMap } from './recent-map.ts';
 
 interface Count {
@@ -24,6 +25,8 @@ export class FailureCounts {
   readonly #counts: RecentMap<Count>;
 
   constructor({ failuresMax, windowMs, trackedMax }: FailureCountsOptions) {
+    invariant(failuresMax >= 1, 'who has not failed may try');
+    invariant(windowMs > 0, 'failures are forgiven in some time');
     this.#failuresMax = failuresMax;
     this.#windowMs = windowMs;
     this.#counts = new RecentMap(trackedMax);

@@ -12,6 +12,7 @@ export type { ReadFile } from './jwt-keys.ts';
 export {
   LoginGuard,
   type Admission,
+  type EndOfLogin,
   type Login,
   type LoginGuardOptions,
   type LoginOutcome,

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
 import { AuthError, type SignedTokens, type TokenClaims } from '@quorate/auth';
-import { systemClock, type Clock } from '@quorate/std';
+import { invariant, systemClock, type Clock } from '@quorate/std';
 import { CompactSign, compactVerify } from 'jose';
 import type { JwtOptions, SignMethod } from './auth-token.ts';
 import { readClaims, writeClaims, type VerifiedClaims } from './jwt-claims.ts';
@@ -153,6 +153,7 @@ class Turns {
   #free: number;
 
   constructor(turnsMax: number, queueMax: number) {
+    invariant(turnsMax >= 1, 'a token has its turn some time');
     this.#free = turnsMax;
     this.#queueMax = queueMax;
   }

@@ -1,6 +1,6 @@
 import { AuthError } from '@quorate/auth';
 import type { Clock, Timer } from '@quorate/std';
-import type { Login, LoginGuard, LoginOutcome } from './login-guard.ts';
+import type { EndOfLogin, Login, LoginGuard, LoginOutcome } from './login-guard.ts';
 
 /** What a gate consists of. */
 export interface LoginGateOptions {
@@ -12,12 +12,10 @@ export interface LoginGateOptions {
   readonly patienceMs?: number;
 }
 
-type End = (outcome: LoginOutcome, nowMs: number) => void;
-
 interface Waiter {
   readonly login: Login;
   readonly timer: Timer;
-  readonly enter: (end: End) => void;
+  readonly enter: (end: EndOfLogin) => void;
   readonly leave: (reason: AuthError) => void;
 }
 
@@ -62,7 +60,7 @@ export class LoginGate {
     }
   }
 
-  async #enter(login: Login): Promise<End> {
+  async #enter(login: Login): Promise<EndOfLogin> {
     const admission = this.#guard.begin(login, this.#clock.now());
     if (admission.kind === 'admitted') return admission.end;
     if (admission.kind === 'refused' || this.#isFull(login.user)) throw tooMany();
@@ -76,7 +74,7 @@ export class LoginGate {
     return same >= this.#waitingMax / 2;
   }
 
-  #wait(login: Login): Promise<End> {
+  #wait(login: Login): Promise<EndOfLogin> {
     return new Promise((enter, leave) => {
       const timer = this.#clock.after(this.#patienceMs, () => {
         this.#waiting.delete(waiter);

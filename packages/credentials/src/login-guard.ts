@@ -1,3 +1,4 @@
+import { invariant } from '@quorate/std';
 import { FailureCounts } from './failure-counts.ts';
 import { RecentMap } from './recent-map.ts';
 
@@ -31,11 +32,14 @@ export interface Login {
 /** Whether a password may be checked. */
 export type Admission =
   /** It may; `end` has to be called once with what came of it. */
-  | { readonly kind: 'admitted'; end(outcome: LoginOutcome, nowMs: number): void }
+  | { readonly kind: 'admitted'; readonly end: EndOfLogin }
   /** It may not, since too many of its kind are being checked: it may when one of them has ended. */
   | { readonly kind: 'busy' }
   /** It may not, since too many have failed; the same login may again after this time. */
   | { readonly kind: 'refused'; readonly retryAfterMs: number };
+
+/** Ends an admitted login; a second call changes nothing. */
+export type EndOfLogin = (outcome: LoginOutcome, nowMs: number) => void;
 
 /** `abandoned`: the password was not checked after all. */
 export type LoginOutcome = 'succeeded' | 'failed' | 'abandoned';
@@ -92,6 +96,7 @@ export class LoginGuard {
     this.#overallFailuresMax = options.overallFailuresMax ?? 120;
     this.#overall = counts(this.#overallFailuresMax);
     this.#strangersMax = options.strangersMax ?? 32;
+    invariant(this.#strangersMax >= 1, 'who logs in for the first time may try');
     this.#provenMs = options.provenMs ?? 3_600_000;
     this.#proven = new RecentMap(trackedMax);
   }
@@ -145,7 +150,7 @@ export class LoginGuard {
   #admit(keys: Keys, proven: boolean): Admission {
     this.#count(keys, proven, 1);
     let ended = false;
-    const end = (outcome: LoginOutcome, nowMs: number): void => {
+    const end: EndOfLogin = (outcome, nowMs) => {
       if (ended) return;
       ended = true;
       this.#count(keys, proven, -1);

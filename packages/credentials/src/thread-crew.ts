@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads';
+import { invariant } from '@quorate/std';
 import { CredentialsError } from './errors.ts';
 
 interface Job<Order, Answer> {
@@ -35,6 +36,7 @@ export class ThreadCrew<Order, Answer> implements AsyncDisposable {
   #closed = false;
 
   constructor(options: ThreadCrewOptions) {
+    invariant(options.threadsMax >= 1, 'somebody has to do the work');
     this.#options = options;
   }
 
