@@ -135,3 +135,15 @@ test('less memory and a faster restart are in favour of whoever has them', () =>
   expect(report).toContain('1,000,000 keys');
   expect(report).not.toMatch(/\|[^|\n]*worse/);
 });
+
+test('of several runs each has its own column of the environment, and says which sections are of it', () => {
+  const report = renderReport(
+    { environment, grpc: { seconds: 4, rows: [] } },
+    { environment: { ...environment, quorate: 'another commit' }, inProcess: inProcess({}) },
+  );
+  expect(report).toMatch(/\| what +\| run 1 +\| run 2 +\|/);
+  expect(report).toMatch(/\| sections +\| grpc +\| in-process +\|/);
+  expect(report).toMatch(/\| Quorate +\| .*another commit +\|/);
+  expect(report).toContain('## Over gRPC');
+  expect(report).toContain('## In process');
+});

@@ -1,3 +1,4 @@
+import { latencyTable, throughputTable } from './load-tables.ts';
 import { figure, mebibytes, ratio, spread, table } from './markdown-table.ts';
 import type {
   ClusterResult,
@@ -13,8 +14,9 @@ import { phaseNames } from './results.ts';
 /** Three members of each side under load. */
 export function renderCluster({ seconds, rows, repeated }: ClusterResult): string {
   const runs = rows[0]?.sides.quorate.perSecond.runs ?? 0;
-  const losses = rows.filter((row) => throughputRatio(row) < 1).length;
-  const cpuLosses = rows.filter((row) => cpuRatio(row) < 1).length;
+  const named = rows.map((row) => ({ name: nameOf(row), sides: row.sides }));
+  const columns = ['operation', 'through', 'in flight'];
+  const [throughput, losses] = throughputTable(columns, named);
   return [
     '## Clusters of three',
     `Three members of each side on this one machine, each a process with a log of its own on the one disk.
@@ -22,62 +24,10 @@ ${runs} repetitions of ${figure(seconds)} s for each row and side; keys, values,
 speak to one member, the leader or a follower. A mixed load is nine linearizable gets to one put; its latencies are
 those of both. CPU is that of all three members together.`,
     '### Throughput and CPU of clusters',
-    table(
-      [
-        'operation',
-        'through',
-        'in flight',
-        'Quorate /s',
-        'etcd /s',
-        'ratio',
-        'Quorate CPU µs',
-        'etcd CPU µs',
-        'ratio',
-        'generator µs',
-      ],
-      rows.map((row) => {
-        const { quorate, etcd } = row.sides;
-        return [
-          ...nameOf(row),
-          spread(quorate.perSecond),
-          spread(etcd.perSecond),
-          ratio(throughputRatio(row)),
-          spread(quorate.cpuMicros),
-          spread(etcd.cpuMicros),
-          ratio(cpuRatio(row)),
-          figure(Math.max(quorate.generatorMicros.median, etcd.generatorMicros.median)),
-        ];
-      }),
-      { textColumns: 2 },
-    ),
-    `etcd has the higher throughput in ${losses} of ${rows.length} rows and needs less CPU in ${cpuLosses}.${repeatsOf(repeated)}`,
+    throughput,
+    `${losses}${repeatsOf(repeated)}`,
     '### Latency of clusters',
-    table(
-      [
-        'operation',
-        'through',
-        'in flight',
-        'Quorate p50 ms',
-        'etcd p50 ms',
-        'ratio',
-        'Quorate p99 ms',
-        'etcd p99 ms',
-        'ratio',
-      ],
-      rows.map((row) => {
-        const { quorate, etcd } = row.sides;
-        return [
-          ...nameOf(row),
-          spread(quorate.p50Ms),
-          spread(etcd.p50Ms),
-          ratio(etcd.p50Ms.median / quorate.p50Ms.median),
-          spread(quorate.p99Ms),
-          spread(etcd.p99Ms),
-          ratio(etcd.p99Ms.median / quorate.p99Ms.median),
-        ];
-      }),
-      { textColumns: 2 },
-    ),
+    latencyTable(columns, named),
   ].join('\n\n');
 }
 
@@ -195,14 +145,6 @@ heartbeat interval are the default of both, 1000 ms and 100 ms. The goal is ${fi
 
 function nameOf({ workload, through, inFlight }: ClusterRow): [string, string, string] {
   return [workload, through, String(inFlight)];
-}
-
-function throughputRatio({ sides }: ClusterRow): number {
-  return sides.quorate.perSecond.median / sides.etcd.perSecond.median;
-}
-
-function cpuRatio({ sides }: ClusterRow): number {
-  return sides.etcd.cpuMicros.median / sides.quorate.cpuMicros.median;
 }
 
 function repeatsOf({ quorate, etcd }: Sides<number>): string {

@@ -20,14 +20,15 @@ import { runSnapshotSection } from './snapshot-section.ts';
 /**
  * `npm run bench -- [--only=grpc,in-process,restart,cluster,catch-up,snapshot,failover] [--repetitions=5]
  * [--seconds=4] [--keys=1000000] [--entries=100000] [--snapshot-keys=500000] [--rounds=50] [--quick] [--dir=DIR]
- * [--json=FILE] [--from=FILE] [--write]`: measures Quorate beside a real etcd, prints a report in Markdown, and
+ * [--json=FILE] [--from=FILE,FILE] [--write]`: measures Quorate beside a real etcd, prints a report in Markdown, and
  * with `--write` makes docs/benchmarks.md of it. `--quick` goes through all of it in little time.
  */
 const options = parseOptions(process.argv.slice(2));
-const result = options.from === undefined ? await measure(options) : await read(options.from);
-if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(result, null, 2)}\n`);
+const results =
+  options.from === undefined ? [await measure(options)] : await Promise.all(options.from.map(read));
+if (options.json !== undefined) await writeFile(options.json, `${JSON.stringify(results.at(-1), null, 2)}\n`);
 const page = resolve(root, 'docs/benchmarks.md');
-const report = await format(renderReport(result), {
+const report = await format(renderReport(...results), {
   ...(await resolveConfig(page)),
   parser: 'markdown',
   proseWrap: 'always',

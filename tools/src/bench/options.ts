@@ -31,8 +31,8 @@ export interface BenchOptions {
   readonly dir: string;
   /** File that takes the figures as JSON. */
   readonly json: string | undefined;
-  /** File with figures of an earlier run, to be shown again instead of measuring. */
-  readonly from: string | undefined;
+  /** Files with figures of earlier runs, to be shown again instead of measuring. */
+  readonly from: readonly string[] | undefined;
   /** Whether to write docs/benchmarks.md. */
   readonly write: boolean;
 }
@@ -81,7 +81,7 @@ export function parseOptions(args: readonly string[]): BenchOptions {
     quick,
     dir: values.dir,
     json: values.json,
-    from: values.from,
+    from: values.from?.split(','),
     write: values.write,
   };
 }

@@ -1,4 +1,5 @@
 import { renderCatchUp, renderCluster, renderFailover, renderSnapshot } from './cluster-report.ts';
+import { latencyTable, throughputTable } from './load-tables.ts';
 import { figure, mebibytes, ratio, spread, table } from './markdown-table.ts';
 import type {
   BenchResult,
@@ -10,9 +11,10 @@ import type {
   RestartSide,
 } from './results.ts';
 
-/** The whole document, from what a run has measured. */
-export function renderReport(result: BenchResult): string {
-  const parts = ['# Benchmarks', intro, renderEnvironment(result.environment)];
+/** The whole document, from what a run has measured; or several, each of other sections. */
+export function renderReport(...runs: readonly BenchResult[]): string {
+  const result = Object.assign({}, ...runs) as BenchResult; // Of the environment, which is in all, only one is left.
+  const parts = ['# Benchmarks', intro, renderEnvironments(runs)];
   if (result.grpc !== undefined) parts.push(renderGrpc(result.grpc));
   if (result.inProcess !== undefined) parts.push(renderInProcess(result.inProcess));
   if (result.restart !== undefined) parts.push(renderRestart(result.restart));
@@ -43,34 +45,54 @@ page, so do not edit it. \`QUORATE_ETCD_BIN\` names the folder with the etcd to 
   answers from one thread.
 - Quorate runs from its sources; Node strips the types when it starts.`;
 
-function renderEnvironment(environment: Environment): string {
-  const { syncP50Ms, syncP99Ms, loadBefore, loadAfter } = environment;
+/** One column for each run: machine and versions are compared only within one. */
+function renderEnvironments(runs: readonly BenchResult[]): string {
+  const environments = runs.map(({ environment }) => environment);
+  const row = (what: string, of: (environment: Environment) => string): string[] => [
+    what,
+    ...environments.map(of),
+  ];
+  const isOne = environments.length === 1;
   return [
     '## Where',
     table(
-      ['what', 'value'],
+      ['what', ...environments.map((_, at) => (isOne ? 'value' : `run ${at + 1}`))],
       [
-        ['command', `\`${environment.command}\``],
-        ['date', environment.date],
-        ['processor', `${environment.cpu}, ${environment.cores} cores`],
-        ['memory', `${figure(environment.memoryBytes / 2 ** 30)} GiB`],
-        ['kernel', environment.kernel],
-        ['file system', environment.fileSystem],
-        ['fdatasync after 300 bytes', `p50 ${figure(syncP50Ms)} ms, p99 ${figure(syncP99Ms)} ms`],
-        ['load average', `${figure(loadBefore)} before, ${figure(loadAfter)} after`],
-        ['Quorate', environment.quorate],
-        ['Node', environment.node],
-        ['etcd', environment.etcd],
+        ...(isOne ? [] : [['sections', ...runs.map(sectionsOf)]]),
+        row('command', ({ command }) => `\`${command}\``),
+        row('date', ({ date }) => date),
+        row('processor', ({ cpu, cores }) => `${cpu}, ${cores} cores`),
+        row('memory', ({ memoryBytes }) => `${figure(memoryBytes / 2 ** 30)} GiB`),
+        row('kernel', ({ kernel }) => kernel),
+        row('file system', ({ fileSystem }) => fileSystem),
+        row(
+          'fdatasync after 300 bytes',
+          ({ syncP50Ms, syncP99Ms }) => `p50 ${figure(syncP50Ms)} ms, p99 ${figure(syncP99Ms)} ms`,
+        ),
+        row(
+          'load average',
+          ({ loadBefore, loadAfter }) => `${figure(loadBefore)} before, ${figure(loadAfter)} after`,
+        ),
+        row('Quorate', ({ quorate }) => quorate),
+        row('Node', ({ node }) => node),
+        row('etcd', ({ etcd }) => etcd),
       ],
-      { textColumns: 2 },
+      { textColumns: 1 + environments.length },
     ),
   ].join('\n\n');
 }
 
+/** What a run has measured, as `--only` calls it. */
+function sectionsOf({ environment: _, ...sections }: BenchResult): string {
+  return Object.keys(sections)
+    .map((name) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`))
+    .join(', ');
+}
+
 function renderGrpc({ seconds, rows }: GrpcResult): string {
   const runs = rows[0]?.sides.quorate.perSecond.runs ?? 0;
-  const losses = rows.filter((row) => throughputRatio(row) < 1).length;
-  const cpuLosses = rows.filter((row) => cpuRatio(row) < 1).length;
+  const named = rows.map((row) => ({ name: nameOf(row), sides: row.sides }));
+  const columns = ['operation', 'in flight'];
   return [
     '## Over gRPC',
     `${runs} repetitions of ${figure(seconds)} s for each row and side. Values have 256 bytes, keys 20; 10,000 keys. One in flight
@@ -79,58 +101,9 @@ writes with: compare the modRevision, then put, else get. A watch row is one put
 ten streams over ten connections: its rate is events a second, its latency the time from sending the put to the
 arrival of an event.`,
     '### Throughput and CPU',
-    table(
-      [
-        'operation',
-        'in flight',
-        'Quorate /s',
-        'etcd /s',
-        'ratio',
-        'Quorate CPU µs',
-        'etcd CPU µs',
-        'ratio',
-        'generator µs',
-      ],
-      rows.map((row) => {
-        const { quorate, etcd } = row.sides;
-        return [
-          ...nameOf(row),
-          spread(quorate.perSecond),
-          spread(etcd.perSecond),
-          ratio(throughputRatio(row)),
-          spread(quorate.cpuMicros),
-          spread(etcd.cpuMicros),
-          ratio(cpuRatio(row)),
-          figure(Math.max(quorate.generatorMicros.median, etcd.generatorMicros.median)),
-        ];
-      }),
-    ),
-    `etcd has the higher throughput in ${losses} of ${rows.length} rows and needs less CPU in ${cpuLosses}.`,
+    ...throughputTable(columns, named),
     '### Latency',
-    table(
-      [
-        'operation',
-        'in flight',
-        'Quorate p50 ms',
-        'etcd p50 ms',
-        'ratio',
-        'Quorate p99 ms',
-        'etcd p99 ms',
-        'ratio',
-      ],
-      rows.map((row) => {
-        const { quorate, etcd } = row.sides;
-        return [
-          ...nameOf(row),
-          spread(quorate.p50Ms),
-          spread(etcd.p50Ms),
-          ratio(etcd.p50Ms.median / quorate.p50Ms.median),
-          spread(quorate.p99Ms),
-          spread(etcd.p99Ms),
-          ratio(etcd.p99Ms.median / quorate.p99Ms.median),
-        ];
-      }),
-    ),
+    latencyTable(columns, named),
   ].join('\n\n');
 }
 
@@ -138,14 +111,6 @@ function nameOf(row: GrpcRow): [string, string] {
   return row.workload === 'watch'
     ? ['watch, events', `${row.inFlight} watchers`]
     : [row.workload, String(row.inFlight)];
-}
-
-function throughputRatio({ sides }: GrpcRow): number {
-  return sides.quorate.perSecond.median / sides.etcd.perSecond.median;
-}
-
-function cpuRatio({ sides }: GrpcRow): number {
-  return sides.etcd.cpuMicros.median / sides.quorate.cpuMicros.median;
 }
 
 /** What is asked of the state machine by itself. */
