@@ -1,5 +1,6 @@
 import type { Replica } from '@quorate/replica';
 import { idToHex } from '@quorate/std';
+import type { Credentials } from './credentials.ts';
 import type { MetricMaker } from './metric-maker.ts';
 
 /** What is read from the member when somebody asks: raft, store, watchers, leases and the log. */
@@ -7,6 +8,7 @@ export function registerMemberMetrics(make: MetricMaker, replica: Replica): void
   registerServer(make, replica);
   registerStore(make, replica);
   registerWatchAndLease(make, replica);
+  registerAuth(make, replica);
 }
 
 function registerServer(make: MetricMaker, replica: Replica): void {
@@ -42,23 +44,28 @@ function registerServer(make: MetricMaker, replica: Replica): void {
 }
 
 function registerStore(make: MetricMaker, replica: Replica): void {
-  const { store } = replica.state;
-  make.gauge('etcd_mvcc_db_total_size_in_bytes', 'Bytes of keys, values and history.', () => store.sizeBytes);
+  // Asked for each time: a snapshot of the leader puts another one in its place.
+  const store = (): Replica['state']['store'] => replica.state.store;
+  make.gauge(
+    'etcd_mvcc_db_total_size_in_bytes',
+    'Bytes of keys, values and history.',
+    () => store().sizeBytes,
+  );
   make.gauge(
     'etcd_mvcc_db_total_size_in_use_in_bytes',
     'The same: nothing waits for defragmentation.',
-    () => store.sizeBytes,
+    () => store().sizeBytes,
   );
   make.total('etcd_mvcc_put_total', 'Keys put.', () => replica.counts.puts);
   make.total('etcd_mvcc_delete_total', 'Keys deleted.', () => replica.counts.deletes);
   make.total('etcd_mvcc_range_total', 'Ranges read.', () => replica.counts.ranges);
   make.total('etcd_mvcc_txn_total', 'Transactions.', () => replica.counts.txns);
-  make.gauge('etcd_debugging_mvcc_keys_total', 'Live keys.', () => store.keyCount);
-  make.gauge('etcd_debugging_mvcc_current_revision', 'The newest revision.', () => store.currentRevision);
+  make.gauge('etcd_debugging_mvcc_keys_total', 'Live keys.', () => store().keyCount);
+  make.gauge('etcd_debugging_mvcc_current_revision', 'The newest revision.', () => store().currentRevision);
   make.gauge(
     'etcd_debugging_mvcc_compact_revision',
     'The compacted revision.',
-    () => store.compactedRevision,
+    () => store().compactedRevision,
   );
 }
 
@@ -88,4 +95,35 @@ function registerWatchAndLease(make: MetricMaker, replica: Replica): void {
     () => replica.counts.leasesRevoked,
   );
   make.total('etcd_debugging_lease_renewed_total', 'Renewals.', () => replica.counts.leasesRenewed);
+}
+
+function registerAuth(make: MetricMaker, { state }: Replica): void {
+  make.gauge(
+    'etcd_debugging_auth_revision',
+    'The revision of users, roles and permissions.',
+    () => state.auth.revision,
+  );
+  make.gauge('quorate_auth_enabled', 'Whether users have to log in.', () => Number(state.auth.isEnabled));
+  make.gauge('quorate_auth_simple_tokens', 'Simple tokens that hold here.', () => state.tokens.count);
+}
+
+/** Passwords that are hashed and compared, and logins that are held back. */
+export function registerCredentialMetrics(make: MetricMaker, credentials: Credentials): void {
+  const { passwords, guard } = credentials;
+  make.gauge(
+    'quorate_auth_passwords_waiting',
+    'Passwords that wait for a thread.',
+    () => passwords.counts.waiting,
+  );
+  make.total('quorate_auth_passwords_total', 'Passwords hashed or compared.', () => passwords.counts.done);
+  make.total(
+    'quorate_auth_passwords_refused_total',
+    'Passwords refused since too many waited.',
+    () => passwords.counts.refused,
+  );
+  make.total(
+    'quorate_auth_logins_refused_total',
+    'Logins refused since too many had failed.',
+    () => guard.refused,
+  );
 }

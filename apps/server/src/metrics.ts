@@ -6,7 +6,8 @@ import { idToHex } from '@quorate/std';
 import { readdirSync, readFileSync } from 'node:fs';
 import { featureGates, type GateSettings } from './config/feature-gates.ts';
 import { GrpcMetrics } from './grpc-metrics.ts';
-import { registerMemberMetrics } from './member-metrics.ts';
+import type { Credentials } from './credentials.ts';
+import { registerCredentialMetrics, registerMemberMetrics } from './member-metrics.ts';
 import { exponential, MetricMaker } from './metric-maker.ts';
 import { registerPeerMetrics } from './peer-metrics.ts';
 
@@ -134,8 +135,9 @@ export class Metrics {
   }
 
   /** Adds what is read from the member when somebody asks. */
-  watch(replica: Replica): void {
+  watch(replica: Replica, credentials: Credentials): void {
     registerMemberMetrics(this.#make, replica);
+    registerCredentialMetrics(this.#make, credentials);
   }
 
   /** The text that Prometheus scrapes. */

@@ -8,6 +8,7 @@ import { listenOn } from './addresses.ts';
 import { resolveBootstrap, type ResolvedBootstrap } from './bootstrap.ts';
 import { retentionOf } from './config/load.ts';
 import type { ServerConfig } from './config/schema.ts';
+import { openCredentials, type Credentials } from './credentials.ts';
 import { openDataDir, type DataDir } from './data-dir.ts';
 import { Metrics } from './metrics.ts';
 import { joined, peerLog, replicaLog, withSlowCallLog } from './observers.ts';
@@ -36,6 +37,7 @@ interface Parts {
   readonly events: ServerEvents;
   readonly dataDir: DataDir;
   readonly peerPort: PeerPort;
+  readonly credentials: Credentials;
 }
 
 /** A running member. */
@@ -43,6 +45,7 @@ export class Server implements AsyncDisposable {
   readonly #replica: Replica;
   readonly #clientPort: ClientPort;
   readonly #peerPort: PeerPort;
+  readonly #credentials: Credentials;
   readonly #log: Logger;
   #closed: Promise<void> | undefined;
 
@@ -55,15 +58,17 @@ export class Server implements AsyncDisposable {
     { log, ...events }: ServerEvents & { readonly log: Logger },
   ): Promise<Server> {
     const dataDir = await openDataDir(config, log);
+    const credentials = await openCredentials(config, log);
     const peerPort = new PeerPort({
       onConnectionError: (error) => log.debug({ err: error }, 'a connection of a member failed'),
     });
     try {
       // First of all, so that a member that is refused its port has not begun a cluster yet.
       await listenOn('--listen-peer-urls', config.listenPeerUrls, (address) => peerPort.listen(address));
-      return await Server.#open({ config, log, events, dataDir, peerPort });
+      return await Server.#open({ config, log, events, dataDir, peerPort, credentials });
     } catch (error) {
       await peerPort.close();
+      await credentials[Symbol.asyncDispose]();
       throw error;
     }
   }
@@ -90,10 +95,10 @@ export class Server implements AsyncDisposable {
   }
 
   static async #serve(
-    { config, log, peerPort }: Parts,
+    { config, log, peerPort, credentials }: Parts,
     { replica, metrics }: { readonly replica: Replica; readonly metrics: Metrics },
   ): Promise<Server> {
-    metrics.watch(replica);
+    metrics.watch(replica, credentials);
     // Clients are let in only after the member has published itself through the log.
     await replica.ready;
     const clientPort = new ClientPort({
@@ -121,7 +126,7 @@ export class Server implements AsyncDisposable {
       const clientPorts = await listenOn('--listen-client-urls', config.listenClientUrls, (address) =>
         clientPort.listen(address),
       );
-      return new Server({ replica, clientPort, peerPort, clientPorts, log });
+      return new Server({ replica, clientPort, peerPort, credentials, clientPorts, log });
     } catch (error) {
       await clientPort.close({ graceMs: 0 });
       throw error;
@@ -132,12 +137,14 @@ export class Server implements AsyncDisposable {
     readonly replica: Replica;
     readonly clientPort: ClientPort;
     readonly peerPort: PeerPort;
+    readonly credentials: Credentials;
     readonly clientPorts: readonly number[];
     readonly log: Logger;
   }) {
     this.#replica = parts.replica;
     this.#clientPort = parts.clientPort;
     this.#peerPort = parts.peerPort;
+    this.#credentials = parts.credentials;
     this.#log = parts.log;
     this.clientPorts = parts.clientPorts;
   }
@@ -165,12 +172,13 @@ export class Server implements AsyncDisposable {
     await this.#clientPort.close({ graceMs: stopGraceMs });
     await this.#replica.close();
     await this.#peerPort.close();
+    await this.#credentials[Symbol.asyncDispose]();
     this.#log.info({ memberId: this.memberId }, 'stopped');
   }
 }
 
 async function openReplica(
-  { config, log, dataDir, peerPort }: Parts,
+  { config, log, dataDir, peerPort, credentials }: Parts,
   made: {
     readonly bootstrap: ResolvedBootstrap;
     readonly metrics: Metrics;
@@ -193,6 +201,9 @@ async function openReplica(
       random: systemRandom,
       serverVersion,
       observer,
+      passwords: credentials.passwords,
+      logins: credentials.logins,
+      tokens: credentials.tokens,
       network: (host) => {
         const transport = new PeerTransport({
           host,
@@ -238,6 +249,7 @@ function replicaOptions(config: ServerConfig) {
     initialCorruptionCheck: isOn('InitialCorruptCheck'),
     leaseCheckpointMs: isOn('LeaseCheckpoint') ? leaseCheckpointMs : 0,
     downgradeCheckMs: config.downgradeCheckTimeMs,
+    simpleTokenTtlMs: config.authTokenTtl * 1000,
     snapshotCount: config.snapshotCount,
     snapshotCatchUpEntries: config.snapshotCatchUpEntries,
     maxWals: config.maxWals,

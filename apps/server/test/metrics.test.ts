@@ -3,6 +3,7 @@ import { methodTable } from '@quorate/rpc';
 import { describe, expect, test } from 'vitest';
 import { parseCommandLine } from '../src/config/command-line.ts';
 import { loadConfig } from '../src/config/load.ts';
+import { openCredentials } from '../src/credentials.ts';
 import { isUnary } from '../src/grpc-metrics.ts';
 import { Metrics } from '../src/metrics.ts';
 import { withSlowCallLog } from '../src/observers.ts';
@@ -20,7 +21,7 @@ async function openObserved(extensive = false) {
     featureGates: config.featureGates,
   });
   const member = await openTestMember({ observer: metrics.replicaObserver });
-  metrics.watch(member.replica);
+  metrics.watch(member.replica, await openCredentials(config, newTestLog().log));
   return { metrics, member };
 }
 
@@ -179,4 +180,14 @@ describe('calls of clients', () => {
       }),
     ]);
   });
+});
+
+test('metrics of the store are those of the one that a snapshot of the leader has put in place', async () => {
+  const { metrics, member } = await openObserved();
+  const other = await openTestMember();
+  for (const key of ['a', 'b', 'c']) await other.during(other.replica.kv.put(putRequest(key, 'v')));
+  member.replica.state.store = other.replica.state.store;
+  const series = await seriesOf(metrics);
+  expect(series.get('etcd_debugging_mvcc_current_revision')).toBe(4);
+  expect(series.get('etcd_debugging_mvcc_keys_total')).toBe(3);
 });

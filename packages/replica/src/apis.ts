@@ -149,10 +149,11 @@ export function newMaintenanceApi(parts: ReplicaParts): MaintenanceApi {
 
 export function newAuthApi(parts: ReplicaParts): AuthApi {
   const { state, options, gate, proposer, requestTimeoutMs, linearizable, applied } = parts;
-  const { clock, random, passwords, tokens } = options;
+  const { clock, random, passwords, logins, tokens } = options;
   return new AuthApi({
     header: () => generatedHeader(parts),
-    ...{ state, gate, proposer, requestTimeoutMs, linearizable, applied, clock, random, passwords, tokens },
+    ...{ state, gate, proposer, requestTimeoutMs, linearizable, applied },
+    ...{ clock, random, passwords, logins, tokens },
   });
 }
 

@@ -9,6 +9,7 @@ import {
   type Access,
   type AuthOutcome,
   type Caller,
+  type LoginGuarding,
   type Passwords,
   type SignedTokens,
   type User,
@@ -28,6 +29,7 @@ export interface AuthApiOptions {
   readonly random: Random;
   readonly requestTimeoutMs: number;
   readonly passwords: Passwords | undefined;
+  readonly logins: LoginGuarding | undefined;
   readonly tokens: 'simple' | 'none' | SignedTokens;
   readonly header: () => rpcpb.ResponseHeader;
   /** Index of the last entry that was applied. */
@@ -84,9 +86,16 @@ export class AuthApi {
     return gate.require(caller, () => access, options);
   }
 
-  /** @throws AuthError AUTH_FAILED, AUTH_NOT_ENABLED, AUTH_TOO_MANY_PASSWORDS; ReplicaError */
-  async authenticate({ name, password }: rpcpb.AuthenticateRequest): Promise<rpcpb.AuthenticateResponse> {
-    const { state, clock, requestTimeoutMs, linearizable, passwords } = this.#options;
+  /**
+   * A token for a user and the right password. `address` is where the client is, for whoever guards against guessing.
+   *
+   * @throws AuthError AUTH_FAILED, AUTH_NOT_ENABLED, AUTH_TOO_MANY_PASSWORDS; ReplicaError
+   */
+  async authenticate(
+    { name, password }: rpcpb.AuthenticateRequest,
+    { address }: { readonly address?: string | undefined } = {},
+  ): Promise<rpcpb.AuthenticateResponse> {
+    const { state, clock, requestTimeoutMs, linearizable } = this.#options;
     const deadlineMs = clock.now() + requestTimeoutMs;
     let matchedHash: string | undefined;
     for (;;) {
@@ -96,7 +105,7 @@ export class AuthApi {
       const checkedAt = auth.revision;
       const stored = auth.passwordOf(name);
       if (matchedHash === undefined || stored?.hash !== matchedHash) {
-        if ((await passwords?.matches(password, stored?.hash)) !== true) {
+        if (!(await this.#matches({ user: name, address }, password, stored?.hash))) {
           const hasNone = stored !== undefined && stored.hash === undefined;
           throw new AuthError(hasNone ? 'AUTH_NO_PASSWORD_USER' : 'AUTH_FAILED');
         }
@@ -233,12 +242,23 @@ export class AuthApi {
   }
 
   async #identifyBySignedToken(token: string, tokens: SignedTokens): Promise<Caller> {
-    const claims = await tokens.verify(token);
+    const claims = tokens.peek(token) ?? (await tokens.verify(token));
     if (claims === undefined) throw new AuthError('AUTH_INVALID_TOKEN');
     if (claims.revision > this.#options.state.auth.revision) await this.#options.linearizable();
     // Signed with the right key, and yet of a future that this cluster has not come to: it is another's.
     if (claims.revision > this.#options.state.auth.revision) throw new AuthError('AUTH_INVALID_TOKEN');
     return this.#proven({ kind: 'user', name: claims.user, provenAt: claims.revision });
+  }
+
+  async #matches(
+    login: { readonly user: string; readonly address: string | undefined },
+    password: string,
+    hash: string | undefined,
+  ): Promise<boolean> {
+    const { passwords, logins } = this.#options;
+    if (passwords === undefined) return false;
+    const check = (): Promise<boolean> => passwords.matches(password, hash);
+    return logins === undefined ? check() : logins.check(login, check);
   }
 
   #proven(user: User): Caller {

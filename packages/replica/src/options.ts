@@ -1,4 +1,4 @@
-import type { Passwords, SignedTokens } from '@quorate/auth';
+import type { LoginGuarding, Passwords, SignedTokens } from '@quorate/auth';
 import type { PeerHost, PeerMember, PeerNetwork } from '@quorate/peer';
 import type { Backend, Clock, Random } from '@quorate/std';
 import type { Disk } from '@quorate/wal';
@@ -80,6 +80,8 @@ export interface ReplicaOptions {
   readonly downgradeCheckMs?: number;
   /** Who makes and compares the hashes of passwords; without, there are only users without passwords. */
   readonly passwords?: Passwords;
+  /** Who slows down the guessing of passwords; without, nobody does. */
+  readonly logins?: LoginGuarding;
   /** What logins give out: simple tokens, which all members know, or ones that are signed; by default simple. */
   readonly tokens?: 'simple' | 'none' | SignedTokens;
   /** How long a simple token lives after its last use. */

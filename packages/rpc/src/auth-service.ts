@@ -8,7 +8,9 @@ const { methods } = rpcpb.AuthDefinition;
 /** `etcdserverpb.Auth`. */
 export function authService({ auth }: Member): Record<keyof typeof methods, ServiceMethod> {
   return {
-    authenticate: generatedMethod(methods.authenticate, (request) => auth.authenticate(request)),
+    authenticate: generatedMethod(methods.authenticate, (request, { address }) =>
+      auth.authenticate(request, { address }),
+    ),
     authStatus: generatedMethod(methods.authStatus, () => auth.status()),
     authEnable: generatedMethod(methods.authEnable, (_request, _call, caller) => auth.enable(caller)),
     authDisable: generatedMethod(methods.authDisable, (_request, _call, caller) => auth.disable(caller)),

@@ -186,6 +186,11 @@ class GrpcCall implements Call {
     return this.#call.metadata.get(key)[0]?.toString();
   }
 
+  get address(): string | undefined {
+    const peer = this.#call.getPeer();
+    return peer === 'unknown' ? undefined : peer.replace(/:\d+$/, '');
+  }
+
   get signal(): AbortSignal {
     if (this.#controller === undefined) {
       const controller = new AbortController();

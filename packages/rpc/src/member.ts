@@ -53,7 +53,10 @@ export interface MemberAuth {
     access: Access,
     options: { readonly asOf: 'now' | 'local' },
   ): Promise<void> | undefined;
-  authenticate(request: rpcpb.AuthenticateRequest): Promise<rpcpb.AuthenticateResponse>;
+  authenticate(
+    request: rpcpb.AuthenticateRequest,
+    options: { readonly address: string | undefined },
+  ): Promise<rpcpb.AuthenticateResponse>;
   status(): Promise<rpcpb.AuthStatusResponse>;
   enable(caller: Caller): Promise<Headed>;
   disable(caller: Caller): Promise<Headed>;

@@ -44,6 +44,10 @@ class LedCall implements StreamCall {
     return this.#call.commonName;
   }
 
+  get address(): string | undefined {
+    return this.#call.address;
+  }
+
   metadata(key: string): string | undefined {
     return this.#call.metadata(key);
   }

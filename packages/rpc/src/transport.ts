@@ -9,6 +9,8 @@ export interface Call {
   metadata(key: string): string | undefined;
   /** Of the client's certificate, if there was one and it was verified. */
   readonly commonName: string | undefined;
+  /** Where the client is, without the port; undefined when there is no such thing. */
+  readonly address: string | undefined;
   /** Aborted when the client gave up, its deadline passed, or the connection is gone. */
   readonly signal: AbortSignal;
 }

@@ -200,6 +200,7 @@ test('a client API version that is no UTF-8 is refused before a missing leader',
   const call: Call = {
     metadata: (key) => metadata[key],
     commonName: undefined,
+    address: undefined,
     signal: new AbortController().signal,
   };
   expect(method?.kind).toBe('unary');

@@ -164,20 +164,17 @@ export const securityFields = {
   authToken: text('simple', {
     flag: 'auth-token',
     section: 'security',
-    notBuilt: 'authentication',
-    description: 'Kind of token.',
+    description: 'Kind of token: simple, or jwt,sign-method=RS256,priv-key=FILE,pub-key=FILE,ttl=10m.',
   }),
   authTokenTtl: integer(300, {
     flag: 'auth-token-ttl',
     section: 'security',
     min: 1,
-    ignored: 'there is no authentication in this version',
-    description: 'Seconds that a token lives.',
+    description: 'Seconds that a simple token lives after its last use.',
   }),
   bcryptCost: integer(10, {
     flag: 'bcrypt-cost',
     section: 'security',
-    ignored: 'there is no authentication in this version',
-    description: 'Cost of a password hash.',
+    description: 'Cost of a password hash, 4 to 31; each step doubles the work.',
   }),
 };
