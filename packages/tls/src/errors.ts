@@ -1,0 +1,16 @@
+/** A setting or a file that no TLS can be made of; the message names the flag and the file, and says what to do. */
+export class TlsConfigError extends Error {
+  override readonly name = 'TlsConfigError';
+  readonly code = 'TLS_CONFIG';
+}
+
+/** The text of whatever was thrown. */
+export function textOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** The stable code of an error that has one. */
+export function codeOf(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
