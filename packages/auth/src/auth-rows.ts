@@ -46,9 +46,8 @@ export function encodeRevisionRow(revision: number): Uint8Array {
   return uint64ToBytes(BigInt(revision));
 }
 
-/** A store that was never written is at revision 1. @throws AuthError AUTH_DAMAGED_ROW */
-export function decodeRevisionRow(value: Uint8Array | undefined): number {
-  if (value === undefined) return 1;
+/** @throws AuthError AUTH_DAMAGED_ROW */
+export function decodeRevisionRow(value: Uint8Array): number {
   if (value.length !== 8) throw damaged('authRevision');
   try {
     return Math.max(1, toCount(uint64FromBytes(value), 'authRevision'));

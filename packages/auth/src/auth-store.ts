@@ -61,11 +61,14 @@ export class AuthStore {
   /** The revision of the last disabling since the load: proofs from before it hold no more. */
   #disabledAt = 0;
 
-  private constructor(directory: Directory, isEnabled: boolean, revision: number) {
+  #isRevisionStored: boolean;
+
+  private constructor(directory: Directory, isEnabled: boolean, revision: number | undefined) {
     this.#directory = directory;
     this.#isEnabled = isEnabled;
-    this.#revision = revision;
-    this.#loadedAt = revision;
+    this.#revision = revision ?? 1;
+    this.#loadedAt = this.#revision;
+    this.#isRevisionStored = revision !== undefined;
   }
 
   /**
@@ -77,11 +80,20 @@ export class AuthStore {
     const settings = new Map((await rowsOf(backend, 'auth')).map(([key, value]) => [toLatin1(key), value]));
     const users = (await rowsOf(backend, 'authUsers')).map(decodeUserRow);
     const roles = (await rowsOf(backend, 'authRoles')).map(decodeRoleRow);
+    const revision = settings.get(toLatin1(revisionRowKey));
     return new AuthStore(
       new Directory(users, roles),
       decodeEnabledRow(settings.get(toLatin1(enabledRowKey))),
-      decodeRevisionRow(settings.get(toLatin1(revisionRowKey))),
+      revision && decodeRevisionRow(revision),
     );
+  }
+
+  /**
+   * Stores the revision of a store that was never changed, if it is not stored yet: etcd does so at its first start,
+   * and takes a snapshot of a store without it for one of revision 0.
+   */
+  writeMissingRevision(changes: BucketChanges): void {
+    if (!this.#isRevisionStored) this.#storeRevision(changes);
   }
 
   /** Whether authentication is on; while it is off, everybody may do everything. */
@@ -306,6 +318,11 @@ export class AuthStore {
 
   #bumpRevision(changes: BucketChanges): void {
     this.#revision++;
+    this.#storeRevision(changes);
+  }
+
+  #storeRevision(changes: BucketChanges): void {
+    this.#isRevisionStored = true;
     changes.put('auth', revisionRowKey, encodeRevisionRow(this.#revision));
   }
 
@@ -329,9 +346,7 @@ export class AuthStore {
           refuseUnless(this.#permissionsOf(identity).mayWrite(need.range));
           break;
         case 'writeLease':
-          for (const key of leases.keys(need.lease) ?? []) {
-            refuseUnless(this.#permissionsOf(identity).mayWrite(singleKey(key)));
-          }
+          this.#requireWritableLease(identity, need.lease, leases);
           break;
         case 'readLease':
           this.#requireReadableLease(identity, need.lease, leases);
@@ -345,9 +360,20 @@ export class AuthStore {
     }
   }
 
-  #requireReadableLease(identity: LogIdentity, lease: bigint, leases: LeaseKeys): void {
+  /** Without a key, nothing is asked of anybody. */
+  #requireWritableLease(identity: LogIdentity, lease: bigint, leases: LeaseKeys): void {
+    let permissions: KeyPermissions | undefined;
     for (const key of leases.keys(lease) ?? []) {
-      refuseUnless(this.#permissionsOf(identity).mayRead(singleKey(key)));
+      permissions ??= this.#permissionsOf(identity);
+      refuseUnless(permissions.mayWrite(singleKey(key)));
+    }
+  }
+
+  #requireReadableLease(identity: LogIdentity, lease: bigint, leases: LeaseKeys): void {
+    let permissions: KeyPermissions | undefined;
+    for (const key of leases.keys(lease) ?? []) {
+      permissions ??= this.#permissionsOf(identity);
+      refuseUnless(permissions.mayRead(singleKey(key)));
     }
   }
 

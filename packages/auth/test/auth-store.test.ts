@@ -389,6 +389,18 @@ describe('rows', () => {
     expect(member.backend.get('authRoles', fromUtf8('r'))).toBeUndefined();
   });
 
+  test('the revision of a store that was never changed is stored once, for members of etcd', async () => {
+    const member = await Member.start();
+    for (const expected of [1, 0]) {
+      const changes = new ChangeList();
+      member.store.writeMissingRevision(changes);
+      expect(changes.changes).toHaveLength(expected);
+      await member.backend.write(changes.changes);
+      expect(toHex(member.backend.get('auth', fromUtf8('authRevision'))!)).toBe('0000000000000001');
+      await member.restart();
+    }
+  });
+
   test.each([
     ['auth', 'authEnabled', Uint8Array.of(2)],
     ['auth', 'authEnabled', new Uint8Array(0)],
