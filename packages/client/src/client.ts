@@ -1,4 +1,5 @@
 import type { mvccpb, rpcpb } from '@quorate/wire';
+import { Auth } from './auth.ts';
 import { Cluster } from './cluster.ts';
 import { Connections, type UnaryCallOptions } from './connections.ts';
 import { toBytes, toKeyRange, type Bytes, type KeySelector } from './keys.ts';
@@ -44,6 +45,7 @@ export class Client implements AsyncDisposable {
   readonly lease: Leases;
   readonly cluster: Cluster;
   readonly maintenance: Maintenance;
+  readonly auth: Auth;
   readonly #connections: Connections;
 
   constructor(options: ClientOptions) {
@@ -52,6 +54,7 @@ export class Client implements AsyncDisposable {
     this.lease = new Leases(this.#connections);
     this.cluster = new Cluster(this.#connections);
     this.maintenance = new Maintenance(this.#connections);
+    this.auth = new Auth(this.#connections);
   }
 
   /** The endpoints given. */
@@ -113,8 +116,8 @@ export class Client implements AsyncDisposable {
    *
    * @throws EtcdError INVALID_ARGUMENT when they are not
    */
-  authenticate(): Promise<void> {
-    return this.#connections.authenticate();
+  authenticate(options: Pick<CallOptions, 'timeoutMs' | 'signal'> = {}): Promise<void> {
+    return this.#connections.authenticate(options);
   }
 
   /** Ends all streams, waits for the calls under way and closes the connections. Harmless when done twice. */

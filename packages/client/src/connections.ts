@@ -1,12 +1,20 @@
 import * as grpc from '@grpc/grpc-js';
 import { asBuffer, systemClock, systemRandom, type Clock, type Random } from '@quorate/std';
-import { isStaleToken, TokenSource } from './auth.ts';
 import { Endpoint, type EndpointOptions } from './endpoint.ts';
 import { EtcdError } from './errors.ts';
 import { abortReason, plainBytes, sameBuffer, toEtcdError } from './grpc-values.ts';
 import type { CallOptions, ClientOptions } from './options.ts';
 import { sleep } from './sleep.ts';
-import { DuplexStream, ServerStream } from './streams.ts';
+import { DuplexStream, ServerStream, type StreamSetup } from './streams.ts';
+import { checkTlsOptions } from './tls-options.ts';
+import {
+  FixedToken,
+  isStaleToken,
+  PasswordTokens,
+  renewalsMax,
+  type Login,
+  type TokenSource,
+} from './tokens.ts';
 
 /** A read is tried this often while members answer UNAVAILABLE; etcd's own client has the same limit. */
 const attemptsMax = 100;
@@ -35,7 +43,7 @@ export class Connections {
   readonly #maxSendBytes: number;
   readonly #streams = new Set<ServerStream>();
   readonly #unaryCalls = new Set<Promise<unknown>>();
-  /** Undefined for a client without a name. */
+  /** Undefined for a client that says nothing of who it is. */
   readonly #tokens: TokenSource | undefined;
   #current = 0;
   #closed = false;
@@ -48,9 +56,8 @@ export class Connections {
     this.#dialTimeoutMs = options.dialTimeoutMs ?? 2_000;
     this.#requestTimeoutMs = options.requestTimeoutMs ?? 10_000;
     this.#maxSendBytes = options.maxSendBytes ?? maxSendBytesDefault;
-    this.#tokens =
-      options.auth &&
-      new TokenSource(options.auth, (path, request) => this.#unary(path, request, {}, undefined));
+    this.#tokens = this.#tokenSource(options);
+    checkTlsOptions(options.tls);
     this.#endpointOptions = {
       tls: options.tls,
       keepaliveTimeMs: options.keepaliveTimeMs ?? 10_000,
@@ -70,37 +77,82 @@ export class Connections {
   }
 
   /** Gets the token that calls carry, so that wrong credentials are found out early. @throws EtcdError */
-  async authenticate(): Promise<void> {
-    await this.#tokens?.get();
+  async authenticate({ timeoutMs, signal }: CallOptions = {}): Promise<void> {
+    const deadline = this.clock.now() + (timeoutMs ?? this.#requestTimeoutMs);
+    await this.#tokens?.get({ deadline, signal });
   }
 
-  /** Whether a call failed for its token and may succeed with another, which the next call will ask for. */
-  dropStaleToken(error: EtcdError): boolean {
-    if (this.#tokens === undefined || !isStaleToken(error)) return false;
-    this.#tokens.drop(this.#tokens.get());
-    return true;
+  /** Whether a stream failed for its token and may succeed with another, which the next one will ask for. */
+  renewToken(login: Login, error: EtcdError): boolean {
+    return isStaleToken(error) && this.#tokens?.drop(login) === true;
+  }
+
+  /** Messages of a server's stream, opened anew as long as it was refused for its token before the first message. */
+  async *serverMessages(
+    path: string,
+    request: Uint8Array,
+    options: CallOptions = {},
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    for (let renewals = 0; ; renewals++) {
+      let received = 0;
+      using stream = await this.#serverStream(path, request, options);
+      try {
+        for await (const message of stream) {
+          received++;
+          yield message;
+        }
+        return;
+      } catch (error) {
+        if (!(error instanceof EtcdError) || received > 0 || renewals === renewalsMax) throw error;
+        if (!this.renewToken(stream.login, error)) throw error;
+      }
+    }
   }
 
   /** A call that is refused for its token was not done, so even a write is sent again with a new one. */
   async #authorized(path: string, request: Uint8Array, options: UnaryCallOptions): Promise<Uint8Array> {
-    const token = this.#tokens?.get();
-    try {
-      return await this.#unary(path, request, options, await token);
-    } catch (error) {
-      if (this.#tokens === undefined || !isStaleToken(error)) throw error;
-      this.#tokens.drop(token);
-      return await this.#unary(path, request, options, await this.#tokens.get());
+    const deadline = this.clock.now() + (options.timeoutMs ?? this.#requestTimeoutMs);
+    for (let renewals = 0; ; renewals++) {
+      const login = await this.#login(deadline, options.signal);
+      try {
+        return await this.#unary(path, request, options, deadline, login);
+      } catch (error) {
+        if (!(error instanceof EtcdError) || renewals === renewalsMax) throw error;
+        if (!this.renewToken(login, error)) throw error;
+      }
     }
+  }
+
+  #login(deadline: number, signal: AbortSignal | undefined): Promise<Login> | Login {
+    if (this.#closed) throw clientClosed();
+    return this.#tokens === undefined ? nobody : this.#tokens.get({ deadline, signal });
+  }
+
+  #tokenSource({ auth, authToken }: ClientOptions): TokenSource | undefined {
+    if (authToken !== undefined) {
+      if (auth !== undefined) throw new RangeError('give either auth or authToken, not both');
+      return new FixedToken(authToken);
+    }
+    if (auth === undefined) return undefined;
+    return new PasswordTokens(auth, {
+      // Asking twice makes two tokens, which harms nobody; so a question is repeated like a read.
+      call: (path, request, signal) => {
+        const deadline = this.clock.now() + this.#requestTimeoutMs;
+        return this.#unary(path, request, { repeatable: true, signal }, deadline, nobody);
+      },
+      clock: this.clock,
+      random: this.random,
+    });
   }
 
   async #unary(
     path: string,
     request: Uint8Array,
     options: UnaryCallOptions,
-    token: string | undefined,
+    deadline: number,
+    login: Login,
   ): Promise<Uint8Array> {
     this.#checkSize(request);
-    const deadline = this.clock.now() + (options.timeoutMs ?? this.#requestTimeoutMs);
     for (let attempt = 1; ; attempt++) {
       options.signal?.throwIfAborted();
       const endpoint = this.#pick(options);
@@ -110,7 +162,7 @@ export class Connections {
           endpoint,
           path,
           request,
-          this.#callSetup(options, deadline, token),
+          this.#callSetup(options, deadline, login),
           options.signal,
         );
       } catch (error) {
@@ -122,9 +174,9 @@ export class Connections {
   }
 
   /** One request, a stream of responses. Never retried: what has been received cannot be taken back. */
-  async serverStream(path: string, request: Uint8Array, options: CallOptions = {}): Promise<ServerStream> {
+  async #serverStream(path: string, request: Uint8Array, options: CallOptions = {}): Promise<ServerStream> {
     this.#checkSize(request);
-    const { endpoint, setup } = await this.#openStream(options);
+    const { endpoint, setup, login } = await this.#openStream(options);
     const call = endpoint.grpc.makeServerStreamRequest<Buffer, Buffer>(
       path,
       sameBuffer,
@@ -133,12 +185,12 @@ export class Connections {
       setup.metadata,
       setup.options,
     );
-    return this.#track(new ServerStream(call, options.signal, (stream) => this.#streams.delete(stream)));
+    return this.#track(new ServerStream(call, this.#streamSetup(options, login)));
   }
 
   /** A stream both ways. Never retried. */
   async duplexStream(path: string, options: CallOptions = {}): Promise<DuplexStream> {
-    const { endpoint, setup } = await this.#openStream(options);
+    const { endpoint, setup, login } = await this.#openStream(options);
     const call = endpoint.grpc.makeBidiStreamRequest<Buffer, Buffer>(
       path,
       sameBuffer,
@@ -146,7 +198,7 @@ export class Connections {
       setup.metadata,
       setup.options,
     );
-    return this.#track(new DuplexStream(call, options.signal, (stream) => this.#streams.delete(stream)));
+    return this.#track(new DuplexStream(call, this.#streamSetup(options, login)));
   }
 
   /** Prefer another endpoint from now on: for a stream whose member failed. */
@@ -158,6 +210,7 @@ export class Connections {
   async close(): Promise<void> {
     this.#closed = true;
     for (const stream of this.#streams) stream[Symbol.dispose]();
+    this.#tokens?.close();
     await Promise.allSettled(this.#unaryCalls);
     for (const endpoint of this.#opened.values()) endpoint.close();
     this.#opened.clear();
@@ -168,12 +221,17 @@ export class Connections {
     return stream;
   }
 
-  async #openStream(options: CallOptions): Promise<{ endpoint: Endpoint; setup: CallSetup }> {
+  #streamSetup({ signal }: CallOptions, login: Login): StreamSetup {
+    return { signal, login, onEnd: (stream) => this.#streams.delete(stream) };
+  }
+
+  async #openStream(options: CallOptions): Promise<OpenedStream> {
     options.signal?.throwIfAborted();
-    const endpoint = this.#pick(options);
     const timeout = options.timeoutMs ?? Infinity;
     const deadline = this.clock.now() + timeout;
-    const token = await this.#tokens?.get();
+    const login = await this.#login(deadline, options.signal);
+    // Not before: the question for a token may have found out that another endpoint is the better one.
+    const endpoint = this.#pick(options);
     try {
       await this.#connect(endpoint, deadline, options.signal);
     } catch (error) {
@@ -181,7 +239,7 @@ export class Connections {
       throw error;
     }
     if (this.#closed) throw clientClosed();
-    return { endpoint, setup: this.#callSetup(options, deadline, token) };
+    return { endpoint, setup: this.#callSetup(options, deadline, login), login };
   }
 
   #pick(options: CallOptions): Endpoint {
@@ -204,9 +262,9 @@ export class Connections {
     if (endpoint.isReady) return;
     const dialTimeoutMs = Math.min(deadline - this.clock.now(), this.#dialTimeoutMs);
     const waiting = endpoint.waitForConnection(this.clock.wallMs() + dialTimeoutMs);
-    const readiness = await unlessAborted(waiting, signal);
-    if (readiness === 'ready') return;
-    throw new EtcdError('UNAVAILABLE', `no connection to ${endpoint.address}: ${readiness}`, {
+    const failure = await unlessAborted(waiting, signal);
+    if (failure === undefined) return;
+    throw new EtcdError('UNAVAILABLE', `no connection to ${endpoint.address}: ${failure}`, {
       unsent: true,
     });
   }
@@ -223,7 +281,7 @@ export class Connections {
   }
 
   /** gRPC wants to know the moment of a deadline by the wall clock; ours are by the one that does not jump. */
-  #callSetup(options: CallOptions, deadline: number, token: string | undefined): CallSetup {
+  #callSetup(options: CallOptions, deadline: number, { token }: Login): CallSetup {
     const metadata = new grpc.Metadata();
     if (options.requireLeader === true) metadata.set('hasleader', 'true');
     if (token !== undefined) metadata.set('token', token);
@@ -245,6 +303,15 @@ function clientClosed(): EtcdError {
 function mayRepeat(error: EtcdError, attempt: number, options: UnaryCallOptions): boolean {
   if (error.code !== 'UNAVAILABLE') return false;
   return error.unsent || (options.repeatable === true && attempt < attemptsMax);
+}
+
+/** Of clients without credentials. */
+const nobody: Login = { token: undefined };
+
+interface OpenedStream {
+  readonly endpoint: Endpoint;
+  readonly setup: CallSetup;
+  readonly login: Login;
 }
 
 interface CallSetup {

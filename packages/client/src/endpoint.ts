@@ -1,13 +1,7 @@
 import * as grpc from '@grpc/grpc-js';
-
-/** Certificates of a TLS connection, each in PEM form. */
-export interface TlsOptions {
-  readonly ca?: Uint8Array;
-  readonly cert?: Uint8Array;
-  readonly key?: Uint8Array;
-  /** Accept any certificate of the server. For tests. */
-  readonly insecureSkipVerify?: boolean;
-}
+import { asBuffer } from '@quorate/std';
+import { sameBuffer } from './grpc-values.ts';
+import { trustedCertificates, type TlsOptions } from './tls-options.ts';
 
 /** How an endpoint is connected to. */
 export interface EndpointOptions {
@@ -15,9 +9,6 @@ export interface EndpointOptions {
   readonly keepaliveTimeMs: number;
   readonly keepaliveTimeoutMs: number;
 }
-
-/** What a waiter for a connection learnt. */
-export type Readiness = 'ready' | 'refused' | 'timeout';
 
 /** One server and the HTTP/2 connection to it, opened when first needed and reopened by gRPC when it breaks. */
 export class Endpoint {
@@ -39,6 +30,9 @@ export class Endpoint {
       'grpc.max_reconnect_backoff_ms': 2_000,
       // Each client owns its connections, so that closing it closes them.
       'grpc.use_local_subchannel_pool': 1,
+      ...(secure && options.tls?.serverName !== undefined
+        ? { 'grpc.ssl_target_name_override': options.tls.serverName }
+        : {}),
       // No service config of ours, and no lookups for one.
       'grpc.service_config_disable_resolution': 1,
     });
@@ -49,13 +43,16 @@ export class Endpoint {
     return this.grpc.getChannel().getConnectivityState(true) === grpc.connectivityState.READY;
   }
 
-  /** Waits until the connection stands, was refused, or `deadlineMs` (of the wall clock) has passed. */
-  async waitForConnection(deadlineMs: number): Promise<Readiness> {
+  /**
+   * Waits until the connection stands, or it is known that it does not: it was refused, or `deadlineMs` (of the wall
+   * clock) has passed. Returns why it does not stand.
+   */
+  async waitForConnection(deadlineMs: number): Promise<string | undefined> {
     const channel = this.grpc.getChannel();
     for (;;) {
       const state = channel.getConnectivityState(true);
-      if (state === grpc.connectivityState.READY) return 'ready';
-      if (state === grpc.connectivityState.TRANSIENT_FAILURE) return 'refused';
+      if (state === grpc.connectivityState.READY) return undefined;
+      if (state === grpc.connectivityState.TRANSIENT_FAILURE) return await this.#whyRefused();
       if (state === grpc.connectivityState.SHUTDOWN) return 'refused';
       const changed = await new Promise<boolean>((resolve) => {
         channel.watchConnectivityState(state, deadlineMs, (error) => resolve(error === undefined));
@@ -64,11 +61,28 @@ export class Endpoint {
     }
   }
 
+  /**
+   * What the last try to connect has failed of. gRPC tells it to calls only, so one is made that fails at once; should
+   * the connection stand by now after all, it is a harmless question.
+   */
+  #whyRefused(): Promise<string> {
+    const nothing = Buffer.alloc(0);
+    return new Promise((resolve) => {
+      this.grpc.makeUnaryRequest('/grpc.health.v1.Health/Check', sameBuffer, sameBuffer, nothing, (error) => {
+        const reason = lastError.exec(error?.details ?? '');
+        resolve(reason?.[1] ?? 'refused');
+      });
+    });
+  }
+
   /** Closes the connection; calls under way fail. */
   close(): void {
     this.grpc.close();
   }
 }
+
+/** The reason in gRPC's words for a call without a connection. */
+const lastError = /^No connection established\. Last error: (?:Error: )?(.*?)\.?(?: Resolution note: .*)?$/s;
 
 /** A user's endpoint, understood. */
 export interface ParsedEndpoint {
@@ -95,9 +109,8 @@ export function parseEndpoint(address: string): ParsedEndpoint {
 }
 
 function sslCredentials(tls: TlsOptions = {}): grpc.ChannelCredentials {
-  const pem = (bytes: Uint8Array | undefined) =>
-    bytes === undefined ? null : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return grpc.credentials.createSsl(pem(tls.ca), pem(tls.key), pem(tls.cert), {
+  const pem = (bytes: Uint8Array | undefined) => (bytes === undefined ? null : asBuffer(bytes));
+  return grpc.credentials.createSsl(trustedCertificates(tls), pem(tls.key), pem(tls.cert), {
     rejectUnauthorized: tls.insecureSkipVerify !== true,
   });
 }

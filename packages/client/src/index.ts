@@ -1,8 +1,8 @@
 /** A client for etcd and Quorate: typed calls, watches that resume, leases that are kept alive. */
 export { Client, type PutOptions, type ReadAllOptions, type ReadOptions } from './client.ts';
 export type { CallOptions, ClientOptions } from './options.ts';
-export type { Credentials } from './auth.ts';
-export type { TlsOptions } from './endpoint.ts';
+export type { Credentials } from './tokens.ts';
+export { TlsOptionsError, type TlsOptions, type TlsOptionsErrorCode } from './tls-options.ts';
 export type { UnaryCallOptions } from './connections.ts';
 export type { UnaryMethod } from './method.ts';
 export {
@@ -20,4 +20,13 @@ export { Kv } from './kv.ts';
 export { Leases, type GrantOptions } from './lease.ts';
 export { Cluster } from './cluster.ts';
 export { Maintenance } from './maintenance.ts';
+export {
+  Auth,
+  Roles,
+  Users,
+  type NewUser,
+  type PermissionType,
+  type RoleDescription,
+  type RolePermission,
+} from './auth.ts';
 export type { SnapshotPart } from './snapshot.ts';

@@ -35,8 +35,7 @@ export class Kv {
   ): AsyncGenerator<rpcpb.RangeResponse, void, undefined> {
     const path = methodPath(rpcpb.KVDefinition, methods.rangeStream);
     const bytes = encodeMessage(rpcpb.RangeRequest, request);
-    using stream = await this.#connections.serverStream(path, bytes, options);
-    for await (const message of stream) {
+    for await (const message of this.#connections.serverMessages(path, bytes, options)) {
       const { rangeResponse } = rpcpb.RangeStreamResponse.decode(message);
       if (rangeResponse !== undefined) yield rangeResponse;
     }

@@ -4,6 +4,8 @@ import { EtcdError, LeaseLostError } from './errors.ts';
 import { encodeMessage, methodPath, unaryMethod, type UnaryMethod } from './method.ts';
 import type { CallOptions } from './options.ts';
 import { sleep } from './sleep.ts';
+import type { DuplexStream } from './streams.ts';
+import { renewalsMax } from './tokens.ts';
 
 /** Pause after a renewal that failed. */
 const retryPauseMs = 500;
@@ -61,15 +63,17 @@ export class Leases {
   /** Renews a lease once. @throws LeaseLostError when it is gone, or an EtcdError */
   async keepAliveOnce(id: bigint, options: CallOptions = {}): Promise<rpcpb.LeaseKeepAliveResponse> {
     const path = methodPath(rpcpb.LeaseDefinition, methods.leaseKeepAlive);
-    using stream = await this.#connections.duplexStream(path, options);
-    stream.send(encodeMessage(rpcpb.LeaseKeepAliveRequest, { ID: id }));
-    stream.end();
-    for await (const message of stream) {
-      const response = rpcpb.LeaseKeepAliveResponse.decode(message);
-      if (response.TTL <= 0n) throw new LeaseLostError(id);
-      return response;
+    for (let renewals = 0; ; renewals++) {
+      using stream = await this.#connections.duplexStream(path, options);
+      stream.send(encodeMessage(rpcpb.LeaseKeepAliveRequest, { ID: id }));
+      stream.end();
+      try {
+        return await firstAnswer(id, stream);
+      } catch (error) {
+        if (!(error instanceof EtcdError) || renewals === renewalsMax) throw error;
+        if (!this.#connections.renewToken(stream.login, error)) throw error;
+      }
     }
-    throw new EtcdError('UNAVAILABLE', 'the stream ended before the lease was renewed');
   }
 
   /**
@@ -117,7 +121,6 @@ export class Leases {
       return await this.keepAliveOnce(id, { requireLeader: true, ...options, timeoutMs });
     } catch (error) {
       if (!(error instanceof EtcdError)) throw error;
-      if (this.#connections.dropStaleToken(error)) return error;
       if (!passing.has(error.code)) throw error;
       this.#connections.rotate();
       return error;
@@ -127,3 +130,12 @@ export class Leases {
 
 /** Troubles of a member or of the way to it, not of the request. */
 const passing: ReadonlySet<string> = new Set(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'INTERNAL', 'CANCELLED']);
+
+async function firstAnswer(id: bigint, stream: DuplexStream): Promise<rpcpb.LeaseKeepAliveResponse> {
+  for await (const message of stream) {
+    const response = rpcpb.LeaseKeepAliveResponse.decode(message);
+    if (response.TTL <= 0n) throw new LeaseLostError(id);
+    return response;
+  }
+  throw new EtcdError('UNAVAILABLE', 'the stream ended before the lease was renewed');
+}

@@ -1,6 +1,6 @@
 import type { Clock, Random } from '@quorate/std';
-import type { Credentials } from './auth.ts';
-import type { TlsOptions } from './endpoint.ts';
+import type { TlsOptions } from './tls-options.ts';
+import type { Credentials } from './tokens.ts';
 
 /** How a client is made. */
 export interface ClientOptions {
@@ -15,9 +15,12 @@ export interface ClientOptions {
   /** Time between pings of a connection in use, and how long an answer may take. Defaults 10000, 6000. */
   readonly keepaliveTimeMs?: number;
   readonly keepaliveTimeoutMs?: number;
+  /** For `https://` and `unixs://`, and for endpoints without a scheme: those are spoken to with TLS when this is given. */
   readonly tls?: TlsOptions;
-  /** Who to be where authentication is on. */
+  /** Who to be where authentication is on: the client logs in when needed, and again when its token is refused. */
   readonly auth?: Credentials;
+  /** A token made elsewhere, such as a JWT, in place of `auth`. It is not renewed. */
+  readonly authToken?: string;
   /** For tests. */
   readonly clock?: Clock;
   /** For tests. */

@@ -27,12 +27,11 @@ export async function* fetchSnapshot(
   const { methods } = rpcpb.MaintenanceDefinition;
   const path = methodPath(rpcpb.MaintenanceDefinition, methods.snapshot);
   const request = encodeMessage(rpcpb.SnapshotRequest, {});
-  using stream = await connections.serverStream(path, request, options);
   const hash = createHash('sha256');
   let sizeBytes = 0;
   // Only the end of the stream tells the checksum from the database, so each message waits for the next one.
   let held: rpcpb.SnapshotResponse | undefined;
-  for await (const message of stream) {
+  for await (const message of connections.serverMessages(path, request, options)) {
     if (held !== undefined) {
       hash.update(held.blob);
       sizeBytes += held.blob.length;

@@ -1,6 +1,15 @@
 import type { ClientDuplexStream, ClientReadableStream } from '@grpc/grpc-js';
 import { asBuffer } from '@quorate/std';
 import { abortReason, plainBytes, toEtcdError } from './grpc-values.ts';
+import type { Login } from './tokens.ts';
+
+/** What a stream is made with. */
+export interface StreamSetup {
+  readonly signal: AbortSignal | undefined;
+  readonly login: Login;
+  /** Called when the stream is over, whoever ended it. */
+  readonly onEnd: (stream: ServerStream) => void;
+}
 
 /**
  * Responses of a streaming call, in order. Reading slowly holds the sender back (HTTP/2 flow control), so no
@@ -11,13 +20,13 @@ export class ServerStream implements AsyncIterable<Uint8Array>, Disposable {
   readonly #signal: AbortSignal | undefined;
   readonly #cancel: () => void;
   readonly #onEnd: (stream: ServerStream) => void;
+  readonly #login: Login;
 
-  /** `onEnd` is called when the stream is over, whoever ended it. */
   constructor(
     call: ClientReadableStream<Buffer> | ClientDuplexStream<Buffer, Buffer>,
-    signal: AbortSignal | undefined,
-    onEnd: (stream: ServerStream) => void,
+    { signal, login, onEnd }: StreamSetup,
   ) {
+    this.#login = login;
     this.#onEnd = onEnd;
     this.#call = call;
     this.#signal = signal;
@@ -26,6 +35,11 @@ export class ServerStream implements AsyncIterable<Uint8Array>, Disposable {
     call.on('error', () => {});
     signal?.addEventListener('abort', this.#cancel, { once: true });
     if (signal?.aborted === true) call.cancel();
+  }
+
+  /** The login that the stream was opened with. */
+  get login(): Login {
+    return this.#login;
   }
 
   /** Ends when the server ends the call well. @throws EtcdError, or the signal's reason */
@@ -53,12 +67,8 @@ export class ServerStream implements AsyncIterable<Uint8Array>, Disposable {
 export class DuplexStream extends ServerStream {
   readonly #duplex: ClientDuplexStream<Buffer, Buffer>;
 
-  constructor(
-    call: ClientDuplexStream<Buffer, Buffer>,
-    signal: AbortSignal | undefined,
-    onEnd: (stream: ServerStream) => void,
-  ) {
-    super(call, signal, onEnd);
+  constructor(call: ClientDuplexStream<Buffer, Buffer>, setup: StreamSetup) {
+    super(call, setup);
     this.#duplex = call;
   }
 

@@ -6,6 +6,7 @@ import { encodeMessage, methodPath } from './method.ts';
 import type { CallOptions } from './options.ts';
 import { sleep } from './sleep.ts';
 import type { DuplexStream } from './streams.ts';
+import { renewalsMax } from './tokens.ts';
 
 /** Pause before the first try to resume; each further one that fails doubles it, up to the longest. */
 const resumePauseMs = 25;
@@ -80,26 +81,29 @@ export class Watch implements AsyncIterable<WatchEvent> {
   async *batches(): AsyncGenerator<WatchBatch, never, undefined> {
     const { signal, endpoint, requireLeader = true } = this.#options;
     const path = methodPath(rpcpb.WatchDefinition, rpcpb.WatchDefinition.methods.watch);
-    for (let failures = 0; ; failures++) {
+    for (let failures = 0, renewals = 0; ; failures++) {
+      let opened: DuplexStream | undefined;
+      let renewed = false;
       try {
         using stream = await this.#connections.duplexStream(path, { signal, endpoint, requireLeader });
+        opened = stream;
         this.#stream = stream;
         this.#fragments = [];
         stream.send(this.#createRequest());
         for await (const message of stream) {
           const batch = this.#receive(rpcpb.WatchResponse.decode(message));
-          failures = 0;
+          failures = renewals = 0;
           if (batch !== undefined) yield batch;
         }
       } catch (error) {
         if (!(error instanceof EtcdError)) throw error;
-        // A token that was just asked for and is refused, too, will not get better.
-        const canRenewToken = failures === 0 && this.#connections.dropStaleToken(error);
-        if (!canRenewToken && !canResumeAfter(error)) throw error;
+        renewed = opened !== undefined && this.#connections.renewToken(opened.login, error);
+        if (renewed ? renewals++ === renewalsMax : !canResumeAfter(error)) throw error;
       } finally {
         this.#stream = undefined;
       }
-      this.#connections.rotate();
+      // A member that refuses a token is well; one whose stream broke may not be.
+      if (!renewed) this.#connections.rotate();
       await this.#pause(failures);
     }
   }

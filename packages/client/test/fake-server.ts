@@ -45,17 +45,18 @@ export class FakeServer implements AsyncDisposable {
   unary<Request, Response>(
     service: { readonly fullName: string },
     method: Method<Request, Response>,
-    handler: (request: FakeRequest<Request>) => Response,
+    handler: (request: FakeRequest<Request>) => Response | Promise<Response>,
   ): this {
+    // The definition's deserializer makes requests of this type.
+    const answer = async (call: grpc.ServerUnaryCall<unknown, unknown>) =>
+      handler({ request: call.request as Request, metadata: call.metadata });
     this.#add(service, method, {
       kind: 'unary',
       handler: (call, callback) => {
-        try {
-          // The definition's deserializer makes requests of this type.
-          callback(null, handler({ request: call.request as Request, metadata: call.metadata }));
-        } catch (error) {
-          callback(error instanceof Error ? error : new Error(String(error)));
-        }
+        answer(call).then(
+          (response) => callback(null, response),
+          (error: unknown) => callback(error instanceof Error ? error : new Error(String(error))),
+        );
       },
     });
     return this;
@@ -87,9 +88,8 @@ export class FakeServer implements AsyncDisposable {
     return this;
   }
 
-  async start(): Promise<this> {
+  async start(credentials = grpc.ServerCredentials.createInsecure()): Promise<this> {
     this.#port = await new Promise<number>((resolve, reject) => {
-      const credentials = grpc.ServerCredentials.createInsecure();
       this.#server.bindAsync('127.0.0.1:0', credentials, (error, port) =>
         error === null ? resolve(port) : reject(error),
       );
@@ -135,9 +135,14 @@ async function nextOf<Request>(requests: AsyncIterator<unknown>): Promise<Reques
   }
 }
 
-/** A clock on which all waiting is over at once, and has taken its time all the same. */
+/** A clock on which all waiting is over at once, and has taken its time all the same; what would take longer never ends. */
 export class HastyClock implements Clock {
+  readonly #longestMs: number;
   #nowMs = 0;
+
+  constructor({ longestMs = Infinity }: { readonly longestMs?: number } = {}) {
+    this.#longestMs = longestMs;
+  }
 
   now(): number {
     return this.#nowMs;
@@ -148,6 +153,7 @@ export class HastyClock implements Clock {
   }
 
   after(delayMs: number, action: () => void): { cancel(): void } {
+    if (delayMs > this.#longestMs) return { cancel: () => {} };
     const handle = setImmediate(() => {
       this.#nowMs += delayMs;
       action();

@@ -16,3 +16,9 @@ export {
   type StartClusterOptions,
   type StartedCluster,
 } from './cluster.ts';
+export {
+  testCertificates,
+  writeTestCertificates,
+  type TestCertificate,
+  type TestCertificateFiles,
+} from './certificates.ts';
