@@ -164,6 +164,14 @@ describe('users and roles', () => {
     expect(codeOf(() => member.store.userRoles('none'))).toBe('AUTH_USER_NOT_FOUND');
   });
 
+  test('a name behind a byte-order mark is another name, also after a restart', async () => {
+    const member = await Member.withUsers({ '\ufeffroot': [] });
+    await member.restart();
+    expect(member.store.users()).toEqual(['root', '\ufeffroot']);
+    expect(member.refusal('\ufeffroot', { level: 'admin' })).toBe('AUTH_PERMISSION_DENIED');
+    expect(member.refusal('root', { level: 'admin' })).toBeUndefined();
+  });
+
   test.each(['__proto__', 'constructor', 'a\0b', '\0', 'müller', '\u{1f600}', ' ', 'x'.repeat(10_000)])(
     'a user and a role can be called %j',
     async (name) => {

@@ -2,7 +2,8 @@
 export const emptyBytes: Uint8Array = new Uint8Array(0);
 
 const textEncoder = new TextEncoder();
-const textDecoder = new TextDecoder();
+// A byte-order mark in front is text like any other: without it, two names would be one.
+const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /** A `Buffer` over the same memory: for its fast native methods, never to leave the function that asked. */
 export function asBuffer(bytes: Uint8Array): Buffer {

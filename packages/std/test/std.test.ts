@@ -16,6 +16,7 @@ import {
   toCount,
   toHex,
   toLatin1,
+  toUtf8,
   uint64FromBytes,
   uint64ToBytes,
 } from '../src/index.ts';
@@ -62,6 +63,12 @@ test('hex text round-trips and foreign text is refused', () => {
   fc.assert(fc.property(bytes, (b) => void expect(fromHex(toHex(b))).toEqual(b)));
   expect(() => fromHex('abc')).toThrow(RangeError);
   expect(() => fromHex('zz')).toThrow(RangeError);
+});
+
+test('text comes back from its UTF-8 bytes, a byte-order mark in front included', () => {
+  for (const text of ['', 'm\u00fcller', '\ufeffroot', '\u{1f600}\0'])
+    expect(toUtf8(fromUtf8(text))).toBe(text);
+  fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => toUtf8(fromUtf8(text)) === text));
 });
 
 test('concatBytes keeps every byte in order', () => {
