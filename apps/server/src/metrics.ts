@@ -41,6 +41,7 @@ export class Metrics {
   readonly #alarms: Gauge<'server_id' | 'alarm_type'>;
   readonly #leaderChanges: Counter;
   readonly #leasesExpired: Counter;
+  readonly #logins: Counter<'result'>;
   readonly #healthSuccess: Counter;
   readonly #healthFailures: Counter;
   readonly #checks: Gauge<'type' | 'name'>;
@@ -87,6 +88,7 @@ export class Metrics {
       'etcd_debugging_server_lease_expired_total',
       'Leases revoked after they expired.',
     );
+    this.#logins = make.labelledCounter('quorate_auth_logins_total', 'Logins by their result.', ['result']);
     this.#healthSuccess = make.counter('etcd_server_health_success', 'Health checks that succeeded.');
     this.#healthFailures = make.counter('etcd_server_health_failures', 'Health checks that failed.');
     this.#checks = make.labelled('etcd_server_healthcheck', 'Outcome of the last check: 1 is good.', [
@@ -129,6 +131,8 @@ export class Metrics {
         if (leader !== 0n) this.#leaderChanges.inc();
       },
       onLeaseExpired: ({ count }) => this.#leasesExpired.inc(count),
+      // Not by user: names are the clients', and there is no end of them.
+      onLogin: ({ refused }) => this.#logins.inc({ result: refused === undefined ? 'ok' : refused }),
       onAlarm: ({ member, type, active }) =>
         this.#alarms.set({ server_id: idToHex(member), alarm_type: type }, active ? 1 : 0),
     };

@@ -5,6 +5,9 @@ import { idToHex } from '@quorate/std';
 import type { Logger } from 'pino';
 import { isUnary, type GrpcMetrics } from './grpc-metrics.ts';
 
+/** Of a user's name, which a client may have made up. */
+const loggedNameLength = 64;
+
 /** What an operator wants to read of what the replica did. */
 export function replicaLog(log: Logger, { slowApplyMs }: { readonly slowApplyMs: number }): ReplicaObserver {
   return {
@@ -31,6 +34,11 @@ export function replicaLog(log: Logger, { slowApplyMs }: { readonly slowApplyMs:
     onClusterVersion: (event) => log.info(event, 'set the cluster version'),
     onCorruption: ({ member, reason }) =>
       log.error({ memberId: idToHex(member), reason }, 'found data that differs'),
+    onLogin: ({ user, address, refused }) => {
+      const event = { user: user.slice(0, loggedNameLength), address };
+      if (refused === undefined) log.debug(event, 'a user logged in');
+      else log.warn({ ...event, reason: refused }, 'a login was refused');
+    },
     onRemoved: () => log.warn('this member was removed from the cluster and stops'),
     onFatal: (error) => log.fatal({ err: error }, 'the member cannot go on and stops'),
   };

@@ -154,6 +154,7 @@ export function newAuthApi(parts: ReplicaParts): AuthApi {
     header: () => generatedHeader(parts),
     ...{ state, gate, proposer, requestTimeoutMs, linearizable, applied },
     ...{ clock, random, passwords, logins, tokens },
+    onLogin: (event) => options.observer?.onLogin?.(event),
   });
 }
 

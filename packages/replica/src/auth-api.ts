@@ -19,6 +19,7 @@ import { raftinternalpb, raftRequestField, rpcpb } from '@quorate/wire';
 import type { MemberState } from './applier.ts';
 import { ReplicaError } from './errors.ts';
 import type { Gate } from './gate.ts';
+import type { ReplicaObserver } from './options.ts';
 import type { Proposer } from './proposer.ts';
 
 export interface AuthApiOptions {
@@ -32,6 +33,8 @@ export interface AuthApiOptions {
   readonly logins: LoginGuarding | undefined;
   readonly tokens: 'simple' | 'none' | SignedTokens;
   readonly header: () => rpcpb.ResponseHeader;
+  /** Told of each login that was decided, as it was decided. */
+  readonly onLogin: NonNullable<ReplicaObserver['onLogin']>;
   /** Index of the last entry that was applied. */
   readonly applied: () => number;
   readonly linearizable: () => Promise<void>;
@@ -43,6 +46,12 @@ export interface Credentials {
   readonly token: string | undefined;
   /** Of the client's certificate, which was verified. */
   readonly commonName: string | undefined;
+}
+
+/** Who wants to log in, and from where. */
+interface LoginFrom {
+  readonly user: string;
+  readonly address: string | undefined;
 }
 
 interface Headed {
@@ -75,14 +84,19 @@ export class AuthApi {
     return { kind: 'user', name: commonName, provenAt: Infinity };
   }
 
-  /** Decides for a call as a whole; see `Gate.require`. @throws AuthError */
+  /**
+   * Decides for a call as a whole; see `Gate.require`. While authentication is off, as far as this member knows, there
+   * is nothing to wait for: a cluster without a leader must be able to say so.
+   *
+   * @throws AuthError
+   */
   permit(
     caller: Caller,
     access: Access,
     options: { readonly asOf: 'now' | 'local' },
   ): Promise<void> | undefined {
-    const { gate, state } = this.#options;
-    if (!state.auth.isEnabled && options.asOf === 'local') return undefined;
+    const { gate } = this.#options;
+    if (gate.isOpen) return undefined;
     return gate.require(caller, () => access, options);
   }
 
@@ -92,9 +106,22 @@ export class AuthApi {
    * @throws AuthError AUTH_FAILED, AUTH_NOT_ENABLED, AUTH_TOO_MANY_PASSWORDS; ReplicaError
    */
   async authenticate(
-    { name, password }: rpcpb.AuthenticateRequest,
+    request: rpcpb.AuthenticateRequest,
     { address }: { readonly address?: string | undefined } = {},
   ): Promise<rpcpb.AuthenticateResponse> {
+    const login = { user: request.name, address };
+    try {
+      const token = await this.#logIn(login, request.password);
+      this.#options.onLogin({ ...login, refused: undefined });
+      return { header: this.#options.header(), token };
+    } catch (error) {
+      if (error instanceof AuthError) this.#options.onLogin({ ...login, refused: error.code });
+      throw error;
+    }
+  }
+
+  async #logIn(login: LoginFrom, password: string): Promise<string> {
+    const { user: name } = login;
     const { state, clock, requestTimeoutMs, linearizable } = this.#options;
     const deadlineMs = clock.now() + requestTimeoutMs;
     let matchedHash: string | undefined;
@@ -105,7 +132,7 @@ export class AuthApi {
       const checkedAt = auth.revision;
       const stored = auth.passwordOf(name);
       if (matchedHash === undefined || stored?.hash !== matchedHash) {
-        if (!(await this.#matches({ user: name, address }, password, stored?.hash))) {
+        if (!(await this.#matches(login, password, stored?.hash))) {
           const hasNone = stored !== undefined && stored.hash === undefined;
           throw new AuthError(hasNone ? 'AUTH_NO_PASSWORD_USER' : 'AUTH_FAILED');
         }
@@ -113,7 +140,7 @@ export class AuthApi {
       }
       const token = await this.#newToken(name, checkedAt);
       // A change in between may have been one of this user's password: it is looked at again.
-      if (token !== undefined) return { header: this.#options.header(), token };
+      if (token !== undefined) return token;
       if (clock.now() >= deadlineMs) throw new ReplicaError('REPLICA_TIMEOUT');
     }
   }
@@ -250,11 +277,7 @@ export class AuthApi {
     return this.#proven({ kind: 'user', name: claims.user, provenAt: claims.revision });
   }
 
-  async #matches(
-    login: { readonly user: string; readonly address: string | undefined },
-    password: string,
-    hash: string | undefined,
-  ): Promise<boolean> {
+  async #matches(login: LoginFrom, password: string, hash: string | undefined): Promise<boolean> {
     const { passwords, logins } = this.#options;
     if (passwords === undefined) return false;
     const check = (): Promise<boolean> => passwords.matches(password, hash);

@@ -1,4 +1,4 @@
-import type { LoginGuarding, Passwords, SignedTokens } from '@quorate/auth';
+import type { AuthErrorCode, LoginGuarding, Passwords, SignedTokens } from '@quorate/auth';
 import type { PeerHost, PeerMember, PeerNetwork } from '@quorate/peer';
 import type { Backend, Clock, Random } from '@quorate/std';
 import type { Disk } from '@quorate/wal';
@@ -129,6 +129,12 @@ export interface ReplicaObserver {
   onClusterVersion?(event: { readonly version: string }): void;
   /** A check of the data found a difference, or could not be made. */
   onCorruption?(event: { readonly member: bigint; readonly reason: string }): void;
+  /** Somebody logged in, or was `refused` for that reason. The name is what the client sent. */
+  onLogin?(event: {
+    readonly user: string;
+    readonly address: string | undefined;
+    readonly refused: AuthErrorCode | undefined;
+  }): void;
   /** The member can't go on; it answers nobody from now on. */
   onFatal?(error: unknown): void;
 }

@@ -1,44 +1,90 @@
-import {
-  createServer as createHttpServer,
-  type IncomingMessage,
-  type Server as HttpServer,
-  type ServerResponse,
-} from 'node:http';
+import type { Clock } from '@quorate/std';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import { Connections, type ConnectionRefusal } from './connections.ts';
+import { onFirstBytes, type Spoken } from './first-bytes.ts';
 import type { GrpcServer } from './grpc-server.ts';
+import type { HttpAccess } from './http-access.ts';
+import { HttpFront } from './http-front.ts';
 import type { HttpSurface } from './http-surface.ts';
 
-/** The first bytes of every HTTP/2 connection without TLS (RFC 9113 §3.4); no HTTP/1 request begins so. */
-const http2Preface = Buffer.from('PRI * HTTP/2.0');
-/** How long a new connection may say nothing before it is closed. */
-const firstBytesTimeoutMs = 300_000;
+/** Does the TLS handshake on a socket, and hands over the secured one with what its certificate has proved. */
+export type SecureSocket = (
+  socket: Socket,
+  onSecure: (socket: TLSSocket, identity: { readonly commonName: string | undefined }) => void,
+) => void;
+
+/** What a listener serves, and how. */
+export interface ClientListener {
+  /** `all` is gRPC and HTTP on one port; `metrics` is HTTP of metrics and health. */
+  readonly serves: 'all' | 'grpc' | 'http' | 'metrics';
+  /** TLS; without it there is none. */
+  readonly secure?: SecureSocket | undefined;
+  /** Whether connections without TLS are taken beside those with it. */
+  readonly alsoCleartext?: boolean;
+}
 
 export interface ClientPortOptions {
   readonly grpc: GrpcServer;
   readonly http: HttpSurface;
+  /** Which hosts and origins HTTP is for; all when it is left out. */
+  readonly access?: HttpAccess;
+  /** Connections of all listeners together; 10,000 when it is left out. */
+  readonly maxConnections?: number;
+  /** Of them, those that have said nothing useful yet. */
+  readonly maxWaiting?: number;
+  /** For a new connection to say what it speaks, and for each HTTP request to be complete. */
+  readonly requestTimeoutMs?: number;
+  readonly clock?: Clock;
   readonly onConnectionError?: (error: Error) => void;
+  readonly onConnectionRefused?: (reason: ConnectionRefusal) => void;
 }
 
+const defaults = {
+  access: { hosts: ['*'], origins: ['*'] },
+  maxConnections: 10_000,
+  maxWaiting: 4_096,
+  requestTimeoutMs: 10_000,
+} as const satisfies Partial<ClientPortOptions>;
+
 /**
- * One port for gRPC and HTTP, as etcd's: looks at the first bytes of a connection, then hands the socket
- * whole to grpc-js or to Node's HTTP server.
+ * The ports of a member for its clients. On one port for gRPC and HTTP, as etcd's, it looks at the first bytes of a
+ * connection, after the handshake where there is TLS, then hands the socket whole to grpc-js or to Node's HTTP server.
  */
 export class ClientPort implements AsyncDisposable {
-  readonly #options: ClientPortOptions;
+  readonly #options: ClientPortOptions & typeof defaults;
   readonly #listeners: Server[] = [];
-  readonly #http: HttpServer;
-  readonly #sockets = new Set<Socket>();
+  readonly #connections: Connections;
+  readonly #fronts: { readonly all: HttpFront; readonly metrics: HttpFront };
 
   constructor(options: ClientPortOptions) {
-    this.#options = options;
-    this.#http = createHttpServer((request, response) => void this.#answer(request, response));
+    // The literal types of the defaults are wider here: every option may be set.
+    const complete = { ...defaults, ...options } as ClientPortOptions & typeof defaults;
+    const { maxConnections, maxWaiting, requestTimeoutMs, access, clock } = complete;
+    this.#options = complete;
+    this.#connections = new Connections(
+      { max: maxConnections, maxWaiting, firstRequestTimeoutMs: requestTimeoutMs },
+      (reason) => options.onConnectionRefused?.(reason),
+      clock,
+    );
+    const front = { surface: options.http, access, requestTimeoutMs };
+    this.#fronts = {
+      all: new HttpFront({ ...front, scope: 'all' }),
+      metrics: new HttpFront({ ...front, scope: 'metrics' }),
+    };
+  }
+
+  /** Connections that are open, and those among them that have said nothing useful yet. */
+  get connections(): { readonly open: number; readonly waiting: number } {
+    return { open: this.#connections.open, waiting: this.#connections.waiting };
   }
 
   /** Listens on an address or a unix socket path; resolves to the port (0 picks one). @throws as `net.listen` */
   async listen(
     address: { readonly host: string; readonly port: number } | { readonly path: string },
+    options: ClientListener = { serves: 'all' },
   ): Promise<number> {
-    const listener = createServer({ noDelay: true }, (socket) => this.#accept(socket));
+    const listener = createServer({ noDelay: true }, (socket) => this.#accept(socket, options));
     await new Promise<void>((resolve, reject) => {
       listener.once('error', reject);
       listener.listen(address, () => {
@@ -46,6 +92,8 @@ export class ClientPort implements AsyncDisposable {
         resolve();
       });
     });
+    // Such as too many open files: the listener goes on when there are fewer.
+    listener.on('error', (error) => this.#options.onConnectionError?.(error));
     this.#listeners.push(listener);
     const bound: AddressInfo | string | null = listener.address();
     return bound !== null && typeof bound === 'object' ? bound.port : 0;
@@ -56,9 +104,11 @@ export class ClientPort implements AsyncDisposable {
     const closed = this.#listeners.map(
       (listener) => new Promise<void>((resolve) => listener.close(() => resolve())),
     );
-    this.#http.closeIdleConnections();
+    const fronts = Object.values(this.#fronts);
+    for (const front of fronts) front.closeIdle();
     await this.#options.grpc.stop(options);
-    for (const socket of this.#sockets) socket.destroy();
+    this.#connections.destroyAll();
+    for (const front of fronts) front.close();
     await Promise.all(closed);
   }
 
@@ -66,34 +116,40 @@ export class ClientPort implements AsyncDisposable {
     await this.close({ graceMs: 0 });
   }
 
-  #accept(socket: Socket): void {
-    this.#sockets.add(socket);
-    socket.once('close', () => this.#sockets.delete(socket));
+  #accept(socket: Socket, listener: ClientListener): void {
     socket.on('error', (error) => this.#options.onConnectionError?.(error));
-    socket.setTimeout(firstBytesTimeoutMs, () => socket.destroy());
-    let seen = Buffer.alloc(0);
-    const onReadable = (): void => {
-      const chunk = socket.read() as Buffer | null;
-      if (chunk === null) return;
-      seen = Buffer.concat([seen, chunk]);
-      const length = Math.min(seen.length, http2Preface.length);
-      const isHttp2 = seen.compare(http2Preface, 0, length, 0, length) === 0;
-      if (isHttp2 && length < http2Preface.length) return;
-      socket.off('readable', onReadable);
-      socket.setTimeout(0);
-      socket.unshift(seen);
-      if (isHttp2) this.#options.grpc.serve(socket);
-      else this.#http.emit('connection', socket);
-    };
-    socket.on('readable', onReadable);
+    if (!this.#connections.admit(socket)) return;
+    const { secure, alsoCleartext = false } = listener;
+    const handshake = (): void =>
+      secure?.(socket, (secured, { commonName }) => {
+        onFirstBytes(secured, (spoken) => {
+          this.#connections.settle(socket);
+          // Without that protocol agreed on, HTTP/2 over TLS is none (RFC 9113 §3.2).
+          const isHttp2 = secured.alpnProtocol === 'h2';
+          if (isHttp2 === (spoken === 'http2')) this.#serve(secured, spoken, listener, commonName);
+          else secured.destroy();
+        });
+      });
+    if (secure !== undefined && !alsoCleartext) handshake();
+    else {
+      onFirstBytes(socket, (spoken) => {
+        if (spoken === 'tls' && secure !== undefined) return handshake();
+        this.#connections.settle(socket);
+        this.#serve(socket, spoken, listener, undefined);
+      });
+    }
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    try {
-      const answer = await this.#options.http.answer(request.method ?? 'GET', request.url ?? '/');
-      response.writeHead(answer.status, answer.headers).end(answer.body);
-    } catch (error) {
-      response.writeHead(500, { 'Content-Type': 'text/plain; charset=utf-8' }).end(`${String(error)}\n`);
-    }
+  #serve(
+    socket: Socket,
+    spoken: Spoken,
+    { serves }: ClientListener,
+    commonName: string | undefined,
+  ): void {
+    if (spoken === 'http2' && (serves === 'all' || serves === 'grpc')) {
+      this.#options.grpc.serve(socket, { commonName });
+    } else if (spoken === 'http2' || serves === 'grpc') socket.destroy();
+    // What is neither gets an answer of HTTP's that says so.
+    else this.#fronts[serves === 'metrics' ? 'metrics' : 'all'].serve(socket);
   }
 }
