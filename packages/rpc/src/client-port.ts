@@ -47,19 +47,20 @@ const defaults = {
   requestTimeoutMs: 10_000,
 } as const satisfies Partial<ClientPortOptions>;
 
+type Settings = ClientPortOptions & Required<Pick<ClientPortOptions, keyof typeof defaults>>;
+
 /**
  * The ports of a member for its clients. On one port for gRPC and HTTP, as etcd's, it looks at the first bytes of a
  * connection, after the handshake where there is TLS, then hands the socket whole to grpc-js or to Node's HTTP server.
  */
 export class ClientPort implements AsyncDisposable {
-  readonly #options: ClientPortOptions & typeof defaults;
+  readonly #options: Settings;
   readonly #listeners: Server[] = [];
   readonly #connections: Connections;
   readonly #fronts: { readonly all: HttpFront; readonly metrics: HttpFront };
 
   constructor(options: ClientPortOptions) {
-    // The literal types of the defaults are wider here: every option may be set.
-    const complete = { ...defaults, ...options } as ClientPortOptions & typeof defaults;
+    const complete: Settings = { ...defaults, ...options };
     const { maxConnections, maxWaiting, requestTimeoutMs, access, clock } = complete;
     this.#options = complete;
     this.#connections = new Connections(
@@ -140,12 +141,7 @@ export class ClientPort implements AsyncDisposable {
     }
   }
 
-  #serve(
-    socket: Socket,
-    spoken: Spoken,
-    { serves }: ClientListener,
-    commonName: string | undefined,
-  ): void {
+  #serve(socket: Socket, spoken: Spoken, { serves }: ClientListener, commonName: string | undefined): void {
     if (spoken === 'http2' && (serves === 'all' || serves === 'grpc')) {
       this.#options.grpc.serve(socket, { commonName });
     } else if (spoken === 'http2' || serves === 'grpc') socket.destroy();

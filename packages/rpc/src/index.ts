@@ -14,4 +14,6 @@ export type {
 } from './member.ts';
 export type { Call, Method, MethodTable, StreamCall, StreamHandler, UnaryHandler } from './transport.ts';
 export { HttpSurface, type HttpAnswer, type HttpSurfaceOptions } from './http-surface.ts';
-export { ClientPort, type ClientPortOptions } from './client-port.ts';
+export { ClientPort, type ClientListener, type ClientPortOptions, type SecureSocket } from './client-port.ts';
+export type { ConnectionRefusal } from './connections.ts';
+export type { HttpAccess } from './http-access.ts';

@@ -1,0 +1,248 @@
+import { once } from 'node:events';
+import { request as httpRequest, type IncomingMessage } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { connect as connectHttp2 } from 'node:http2';
+import { ManualClock } from '@quorate/std/testing';
+import { afterEach, expect, test } from 'vitest';
+import {
+  ClientPort,
+  GrpcServer,
+  HttpSurface,
+  methodTable,
+  type ClientListener,
+  type ClientPortOptions,
+} from '../src/index.ts';
+import { FakeMember } from './fake-member.ts';
+
+const open: { port: ClientPort; sockets: Socket[] }[] = [];
+
+afterEach(async () => {
+  for (const { port, sockets } of open.splice(0)) {
+    for (const socket of sockets) socket.destroy();
+    await port.close({ graceMs: 0 });
+  }
+});
+
+/** A port of a member, what it refused, and sockets to it that end with the test. */
+async function openPort(options: Partial<ClientPortOptions> = {}, listener?: ClientListener) {
+  const member = new FakeMember();
+  const refusals: string[] = [];
+  const clock = new ManualClock();
+  const port = new ClientPort({
+    grpc: new GrpcServer({ methods: methodTable(member), maxReceiveBytes: 64 * 1024 }),
+    http: new HttpSurface({
+      member,
+      versions: () => ({ server: '3.6.14', cluster: '3.6.0', storage: '3.6.0' }),
+      metrics: async () => ({ contentType: 'text/plain', text: 'a_metric 1\n' }),
+    }),
+    clock,
+    onConnectionRefused: (reason) => refusals.push(reason),
+    ...options,
+  });
+  const portNumber = await port.listen({ host: '127.0.0.1', port: 0 }, listener);
+  const sockets: Socket[] = [];
+  open.push({ port, sockets });
+  const dial = async (): Promise<Socket> => {
+    const socket = connect(portNumber, '127.0.0.1');
+    socket.on('error', () => {});
+    sockets.push(socket);
+    await once(socket, 'connect');
+    return socket;
+  };
+  const waitFor = async (holds: () => boolean): Promise<void> => {
+    while (!holds()) await new Promise((next) => setImmediate(next));
+  };
+  return { port, portNumber, clock, refusals, dial, waitFor };
+}
+
+/** Everything that comes until the end. */
+async function readToEnd(socket: Socket): Promise<string> {
+  let text = '';
+  socket.on('data', (data) => (text += String(data)));
+  if (!socket.closed) await new Promise((closed) => socket.once('close', closed));
+  return text;
+}
+
+interface Reply {
+  readonly status: number;
+  readonly headers: IncomingMessage['headers'];
+  readonly body: string;
+}
+
+function ask(
+  port: number,
+  path: string,
+  options: { method?: string; headers?: Record<string, string> } = {},
+) {
+  return new Promise<Reply>((resolve, reject) => {
+    const request = httpRequest({ port, host: '127.0.0.1', path, agent: false, ...options }, (response) => {
+      let body = '';
+      response.setEncoding('utf8').on('data', (text: string) => (body += text));
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, headers: response.headers, body }),
+      );
+    });
+    request.on('error', reject);
+    request.end();
+  });
+}
+
+const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
+
+test.each([
+  ['nothing', ''],
+  ['half a preface of HTTP/2', preface.slice(0, 10)],
+  ['a preface and no settings', preface],
+])('a connection that says %s is closed at the deadline', async (_what, said) => {
+  const { port, clock, refusals, dial, waitFor } = await openPort({ requestTimeoutMs: 10_000 });
+  const socket = await dial();
+  if (said !== '') socket.write(said);
+  await waitFor(() => port.connections.waiting === 1);
+  const end = readToEnd(socket);
+  clock.advance(9_999);
+  expect(port.connections).toEqual({ open: 1, waiting: 1 });
+  clock.advance(1);
+  expect(await end).toBe('');
+  expect(refusals).toEqual(['no request in time']);
+  expect(port.connections).toEqual({ open: 0, waiting: 0 });
+});
+
+test('a connection that has said what it speaks has no such deadline any more', async () => {
+  const { port, clock, dial, waitFor } = await openPort();
+  const socket = await dial();
+  socket.write(Buffer.concat([Buffer.from(preface), Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0])]));
+  await waitFor(() => port.connections.open === 1 && port.connections.waiting === 0);
+  clock.advance(1_000_000);
+  expect(port.connections.open).toBe(1);
+  expect(socket.closed).toBe(false);
+});
+
+test.each([
+  ['the head of a request', 'GET /health HTTP/1.1\r\nHost: a\r\nX-Slow: '],
+  ['its body', 'POST /health HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc'],
+])('whoever is slow at %s is cut off', async (_what, said) => {
+  const { port, dial } = await openPort({ requestTimeoutMs: 100 });
+  const socket = await dial();
+  socket.write(said);
+  await readToEnd(socket);
+  expect(port.connections.open).toBe(0);
+});
+
+test('a head that is too large is refused', async () => {
+  const { dial } = await openPort();
+  const socket = await dial();
+  socket.write(`GET /health HTTP/1.1\r\nHost: a\r\nX-Large: ${'x'.repeat(20_000)}\r\n\r\n`);
+  expect(await readToEnd(socket)).toMatch(/^HTTP\/1.1 431 /);
+});
+
+test('silent connections make room for new ones, the oldest first', async () => {
+  const { port, portNumber, refusals, dial, waitFor } = await openPort({ maxWaiting: 3 });
+  const silent = [await dial()];
+  await waitFor(() => port.connections.waiting === 1);
+  for (let i = 0; i < 4; i++) silent.push(await dial());
+  await waitFor(() => refusals.length === 2);
+  expect(port.connections).toEqual({ open: 3, waiting: 3 });
+  expect(await ask(portNumber, '/health')).toMatchObject({ status: 200 });
+  await readToEnd(silent[0]!);
+  expect(silent.at(-1)?.closed).toBe(false);
+});
+
+test('when all connections are in use, one more is closed at once', async () => {
+  const { port, portNumber, refusals, dial, waitFor } = await openPort({ maxConnections: 2 });
+  for (let i = 0; i < 2; i++) (await dial()).write('GET / HTTP/1.1\r\n');
+  await waitFor(() => port.connections.open === 2 && port.connections.waiting === 0);
+  const late = await dial();
+  expect(await readToEnd(late)).toBe('');
+  expect(refusals).toEqual(['too many connections']);
+  await expect(ask(portNumber, '/health')).rejects.toThrow();
+});
+
+test('a port for gRPC only hears no HTTP/1, and one for HTTP only no gRPC', async () => {
+  const grpc = await openPort({}, { serves: 'grpc' });
+  const http = await openPort({}, { serves: 'http' });
+  await expect(ask(grpc.portNumber, '/health')).rejects.toThrow();
+  expect(await ask(http.portNumber, '/version')).toMatchObject({ status: 200 });
+  const hearsHttp2 = (port: number): Promise<boolean> =>
+    new Promise((resolve) => {
+      const session = connectHttp2(`http://127.0.0.1:${port}`);
+      session.on('error', () => {});
+      session.on('close', () => resolve(false));
+      session.on('remoteSettings', () => {
+        resolve(true);
+        session.destroy();
+      });
+    });
+  expect(await hearsHttp2(grpc.portNumber)).toBe(true);
+  expect(await hearsHttp2(http.portNumber)).toBe(false);
+});
+
+test('a port for metrics serves metrics and health, and nothing else', async () => {
+  const { portNumber } = await openPort({}, { serves: 'metrics' });
+  for (const path of ['/metrics', '/health', '/livez', '/readyz', '/readyz/data_corruption']) {
+    expect(await ask(portNumber, path), path).toMatchObject({ status: 200 });
+  }
+  for (const path of [
+    '/version',
+    '/',
+    '/v3/kv/range',
+    '/metrics/x',
+    '//metrics',
+    '/debug/vars',
+    '/../metrics/../version',
+  ]) {
+    expect(await ask(portNumber, path), path).toMatchObject({ status: 404 });
+  }
+});
+
+test('a request to a host that is not ours is refused (CVE-2018-5702)', async () => {
+  const access = { hosts: ['etcd.local', '127.0.0.1', '::1'], origins: ['*'] };
+  const { portNumber } = await openPort({ access });
+  const to = (host: string) => ask(portNumber, '/health', { headers: { Host: host } });
+  for (const host of ['etcd.local', 'etcd.local:2379', '127.0.0.1:2379', '[::1]:2379', '::1']) {
+    expect(await to(host), host).toMatchObject({ status: 200 });
+  }
+  for (const host of ['evil.example', 'etcd.local.evil.example:2379', 'localhost']) {
+    const reply = await to(host);
+    expect(reply, host).toMatchObject({ status: 421 });
+    expect(reply.body).toContain('--host-whitelist');
+    expect(reply.headers['access-control-allow-origin']).toBeUndefined();
+  }
+});
+
+test('pages of any origin may read answers unless origins are named', async () => {
+  const anybody = await openPort();
+  const some = await openPort({ access: { hosts: ['*'], origins: ['https://console.example'] } });
+  const allowed = async (port: number, origin?: string, method = 'GET') => {
+    const { status, headers } = await ask(port, '/health', {
+      method,
+      headers: origin === undefined ? {} : { Origin: origin },
+    });
+    return [status, headers['access-control-allow-origin']];
+  };
+  expect(await allowed(anybody.portNumber, 'https://a.example')).toEqual([200, '*']);
+  expect(await allowed(anybody.portNumber)).toEqual([200, '*']);
+  expect(await allowed(some.portNumber, 'https://console.example')).toEqual([200, 'https://console.example']);
+  expect(await allowed(some.portNumber, 'https://console.example', 'OPTIONS')).toEqual([
+    200,
+    'https://console.example',
+  ]);
+  expect(await allowed(some.portNumber, 'https://a.example')).toEqual([200, undefined]);
+  expect(await allowed(some.portNumber)).toEqual([200, undefined]);
+  const { headers } = await ask(anybody.portNumber, '/health', { method: 'OPTIONS' });
+  expect(headers).toMatchObject({
+    'access-control-allow-methods': 'POST, GET, OPTIONS, PUT, DELETE',
+    'access-control-allow-headers': 'accept, content-type, authorization',
+  });
+});
+
+test('what goes wrong inside is not told to strangers', async () => {
+  const { portNumber } = await openPort({
+    http: new HttpSurface({
+      member: new FakeMember(),
+      versions: () => ({ server: '', cluster: '', storage: '' }),
+      metrics: () => Promise.reject(new Error('canary')),
+    }),
+  });
+  const reply = await ask(portNumber, '/metrics');
+  expect(reply).toMatchObject({ status: 500, body: 'Internal Server Error\n' });
+});
