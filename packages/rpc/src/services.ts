@@ -8,7 +8,8 @@ import { kvService } from './kv-service.ts';
 import { leaseService } from './lease-service.ts';
 import { maintenanceService } from './maintenance-service.ts';
 import type { Member } from './member.ts';
-import { notBuilt, notBuiltStream } from './not-built.ts';
+import { electionService } from './recipes/election-service.ts';
+import { lockService } from './recipes/lock-service.ts';
 import { noLeader, whileLed } from './require-leader.ts';
 import type { ServiceMethod } from './service-method.ts';
 import type { Call, Method, MethodTable, StreamCall } from './transport.ts';
@@ -43,22 +44,9 @@ export function methodTable(member: Member): MethodTable {
   add(rpcpb.MaintenanceDefinition, maintenanceService(member));
   add(healthpb.HealthDefinition, healthService());
   add(rpcpb.AuthDefinition, authService(member));
-  add(lockpb.LockDefinition, notBuiltService(lockpb.LockDefinition, 'the lock service'));
-  add(electionpb.ElectionDefinition, notBuiltService(electionpb.ElectionDefinition, 'the election service'));
+  add(lockpb.LockDefinition, lockService(member));
+  add(electionpb.ElectionDefinition, electionService(member));
   return table;
-}
-
-function notBuiltService<M extends string>(
-  definition: ServiceDefinition<M>,
-  what: string,
-): Record<M, ServiceMethod> {
-  const entries = Object.entries<{ readonly responseStream: boolean }>(definition.methods);
-  const methods = entries.map(([key, { responseStream }]) => [
-    key,
-    responseStream ? notBuiltStream(what, false) : notBuilt(what),
-  ]);
-  // Made from the definition's own keys.
-  return Object.fromEntries(methods) as Record<M, ServiceMethod>;
 }
 
 /**

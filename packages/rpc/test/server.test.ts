@@ -123,16 +123,6 @@ test('a request beyond the receive limit is RESOURCE_EXHAUSTED, and the connecti
   await unary('/etcdserverpb.KV/Put', put('k', 'v'));
 });
 
-test.each(['/v3lockpb.Lock/Lock', '/v3electionpb.Election/Campaign'])(
-  '%s is UNIMPLEMENTED with a sentence',
-  async (path) => {
-    await expect(unary(path, new Uint8Array(0))).rejects.toMatchObject({
-      code: status.UNIMPLEMENTED,
-      details: expect.stringMatching(/^quorate: .* is not supported by this version$/) as string,
-    });
-  },
-);
-
 test('a method that nobody knows is UNIMPLEMENTED', async () => {
   await expect(unary('/etcdserverpb.KV/Nonsense', new Uint8Array(0))).rejects.toMatchObject({
     code: status.UNIMPLEMENTED,
