@@ -1,6 +1,14 @@
 /** How members of a cluster speak with each other: etcd's rafthttp. */
 export { PeerTransport } from './transport.ts';
-export { PeerPort, type PeerHandler, type PeerListenAddress, type PeerPortOptions } from './port.ts';
+export {
+  PeerPort,
+  type PeerHandler,
+  type PeerListenAddress,
+  type PeerListener,
+  type PeerPortOptions,
+  type SecurePeerSocket,
+} from './port.ts';
+export type { PeerTls } from './outgoing/dialling.ts';
 export { peerDefaults, type PeerTransportOptions } from './options.ts';
 export type { PeerObserver, SnapshotEvent, StreamEvent } from './observer.ts';
 export type { StreamType } from './names.ts';

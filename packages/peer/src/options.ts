@@ -1,5 +1,6 @@
 import { systemClock, type Clock } from '@quorate/std';
 import type { PeerObserver } from './observer.ts';
+import type { PeerTls } from './outgoing/dialling.ts';
 import type { PeerHost } from './types.ts';
 
 /** How a transport is made; what is left out has the value of `peerDefaults`. */
@@ -7,6 +8,8 @@ export interface PeerTransportOptions {
   readonly host: PeerHost;
   readonly clock?: Clock;
   readonly observer?: PeerObserver;
+  /** For members whose URLs are `https` or `unixs`; without it these cannot be reached. */
+  readonly tls?: PeerTls | undefined;
   /** For a connection to be made: a second and the election timeout. */
   readonly dialTimeoutMs?: number;
   /** A connection on which nothing came for that long is given up. */
@@ -26,6 +29,7 @@ export interface PeerSettings {
   readonly host: PeerHost;
   readonly clock: Clock;
   readonly observer: PeerObserver;
+  readonly tls: PeerTls | undefined;
   readonly dialTimeoutMs: number;
   readonly readTimeoutMs: number;
   readonly writeTimeoutMs: number;
@@ -74,5 +78,5 @@ export const peerLimits = {
 
 /** Fills in what was left out. */
 export function peerSettings(options: PeerTransportOptions): PeerSettings {
-  return { clock: systemClock, observer: {}, ...peerDefaults, ...options };
+  return { clock: systemClock, observer: {}, tls: undefined, ...peerDefaults, ...options };
 }

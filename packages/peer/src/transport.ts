@@ -1,4 +1,4 @@
-import { Agent, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { invariant } from '@quorate/std';
 import { raftpb, type Message } from '@quorate/wire';
 import { admit, type Admission } from './admission.ts';
@@ -14,6 +14,7 @@ import {
 import { PeerError } from './errors.ts';
 import type { StreamType } from './names.ts';
 import { peerLimits, peerSettings, type PeerSettings, type PeerTransportOptions } from './options.ts';
+import { ConnectionPool } from './outgoing/dialling.ts';
 import { postSnapshot } from './outgoing/snapshot-sender.ts';
 import { PeerLink, type PeerLinkEvents } from './peer-link.ts';
 import { PeerSurface } from './surface/surface.ts';
@@ -30,7 +31,7 @@ export class PeerTransport implements PeerNetwork, AsyncDisposable {
   readonly #settings: PeerSettings;
   readonly #links = new Map<bigint, PeerLink>();
   readonly #surface: PeerSurface;
-  readonly #agent = new Agent({ keepAlive: true, maxFreeSockets: 4, timeout: 4_000 });
+  readonly #pool = new ConnectionPool({ maxFreeSockets: 4, timeout: 4_000 });
   readonly #closing = new AbortController();
   readonly #transfers = new Set<Promise<void>>();
   readonly #unreachable = new Set<bigint>();
@@ -142,7 +143,7 @@ export class PeerTransport implements PeerNetwork, AsyncDisposable {
   async close(): Promise<void> {
     this.#closing.abort(new PeerError('PEER_CLOSED'));
     for (const link of this.#links.values()) this.#drop(link, 'the transport is closed');
-    this.#agent.destroy();
+    this.#pool.destroy();
     await Promise.allSettled(this.#transfers);
     await this.#surface.close();
   }
@@ -180,7 +181,8 @@ export class PeerTransport implements PeerNetwork, AsyncDisposable {
     if (link === undefined) throw new PeerError('PEER_UNREACHABLE', { reason: 'no such member' });
     return {
       urls: link.urls.all,
-      agent: this.#agent,
+      pool: this.#pool,
+      tls: this.#settings.tls,
       dialTimeoutMs: this.#settings.dialTimeoutMs,
       timeoutMs: this.#settings.answerTimeoutMs,
       signal: signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]),

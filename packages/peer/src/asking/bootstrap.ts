@@ -1,6 +1,7 @@
 import { PeerError } from '../errors.ts';
 import { headers, headerOf, idFromHex, paths } from '../names.ts';
 import { parseMembers } from '../json.ts';
+import type { PeerTls } from '../outgoing/dialling.ts';
 import type { PeerMember, PeerVersions } from '../types.ts';
 import { accepted, askAny, askVersions } from './questions.ts';
 
@@ -8,6 +9,8 @@ import { accepted, askAny, askVersions } from './questions.ts';
 export interface FetchOptions {
   readonly timeoutMs: number;
   readonly signal?: AbortSignal;
+  /** For URLs with TLS; without it these cannot be reached. */
+  readonly tls?: PeerTls | undefined;
 }
 
 /** A running cluster, as one of its members tells of it. */

@@ -2,16 +2,16 @@ import type { Timer } from '@quorate/std';
 import { PeerError, textOf } from '../errors.ts';
 import { paths } from '../names.ts';
 import { peerLimits, type PeerSettings } from '../options.ts';
+import { ConnectionPool } from '../outgoing/dialling.ts';
 import type { UrlPicker } from '../outgoing/url-picker.ts';
 import { ask, refusalOf } from './request.ts';
-import { Agent } from 'node:http';
 
 /** Asks a member every four seconds how far away it and its clock are. */
 export class Prober {
   readonly #peerId: bigint;
   readonly #settings: PeerSettings;
   readonly #urls: UrlPicker;
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  readonly #pool = new ConnectionPool({ maxSockets: 1 });
   readonly #closing = new AbortController();
   #timer: Timer | undefined;
 
@@ -28,7 +28,7 @@ export class Prober {
   close(): void {
     this.#timer?.cancel();
     this.#closing.abort(new PeerError('PEER_CLOSED'));
-    this.#agent.destroy();
+    this.#pool.destroy();
   }
 
   async #probe(): Promise<void> {
@@ -57,7 +57,8 @@ export class Prober {
       url,
       { method: 'GET', path: paths.probing },
       {
-        agent: this.#agent,
+        pool: this.#pool,
+        tls: this.#settings.tls,
         dialTimeoutMs: this.#settings.dialTimeoutMs,
         timeoutMs: this.#settings.readTimeoutMs,
         maxBytes: peerLimits.questionBytes,

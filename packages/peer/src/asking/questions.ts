@@ -1,18 +1,17 @@
-import type { Agent } from 'node:http';
 import { clampCount, copyBytes, idToHex } from '@quorate/std';
 import { leasepb, rpcpb } from '@quorate/wire';
 import { PeerError, textOf } from '../errors.ts';
 import { hashKvQuestion, parseHashKv, parseMembers, parseVersions } from '../json.ts';
 import { headers, paths } from '../names.ts';
 import { peerLimits } from '../options.ts';
+import type { DialOptions } from '../outgoing/dialling.ts';
 import type { PeerHashKv, PeerLease, PeerMember, PeerVersions } from '../types.ts';
 import { ask, refusalOf, type Answer, type Question } from './request.ts';
 
 /** Whom to ask, and how long to wait. */
-export interface Asking {
+export interface Asking extends DialOptions {
   /** Base URLs of one member, the best first. */
   readonly urls: readonly string[];
-  readonly agent?: Agent;
   /** As long as for the answer, where it is left out. */
   readonly dialTimeoutMs?: number;
   readonly timeoutMs: number;

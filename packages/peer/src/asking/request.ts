@@ -1,7 +1,8 @@
-import { request as httpRequest, type Agent, type ClientRequest, type IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import type { Socket } from 'node:net';
 import { PeerError, textOf } from '../errors.ts';
 import { headerOf } from '../names.ts';
+import { connectedEvent, dial, type DialOptions } from '../outgoing/dialling.ts';
 
 /** An HTTP request to another member. */
 export interface Question {
@@ -12,8 +13,7 @@ export interface Question {
 }
 
 /** How long and how much to listen. */
-export interface AskOptions {
-  readonly agent?: Agent;
+export interface AskOptions extends DialOptions {
   /** For a connection, where a new one is needed. */
   readonly dialTimeoutMs: number;
   /** For the whole answer. */
@@ -30,8 +30,7 @@ export interface Answer {
 }
 
 /** How a request is opened. */
-export interface OpenOptions {
-  readonly agent?: Agent | undefined;
+export interface OpenOptions extends DialOptions {
   readonly dialTimeoutMs: number;
   /** How long the connection may be silent. */
   readonly timeoutMs: number;
@@ -43,26 +42,22 @@ export function openRequest(
   { method, path, headers }: Question,
   options: OpenOptions,
 ): ClientRequest {
-  const url = URL.parse(path, baseUrl);
-  if (url?.protocol !== 'http:') {
-    throw new PeerError('PEER_UNREACHABLE', { reason: `no way to reach ${baseUrl}` });
-  }
-  const request = httpRequest(url, {
-    method,
-    agent: options.agent ?? false,
-    timeout: options.timeoutMs,
-    ...(headers === undefined ? {} : { headers }),
-  });
+  const request = dial(
+    baseUrl,
+    { method, path, timeout: options.timeoutMs, ...(headers === undefined ? {} : { headers }) },
+    options,
+  );
   request.once('socket', (socket) => limitDialling(request, socket, options.dialTimeoutMs));
   return request;
 }
 
 function limitDialling(request: ClientRequest, socket: Socket, dialTimeoutMs: number): void {
-  if (!socket.connecting) return;
+  const event = connectedEvent(request, socket);
+  if (event === undefined) return;
   const giveUp = () =>
     request.destroy(new PeerError('PEER_UNREACHABLE', { reason: 'no connection in time' }));
   const timer = setTimeout(giveUp, dialTimeoutMs);
-  socket.once('connect', () => clearTimeout(timer));
+  socket.once(event, () => clearTimeout(timer));
   socket.once('close', () => clearTimeout(timer));
 }
 

@@ -1,10 +1,10 @@
-import { Agent } from 'node:http';
 import { encodeMessage, type Message } from '@quorate/wire';
 import { ask, refusalOf } from '../asking/request.ts';
 import { PeerError, textOf } from '../errors.ts';
 import { headers, headerOf, identityHeaders, paths } from '../names.ts';
 import { peerLimits, type PeerSettings } from '../options.ts';
 import { isRemovalNotice } from '../removal.ts';
+import { ConnectionPool } from './dialling.ts';
 import type { UrlPicker } from './url-picker.ts';
 
 /** What a pipeline tells the link that it belongs to. */
@@ -25,7 +25,7 @@ export class Pipeline {
   readonly #settings: PeerSettings;
   readonly #urls: UrlPicker;
   readonly #events: PipelineEvents;
-  readonly #agent: Agent;
+  readonly #pool: ConnectionPool;
   readonly #closing = new AbortController();
   #queue: Message[] = [];
   #posting = 0;
@@ -36,7 +36,7 @@ export class Pipeline {
     this.#events = events;
     // Idle connections end a little before the other side gives them up, so that none dies under a request.
     const timeout = settings.readTimeoutMs * 0.8;
-    this.#agent = new Agent({ keepAlive: true, maxSockets: peerLimits.pipelinePosts, timeout });
+    this.#pool = new ConnectionPool({ maxSockets: peerLimits.pipelinePosts, timeout });
   }
 
   /** Takes a message; false when there is no room for it. */
@@ -52,7 +52,7 @@ export class Pipeline {
   close(): void {
     this.#queue = [];
     this.#closing.abort(new PeerError('PEER_CLOSED'));
-    this.#agent.destroy();
+    this.#pool.destroy();
   }
 
   /** Posts a message, and then what has come to wait. */
@@ -79,7 +79,8 @@ export class Pipeline {
           body,
         },
         {
-          agent: this.#agent,
+          pool: this.#pool,
+          tls: this.#settings.tls,
           dialTimeoutMs,
           timeoutMs: dialTimeoutMs + readTimeoutMs,
           maxBytes: peerLimits.questionBytes,
