@@ -44,12 +44,12 @@ async function isNamed(
   const exact = names.filter((name) => !name.startsWith('*.'));
   const suffixes = names.filter((name) => name.startsWith('*.')).map((name) => name.slice(1));
   // Whoever has no name in DNS is a stranger there.
-  const found = await resolver.reverse(address).catch(() => []);
+  const found = await resolver.reverse(address).catch((): readonly string[] => []);
   for (const name of found.map((text) => text.toLowerCase().replace(/\.$/, ''))) {
     if (exact.includes(name) || suffixes.some((suffix) => name.endsWith(suffix))) return true;
   }
   for (const name of exact) {
-    const known = await resolver.lookup(name).catch(() => []);
+    const known = await resolver.lookup(name).catch((): readonly string[] => []);
     if (known.includes(address)) return true;
   }
   return false;

@@ -2,8 +2,7 @@ import './reflect-metadata.ts';
 import { cryptoProvider } from '@peculiar/x509';
 import { webcrypto } from 'node:crypto';
 
-// The library's types are those of browsers; Node's are the same thing under other names.
-cryptoProvider.set(webcrypto as unknown as Crypto);
+cryptoProvider.set(webcrypto);
 
 /** The certificate library, ready to be used: import it from here only. */
 export {

@@ -54,14 +54,18 @@ export class CertificateAuthority {
   /** Its own certificate in PEM. */
   readonly pem: string;
   readonly #certificate: X509Certificate;
-  readonly #keys: CryptoKeyPair;
+  readonly #keys: webcrypto.CryptoKeyPair;
   /** From itself up to, and without, the root. */
   readonly #chain: string;
   #serials = 16;
 
   private constructor(
     name: string,
-    made: { readonly certificate: X509Certificate; readonly keys: CryptoKeyPair; readonly chain: string },
+    made: {
+      readonly certificate: X509Certificate;
+      readonly keys: webcrypto.CryptoKeyPair;
+      readonly chain: string;
+    },
   ) {
     this.name = name;
     this.#certificate = made.certificate;
@@ -181,11 +185,11 @@ function validity({ fromDays = -1, toDays = 30 }: CertificateOptions): { notBefo
   return { notBefore: new Date(nowMs + fromDays * dayMs), notAfter: new Date(nowMs + toDays * dayMs) };
 }
 
-function newKeys(kind: typeof algorithm | typeof rsaAlgorithm = algorithm): Promise<CryptoKeyPair> {
+function newKeys(kind: typeof algorithm | typeof rsaAlgorithm = algorithm): Promise<webcrypto.CryptoKeyPair> {
   return webcrypto.subtle.generateKey(kind, true, ['sign', 'verify']);
 }
 
-async function keyPem(key: CryptoKey): Promise<string> {
+async function keyPem(key: webcrypto.CryptoKey): Promise<string> {
   return `${PemConverter.encode(await webcrypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY')}\n`;
 }
 
