@@ -3,7 +3,7 @@ import { Context } from './cli/context.ts';
 import { FlagError, Flags, type FlagDefinition } from './cli/flags.ts';
 import { usageText } from './cli/usage.ts';
 import { rootCommand } from './commands.ts';
-import { errorText } from './error-text.ts';
+import { errorText, tlsTrouble } from './error-text.ts';
 import { exitCodes, ExitError } from './exit.ts';
 import type { Terminal } from './terminal.ts';
 import { programVersion } from './version.ts';
@@ -22,6 +22,8 @@ export async function run(terminal: Terminal): Promise<number> {
     await runCommand(terminal);
     return exitCodes.success;
   } catch (error) {
+    const reason = tlsTrouble(error);
+    if (reason !== undefined) terminal.err(`${reason}\n`);
     if (!(error instanceof ExitError)) {
       terminal.err(`Error: ${errorText(error)}\n`);
       return exitCodes.error;

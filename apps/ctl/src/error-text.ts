@@ -11,6 +11,20 @@ export function errorText(error: unknown): ByteString {
   return bytesOfText(known ? error.message : `rpc error: code = ${code} desc = ${error.message}`);
 }
 
+/**
+ * What of TLS kept a client from connecting, when that is why time was up: etcdctl's own words say nothing of it, and
+ * its log lines, which do, are not printed here.
+ */
+export function tlsTrouble(error: unknown): ByteString | undefined {
+  for (let cause = error; cause instanceof Error; cause = cause.cause) {
+    if (cause.message.startsWith('no connection to ') && ofTls.test(cause.message))
+      return bytesOfText(cause.message);
+  }
+  return undefined;
+}
+
+const ofTls = /certificate|altnames|\bSSL|\bTLS|wrong version number/i;
+
 /** The code of a client's error in Go's spelling. Told by its name, so that the client need not be loaded. */
 function grpcCode(error: Error): string | undefined {
   if (error.name !== 'EtcdError' || !('code' in error) || typeof error.code !== 'string') return undefined;

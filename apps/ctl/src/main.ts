@@ -1,6 +1,9 @@
 import { run } from './app.ts';
 import { processTerminal } from './terminal.ts';
 
+// That a library uses what Node would rather have it not use is no news for whoever runs a command.
+process.noDeprecation = true;
+
 // A reader that closes the pipe early (`| head`) wants no more, and no error either.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   if (error.code !== 'EPIPE') throw error;

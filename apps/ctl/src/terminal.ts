@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fromLatin1, toLatin1 } from '@quorate/std';
 import { bytesOfText, textOf, type ByteString } from './byte-string.ts';
+import { ExitError } from './exit.ts';
 
 /** What the program sees of the world beside the cluster. Tests give one of their own. */
 export interface Terminal {
@@ -11,11 +12,18 @@ export interface Terminal {
   readonly stdin: LineReader;
   out(text: ByteString): void;
   err(text: ByteString): void;
-  /** Asks for a line that is not shown while it is typed. */
+  /** Asks for a line that is not shown while it is typed; empty when there is none. @throws ExitError when given up */
   askSecret(prompt: ByteString): Promise<ByteString>;
   /** Runs a program with our stdout and stderr; resolves to its exit status, rejects when there is none such. */
   exec(command: readonly ByteString[], env: Readonly<Record<string, ByteString>>): Promise<number>;
 }
+
+/** What a terminal in raw mode sends for Ctrl-C, Ctrl-D and Ctrl-U. */
+const interrupt = '\x03';
+const endOfInput = '\x04';
+const deleteAll = '\x15';
+/** A byte, or the bytes of a character in UTF-8. */
+const lastCharacter = /(?:[\xc0-\xff][\x80-\xbf]*|[^])$/;
 
 /** Reads lines, or all that is left, from a stream of chunks. */
 export class LineReader {
@@ -36,6 +44,29 @@ export class LineReader {
         return line;
       }
       if (!(await this.#fill())) return undefined;
+    }
+  }
+
+  /** The next line without its end, which it need not have. */
+  async lineOrRest(): Promise<ByteString> {
+    return (await this.line()) ?? (await this.rest());
+  }
+
+  /**
+   * A line from a terminal in raw mode, where deleting and ending it are up to us. Undefined when it was given up
+   * (Ctrl-C).
+   */
+  async typedLine(): Promise<ByteString | undefined> {
+    let line = '';
+    for (;;) {
+      if (this.#buffered === '' && !(await this.#fill())) return line;
+      const key = this.#buffered.charAt(0);
+      this.#buffered = this.#buffered.slice(1);
+      if (key === '\r' || key === '\n' || (key === endOfInput && line === '')) return line;
+      if (key === interrupt) return undefined;
+      if (key === deleteAll) line = '';
+      else if (key === '\b' || key === '\x7f') line = line.replace(lastCharacter, '');
+      else line += key;
     }
   }
 
@@ -69,19 +100,24 @@ export function processTerminal(): Terminal {
   };
 }
 
-/** Where nobody types, the secret is the next line of stdin; where somebody does, what is typed is not shown. */
+/**
+ * Where nobody types, the secret is the next line of stdin; where somebody does, what is typed is not shown. The
+ * prompt goes to stdout, as etcdctl's does, unless somebody types and stdout goes elsewhere.
+ */
 async function askSecret(prompt: ByteString, stdin: LineReader): Promise<ByteString> {
-  process.stderr.write(fromLatin1(prompt));
-  if (!process.stdin.isTTY) return (await stdin.line()) ?? '';
-  const { createInterface } = await import('node:readline/promises');
-  const { Writable } = await import('node:stream');
-  const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() });
-  const typed = createInterface({ input: process.stdin, output: nowhere, terminal: true });
+  const isTyped = process.stdin.isTTY;
+  const seen = isTyped && !process.stdout.isTTY ? process.stderr : process.stdout;
+  // Before the prompt invites to type.
+  if (isTyped) process.stdin.setRawMode(true);
+  seen.write(fromLatin1(prompt));
   try {
-    return bytesOfText(await typed.question(''));
+    const line = isTyped ? await stdin.typedLine() : await stdin.lineOrRest();
+    if (line === undefined) throw new ExitError('error');
+    return line;
   } finally {
-    typed.close();
-    process.stderr.write('\n');
+    if (isTyped) process.stdin.setRawMode(false);
+    // The end of the line that was typed is not shown, either.
+    seen.write('\n');
   }
 }
 

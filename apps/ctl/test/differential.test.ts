@@ -11,6 +11,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { authScripts } from './differential/auth-script.ts';
 import { clusterScripts, scripts } from './differential/script.ts';
 import { etcdctl, quoratectl, type Tool } from './differential/tools.ts';
 import { Transcript, type Recorded, type Step } from './differential/transcript.ts';
@@ -52,39 +53,43 @@ describe.skipIf(etcdBinFolder === undefined)(
 
     afterAll(() => rm(folder, { recursive: true }));
 
-    describe.each(Object.entries(scripts).map(([name, steps]) => ({ name, steps })))('$name', ({ steps }) => {
-      const servers: StartedServer[] = [];
-      let reference: Transcript;
-      let candidate: Transcript;
+    const allScripts = { ...scripts, ...authScripts };
+    describe.each(Object.entries(allScripts).map(([name, steps]) => ({ name, steps })))(
+      '$name',
+      ({ steps }) => {
+        const servers: StartedServer[] = [];
+        let reference: Transcript;
+        let candidate: Transcript;
 
-      beforeAll(async () => {
-        const expected = await startRealEtcd(binFolder, sameIds);
-        servers.push(expected);
-        const actual = await startServer(candidateCommand(binFolder), sameIds);
-        servers.push(actual);
-        const sideOf = (tool: Tool, server: StartedServer) => ({
-          tool,
-          endpoints: [server.endpoint],
-          folder,
+        beforeAll(async () => {
+          const expected = await startRealEtcd(binFolder, sameIds);
+          servers.push(expected);
+          const actual = await startServer(candidateCommand(binFolder), sameIds);
+          servers.push(actual);
+          const sideOf = (tool: Tool, server: StartedServer) => ({
+            tool,
+            endpoints: [server.endpoint],
+            folder,
+          });
+          reference = new Transcript(sideOf(etcdctl(binFolder), expected));
+          candidate = new Transcript(sideOf(quoratectl, actual));
+          await reference.begin();
+          await candidate.begin();
         });
-        reference = new Transcript(sideOf(etcdctl(binFolder), expected));
-        candidate = new Transcript(sideOf(quoratectl, actual));
-        await reference.begin();
-        await candidate.begin();
-      });
 
-      afterAll(async () => {
-        for (const server of servers) await server[Symbol.asyncDispose]();
-      });
+        afterAll(async () => {
+          for (const server of servers) await server[Symbol.asyncDispose]();
+        });
 
-      // Steps build on each other, so they are one test; each one's difference is reported.
-      test('prints what etcdctl prints', async () => {
-        for (const step of steps) {
-          const [expected, actual] = [await reference.run(step), await candidate.run(step)];
-          expect.soft(actual, expected.command).toEqual(expected);
-        }
-      });
-    });
+        // Steps build on each other, so they are one test; each one's difference is reported.
+        test('prints what etcdctl prints', async () => {
+          for (const step of steps) {
+            const [expected, actual] = [await reference.run(step), await candidate.run(step)];
+            expect.soft(actual, expected.command).toEqual(expected);
+          }
+        });
+      },
+    );
 
     // Both clusters run on the same ports, one after the other.
     describe.each(Object.entries(clusterScripts).map(([name, steps]) => ({ name, steps })))(

@@ -1,16 +1,17 @@
 import { resolveSrv } from 'node:dns/promises';
-import { readFileSync } from 'node:fs';
-import { fromLatin1, toLatin1 } from '@quorate/std';
-import type { Client, ClientOptions, Credentials } from '@quorate/client';
+import { toLatin1 } from '@quorate/std';
+import type { Client, ClientOptions } from '@quorate/client';
 import { bytesOfText, textOf, type ByteString } from '../byte-string.ts';
 import { errorText } from '../error-text.ts';
 import { ExitError } from '../exit.ts';
 import { goJson } from '../go/json.ts';
 import { isFormat, unsupported, type Format, type Printout } from '../print/printout.ts';
 import type { Terminal } from '../terminal.ts';
+import { credentialsOf, type ClientCredentials } from './credentials.ts';
 import { discoverEndpoints } from './discovery.ts';
 import { FlagError, type FlagDefinition, type Flags } from './flags.ts';
 import { environmentName } from './global-flags.ts';
+import { refuseEmptyFiles, tlsFlags, tlsProblem } from './tls-files.ts';
 
 /** What a command works with: its command line, the terminal, and the cluster. */
 export class Context implements AsyncDisposable {
@@ -18,9 +19,9 @@ export class Context implements AsyncDisposable {
   readonly flags: Flags;
   readonly #inheritedFlags: readonly FlagDefinition[];
   readonly #clients: Client[] = [];
-  #configured = false;
+  #environmentRead = false;
   #format: Format = 'simple';
-  #credentials: Credentials | undefined;
+  #credentials: ClientCredentials | undefined;
 
   constructor(terminal: Terminal, flags: Flags, inheritedFlags: readonly FlagDefinition[]) {
     this.terminal = terminal;
@@ -45,7 +46,7 @@ export class Context implements AsyncDisposable {
 
   /** The endpoints given, or with `--discovery-srv` those that DNS knows. */
   async endpoints(): Promise<readonly ByteString[]> {
-    this.configure();
+    await this.prepare();
     const domain = textOf(this.flags.string('discovery-srv'));
     if (domain === '') return this.flags.list('endpoints');
     const serviceName = textOf(this.flags.string('discovery-srv-name'));
@@ -67,46 +68,55 @@ export class Context implements AsyncDisposable {
    * command has looked at its own arguments, whose faults come first.
    */
   async client(endpoints?: readonly ByteString[]): Promise<Client> {
-    this.configure();
+    const credentials = await this.prepare();
     const asked = endpoints ?? (await this.endpoints());
     if (asked.length === 0) throw new ExitError('badConnection', 'etcdclient: no available endpoints');
-    const { openClient } = await import('./open-client.ts');
-    const auth = await this.#askCredentials();
-    const client = openClient({ ...this.#clientOptions(asked), ...(auth === undefined ? {} : { auth }) });
+    const client = await this.#openClient({ ...this.#clientOptions(asked), ...credentials });
     this.#clients.push(client);
-    if (auth !== undefined) await this.#authenticate(client);
-    return client;
-  }
-
-  async #authenticate(client: Client): Promise<void> {
     try {
-      await client.authenticate();
+      await client.authenticate({ timeoutMs: this.flags.durationMs('dial-timeout') });
     } catch (error) {
       throw new ExitError('badConnection', errorText(error), { cause: error });
     }
+    return client;
   }
 
-  /** Who `--user` and `--password` say we are; a password that neither tells is asked for, once. */
-  async #askCredentials(): Promise<Credentials | undefined> {
-    if (this.#credentials !== undefined) return this.#credentials;
-    const user = textOf(this.flags.string('user'));
-    if (user === '') return undefined;
-    const password = textOf(this.flags.string('password'));
-    const colon = user.indexOf(':');
-    if (password !== '') this.#credentials = { name: user, password };
-    else if (colon >= 0) this.#credentials = { name: user.slice(0, colon), password: user.slice(colon + 1) };
-    else {
-      const typed = await this.terminal.askSecret('Password: ');
-      this.#credentials = { name: user, password: textOf(typed) };
+  async #openClient(options: ClientOptions): Promise<Client> {
+    const { openClient, tlsErrorCode } = await import('./open-client.ts');
+    try {
+      return openClient(options);
+    } catch (error) {
+      const code = tlsErrorCode(error);
+      if (code === undefined) throw error;
+      throw tlsProblem(code, errorText(error), this.flags);
     }
+  }
+
+  /**
+   * Takes flags that are not set from the environment, finds out who we are, and checks the format: in the order in
+   * which etcdctl complains. Doing it twice is harmless.
+   */
+  async prepare(): Promise<ClientCredentials> {
+    this.#readEnvironment();
+    refuseEmptyFiles(this.flags);
+    this.#credentials ??= await credentialsOf(this.flags, this.terminal);
+    this.#readFormat();
     return this.#credentials;
   }
 
-  /** Takes flags that are not set from the environment, and checks the format. Doing it twice is harmless. */
-  configure(): void {
-    if (this.#configured) return;
-    this.#configured = true;
+  /** What is there to prepare for a command that needs no cluster. */
+  prepareOffline(): void {
+    this.#readEnvironment();
+    this.#readFormat();
+  }
+
+  #readEnvironment(): void {
+    if (this.#environmentRead) return;
+    this.#environmentRead = true;
     for (const flag of this.#inheritedFlags) this.#setFromEnvironment(flag);
+  }
+
+  #readFormat(): void {
     const format = this.flags.string('write-out');
     if (!isFormat(format)) throw new ExitError('badFeature', 'unsupported output format');
     this.#format = format;
@@ -165,9 +175,11 @@ export class Context implements AsyncDisposable {
   }
 
   #clientOptions(endpoints: readonly ByteString[]): ClientOptions {
-    const tls = this.#tlsOptions();
+    const { options: tls, skipsOnly } = tlsFlags(this.flags);
+    const addresses = endpoints.map((endpoint) => textOf(endpoint.trim()));
     return {
-      endpoints: endpoints.map((endpoint) => textOf(endpoint.trim())),
+      // The client speaks TLS to an endpoint that leaves it open when there are options for it.
+      endpoints: skipsOnly ? addresses.map(plainUnlessSaid) : addresses,
       dialTimeoutMs: this.flags.durationMs('dial-timeout'),
       requestTimeoutMs: this.timeoutMs,
       // gRPC servers refuse clients that ping more often than this.
@@ -176,31 +188,8 @@ export class Context implements AsyncDisposable {
       ...(tls === undefined ? {} : { tls }),
     };
   }
+}
 
-  #tlsOptions(): ClientOptions['tls'] {
-    const ca = this.#file('cacert');
-    const cert = this.#file('cert');
-    const key = this.#file('key');
-    const insecureSkipVerify = this.flags.bool('insecure-skip-tls-verify');
-    const wanted = ca ?? cert ?? key;
-    if (wanted === undefined && !insecureSkipVerify && this.flags.bool('insecure-transport'))
-      return undefined;
-    return {
-      ...(ca === undefined ? {} : { ca }),
-      ...(cert === undefined ? {} : { cert }),
-      ...(key === undefined ? {} : { key }),
-      insecureSkipVerify,
-    };
-  }
-
-  #file(flag: string): Uint8Array | undefined {
-    const path = this.flags.string(flag);
-    if (path === '') return undefined;
-    try {
-      return readFileSync(Buffer.from(fromLatin1(path)));
-    } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error);
-      throw new ExitError('badConnection', bytesOfText(reason), { cause: error });
-    }
-  }
+function plainUnlessSaid(address: string): string {
+  return /^[a-z]+:\/\//.test(address) ? address : `http://${address}`;
 }

@@ -70,6 +70,13 @@ export const globalFlags: readonly FlagDefinition[] = [
     usage: "password for authentication (if this option is used, --user option shouldn't include password)",
   },
   {
+    name: 'auth-jwt-token',
+    kind: 'string',
+    default: '',
+    usage:
+      'JWT token used for authentication (if this option is used, --user and --password should not be set)',
+  },
+  {
     name: 'discovery-srv',
     shorthand: 'd',
     kind: 'string',

@@ -1,6 +1,11 @@
-import { Client, type ClientOptions } from '@quorate/client';
+import { Client, TlsOptionsError, type ClientOptions, type TlsOptionsErrorCode } from '@quorate/client';
 
 /** Makes a client. In a file of its own, so that commands that need none do not load gRPC. */
 export function openClient(options: ClientOptions): Client {
   return new Client(options);
+}
+
+/** What is wrong with the TLS files that a client was to be made with; undefined for other errors. */
+export function tlsErrorCode(error: unknown): TlsOptionsErrorCode | undefined {
+  return error instanceof TlsOptionsError ? error.code : undefined;
 }

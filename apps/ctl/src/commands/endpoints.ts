@@ -6,7 +6,7 @@ import { ExitError } from '../exit.ts';
 
 /** The endpoints a command is about: those given, or with `--cluster` the client URLs of all members. */
 export async function endpointsOf(context: Context): Promise<readonly ByteString[]> {
-  context.configure();
+  await context.prepare();
   if (!context.flags.bool('cluster')) return await context.endpoints();
   const client = await context.client();
   try {

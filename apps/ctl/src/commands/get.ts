@@ -11,7 +11,7 @@ import { keyRangeOf } from './key-range.ts';
 export async function get(context: Context): Promise<void> {
   const { flags } = context;
   const request = rangeRequest(flags);
-  context.configure();
+  await context.prepare();
   const countOnly = flags.bool('count-only');
   if (countOnly && context.format !== 'fields') {
     throw new ExitError('badArguments', '--count-only is only for `--write-out=fields`');

@@ -20,7 +20,7 @@ export async function snapshotStatus(context: Context): Promise<void> {
   if (file === undefined || context.args.length !== 1) {
     throw new ExitError('badArguments', 'snapshot status requires exactly one argument');
   }
-  context.configure();
+  context.prepareOffline();
   await using source = await SourceFile.open(file).catch((error: unknown) => {
     throw new ExitError('error', `stat ${file}: ${systemText(error)}`, { cause: error });
   });

@@ -54,7 +54,12 @@ export const quoratectl: Tool = async (invocation) => {
     argv: invocation.argv,
     env: { ...invocation.env },
     stdin,
-    askSecret: async () => (await stdin.line()) ?? '',
+    askSecret: async (prompt) => {
+      stdout += prompt;
+      const secret = await stdin.lineOrRest();
+      stdout += '\n';
+      return secret;
+    },
     out: (text) => void (stdout += text),
     err: (text) => void (stderr += text),
     exec: () => Promise.reject(new Error('run commands with `until`, in a process')),

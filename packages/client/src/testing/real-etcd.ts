@@ -4,7 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fromUtf8 } from '@quorate/std';
 import { Client } from '../client.ts';
+import { testCertificates, type TestCertificateFiles } from './certificates.ts';
 
 /** The folder with etcd, etcdctl and etcdutl that tests against the real thing use; undefined skips them. */
 export const etcdBinFolder: string | undefined = process.env['QUORATE_ETCD_BIN'];
@@ -23,6 +25,8 @@ export interface StartOptions {
   readonly extraArguments?: readonly string[];
   /** Have the server sign itself a certificate, and its endpoint begin with `https://`. */
   readonly tls?: boolean;
+  /** Have the server use `server` of these, and take clients only with a certificate of this CA. */
+  readonly certificates?: TestCertificateFiles;
   /** The port to serve clients on; left out, a free one. */
   readonly clientPort?: number;
   /** Who the server is in a cluster of several; left out, it is the only member of its own. */
@@ -49,11 +53,12 @@ export function startRealEtcd(binFolder: string, options?: StartOptions): Promis
 /** Starts a server that takes etcd's flags: `command` is a program and its first arguments. */
 export async function startServer(
   command: readonly [string, ...string[]],
-  { extraArguments = [], tls = false, clientPort, member }: StartOptions = {},
+  { extraArguments = [], tls = false, certificates, clientPort, member }: StartOptions = {},
 ): Promise<StartedServer> {
   const dataFolder = await mkdtemp(join(tmpdir(), 'quorate-real-etcd-'));
-  const endpoint = `${tls ? 'https://' : ''}127.0.0.1:${clientPort ?? (await freePort())}`;
-  const clientUrl = tls ? endpoint : `http://${endpoint}`;
+  const secure = tls || certificates !== undefined;
+  const endpoint = `${secure ? 'https://' : ''}127.0.0.1:${clientPort ?? (await freePort())}`;
+  const clientUrl = secure ? endpoint : `http://${endpoint}`;
   const { name, peerUrl, initialCluster, state, isLearner = false } = member ?? (await onlyMember());
   const [program, ...firstArguments] = command;
   const server = spawn(
@@ -65,6 +70,7 @@ export async function startServer(
       ...['--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl],
       ...['--initial-cluster', initialCluster, '--initial-cluster-state', state, '--log-level', 'error'],
       ...(tls ? ['--auto-tls'] : []),
+      ...(certificates === undefined ? [] : certificateArguments(certificates)),
       ...extraArguments,
     ],
     { stdio: ['ignore', 'ignore', 'pipe'] },
@@ -74,7 +80,8 @@ export async function startServer(
     await rm(dataFolder, { recursive: true, force: true });
   };
   try {
-    await Promise.race([answersReads(endpoint, isLearner), endedEarly(server)]);
+    const ready = answersReads(endpoint, { serializable: isLearner, mutual: certificates !== undefined });
+    await Promise.race([ready, endedEarly(server)]);
   } catch (error) {
     await stop();
     throw error;
@@ -87,12 +94,22 @@ async function onlyMember(): Promise<MemberIdentity> {
   return { name: 'n1', peerUrl, initialCluster: `n1=${peerUrl}`, state: 'new' };
 }
 
+function certificateArguments({ server, ca }: TestCertificateFiles): string[] {
+  const own = ['--cert-file', server.cert, '--key-file', server.key];
+  return [...own, '--client-cert-auth', '--trusted-ca-file', ca];
+}
+
 /** Waits until the server has a leader and answers. A read that finds no connection is repeated by the client. */
-async function answersReads(endpoint: string, serializable: boolean): Promise<void> {
+async function answersReads(
+  endpoint: string,
+  { serializable, mutual }: { readonly serializable: boolean; readonly mutual: boolean },
+): Promise<void> {
+  const { cert, key } = testCertificates.alice;
+  const own = mutual ? { cert: fromUtf8(cert), key: fromUtf8(key) } : {};
   await using client = new Client({
     endpoints: [endpoint],
     requestTimeoutMs: 30_000,
-    ...(endpoint.startsWith('https:') ? { tls: { insecureSkipVerify: true } } : {}),
+    ...(endpoint.startsWith('https:') ? { tls: { insecureSkipVerify: true, ...own } } : {}),
   });
   await client.get('a key that need not exist', { serializable });
 }
