@@ -92,7 +92,9 @@ export class ThreadCrew<Order, Answer> implements AsyncDisposable {
     const thread = new Worker(this.#options.module, { name: this.#options.name, execArgv: [], env: {} });
     let failure: unknown;
     thread.on('message', (answer: Answer) => this.#answered(thread, answer));
-    thread.on('error', (error) => (failure = error));
+    thread.on('error', (error: unknown) => {
+      failure = error;
+    });
     thread.on('exit', () => this.#ended(thread, failure));
     return thread;
   }
