@@ -1,5 +1,5 @@
 import { AuthError } from '@quorate/auth';
-import type { Clock, Timer } from '@quorate/std';
+import type { Clock } from '@quorate/std';
 import type { EndOfLogin, Login, LoginGuard, LoginOutcome } from './login-guard.ts';
 
 /** What a gate consists of. */
@@ -14,9 +14,13 @@ export interface LoginGateOptions {
 
 interface Waiter {
   readonly login: Login;
-  readonly timer: Timer;
   readonly enter: (end: EndOfLogin) => void;
-  readonly leave: (reason: AuthError) => void;
+  readonly leave: (reason: unknown) => void;
+}
+
+/** For a login whose client may go away. */
+interface Abortable {
+  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -45,10 +49,11 @@ export class LoginGate {
   /**
    * Has a password checked, if and when the guard lets it; `check` says whether it is right.
    *
-   * @throws AuthError AUTH_TOO_MANY_PASSWORDS when the guard does not, and whatever the check throws
+   * @throws AuthError AUTH_TOO_MANY_PASSWORDS when the guard does not; the reason of the signal when that came while the
+   *   login waited; and whatever the check throws
    */
-  async check(login: Login, check: () => Promise<boolean>): Promise<boolean> {
-    const end = await this.#enter(login);
+  async check(login: Login, check: () => Promise<boolean>, options: Abortable = {}): Promise<boolean> {
+    const end = await this.#enter(login, options);
     let outcome: LoginOutcome = 'abandoned';
     try {
       const right = await check();
@@ -60,11 +65,12 @@ export class LoginGate {
     }
   }
 
-  async #enter(login: Login): Promise<EndOfLogin> {
+  async #enter(login: Login, { signal }: Abortable): Promise<EndOfLogin> {
+    signal?.throwIfAborted();
     const admission = this.#guard.begin(login, this.#clock.now());
     if (admission.kind === 'admitted') return admission.end;
     if (admission.kind === 'refused' || this.#isFull(login.user)) throw tooMany();
-    return this.#wait(login);
+    return this.#wait(login, signal);
   }
 
   /** Logins of one user fill at most half of the room, so that an attack on a user keeps out no other. */
@@ -74,15 +80,23 @@ export class LoginGate {
     return same >= this.#waitingMax / 2;
   }
 
-  #wait(login: Login): Promise<EndOfLogin> {
-    return new Promise((enter, leave) => {
-      const timer = this.#clock.after(this.#patienceMs, () => {
-        this.#waiting.delete(waiter);
-        leave(tooMany());
-      });
-      const waiter: Waiter = { login, timer, enter, leave };
-      this.#waiting.add(waiter);
-    });
+  async #wait(login: Login, signal: AbortSignal | undefined): Promise<EndOfLogin> {
+    const { promise, resolve, reject } = Promise.withResolvers<EndOfLogin>();
+    const waiter: Waiter = { login, enter: resolve, leave: reject };
+    // Out of the room at once, so that who has gone is not called in.
+    const go = (reason: unknown): void => {
+      if (this.#waiting.delete(waiter)) reject(reason);
+    };
+    const timer = this.#clock.after(this.#patienceMs, () => go(tooMany()));
+    const aborted = (): void => go(signal?.reason);
+    signal?.addEventListener('abort', aborted);
+    this.#waiting.add(waiter);
+    try {
+      return await promise;
+    } finally {
+      timer.cancel();
+      signal?.removeEventListener('abort', aborted);
+    }
   }
 
   /** Asks the guard again for each who waits; who still has to wait keeps his place. */
@@ -91,7 +105,6 @@ export class LoginGate {
       const admission = this.#guard.begin(waiter.login, this.#clock.now());
       if (admission.kind === 'busy') continue;
       this.#waiting.delete(waiter);
-      waiter.timer.cancel();
       if (admission.kind === 'admitted') waiter.enter(admission.end);
       else waiter.leave(tooMany());
     }

@@ -222,6 +222,40 @@ describe('a herd of honest clients', () => {
     expect((await Promise.all(logins)).every((inside) => inside === true)).toBe(true);
   });
 
+  test('may go away while it waits, and then is not checked', async () => {
+    const storm = new Storm({ pairFailuresMax: 1 });
+    const first = storm.login(alice, true);
+    const controller = new AbortController();
+    const { signal } = controller;
+    const unreachable = (): Promise<boolean> => Promise.reject(new Error('it was checked'));
+    const waiting = storm.gate.check(alice, unreachable, { signal });
+    await storm.pass(1);
+    expect(storm.gate.waiting).toBe(1);
+    controller.abort(new Error('the client is gone'));
+    await expect(waiting).rejects.toThrow('the client is gone');
+    expect(storm.gate.waiting).toBe(0);
+    await expect(storm.gate.check(alice, unreachable, { signal })).rejects.toThrow('the client is gone');
+    await storm.pass(100);
+    expect(await first).toBe(true);
+    // Nobody was admitted in its name: another may try.
+    expect(storm.guard.begin({ ...alice, source: 'b' }, storm.clock.now()).kind).toBe('admitted');
+  });
+
+  test('is not called in after it has gone, even in the same turn', async () => {
+    const storm = new Storm({ pairFailuresMax: 1 });
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const first = storm.gate.check(alice, () => promise);
+    const controller = new AbortController();
+    const waiting = storm.gate.check(alice, () => Promise.resolve(true), controller);
+    const told = expect(waiting).rejects.toThrow('gone');
+    await Promise.resolve();
+    resolve(false);
+    controller.abort(new Error('gone'));
+    await Promise.all([first, told]);
+    storm.clock.advance(60_000);
+    expect(storm.guard.begin(alice, storm.clock.now()).kind).toBe('admitted');
+  });
+
   test('waits no longer than its patience, and in a room with a bound', async () => {
     const storm = new Storm({ checkMs: 10_000 });
     const logins = Array.from({ length: 200 }, () => storm.login(alice, true));
