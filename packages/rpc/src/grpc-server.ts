@@ -1,17 +1,18 @@
 import {
   Server,
-  ServerCredentials,
-  type ConnectionInjector,
   type sendUnaryData,
   type ServerDuplexStream,
   type ServerUnaryCall,
   type ServerWritableStream,
 } from '@grpc/grpc-js';
-import { asBuffer } from '@quorate/std';
-import { Socket } from 'node:net';
+import { asBuffer, systemClock, type Clock } from '@quorate/std';
+import type { ServerOptions } from 'node:http2';
 import type { Duplex } from 'node:stream';
+import { ConnectionGuard, type Exchange } from './connection-guard.ts';
 import { RpcError, status } from './errors.ts';
-import { toRpcError } from './status.ts';
+import { openGrpcJs, type GrpcJsDoor } from './grpc-js-door.ts';
+import { defaultLimits, type ClientLimits, type CutReason } from './limits.ts';
+import { isInternal, toRpcError } from './status.ts';
 import type { Call, MethodTable, StreamCall, StreamHandler, UnaryHandler } from './transport.ts';
 
 /** Told of every call, for metrics. */
@@ -21,13 +22,24 @@ export interface GrpcObserver {
   onHandled?(event: { readonly path: string; readonly status: number; readonly durationMs: number }): void;
   onReceived?(path: string, bytes: number): void;
   onSent?(path: string, bytes: number): void;
+  /** The server is there; `usage` tells at any time how near it is to its limits. */
+  onOpened?(usage: () => GrpcUsage): void;
+  /** A call or a connection was ended by a limit. */
+  onCut?(reason: CutReason): void;
+  /** A handler threw what no client is told: a bug, or a failure of the machine. */
+  onInternalError?(path: string, error: unknown): void;
 }
+
+/** Connections, calls, and bytes that wait for clients. */
+export type GrpcUsage = ConnectionGuard['usage'];
 
 export interface GrpcServerOptions {
   readonly methods: MethodTable;
   /** Largest request that is accepted; a larger one is answered with RESOURCE_EXHAUSTED. */
   readonly maxReceiveBytes: number;
-  readonly maxConcurrentStreams?: number;
+  /** `defaultLimits` where nothing is said. */
+  readonly limits?: Partial<ClientLimits>;
+  readonly clock?: Clock;
   readonly keepAliveIntervalMs?: number;
   readonly keepAliveTimeoutMs?: number;
   readonly observer?: GrpcObserver;
@@ -39,17 +51,18 @@ type WritingCall = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buf
 /** The methods behind grpc-js. Connections come in as sockets that somebody else accepted. */
 export class GrpcServer implements AsyncDisposable {
   readonly #server: Server;
-  readonly #injector: ConnectionInjector;
+  readonly #door: GrpcJsDoor;
+  readonly #guard: ConnectionGuard;
   readonly #observer: GrpcObserver;
-  /** Connections of clients with a certificate, by their address: that is all grpc-js tells of a connection. */
-  readonly #named = new Map<string, { readonly commonName: string }>();
 
   constructor(options: GrpcServerOptions) {
     this.#observer = options.observer ?? {};
+    const limits = { ...defaultLimits, ...options.limits };
     this.#server = new Server({
       'grpc.max_receive_message_length': options.maxReceiveBytes,
       'grpc.max_send_message_length': -1,
-      'grpc.max_concurrent_streams': options.maxConcurrentStreams ?? 0xffffffff,
+      // Statistics of calls that nobody reads.
+      'grpc.enable_channelz': 0,
       'grpc.keepalive_time_ms': options.keepAliveIntervalMs ?? 7_200_000,
       'grpc.keepalive_timeout_ms': options.keepAliveTimeoutMs ?? 20_000,
     });
@@ -73,7 +86,17 @@ export class GrpcServer implements AsyncDisposable {
         },
       );
     }
-    this.#injector = this.#server.createConnectionInjector(ServerCredentials.createInsecure());
+    this.#door = openGrpcJs(this.#server, sessionOptions(limits));
+    this.#guard = new ConnectionGuard(this.#door.http2, this.#door.onStream, {
+      limits,
+      clock: options.clock ?? systemClock,
+      isSingleRequest: (path) => {
+        const method = options.methods.get(path);
+        return method?.kind !== 'stream' || !method.clientStreams;
+      },
+      onCut: (reason) => this.#observer.onCut?.(reason),
+    });
+    this.#observer.onOpened?.(() => this.#guard.usage);
   }
 
   /**
@@ -81,13 +104,12 @@ export class GrpcServer implements AsyncDisposable {
    * client's certificate, and only of one that was verified.
    */
   serve(socket: Duplex, { commonName }: { readonly commonName?: string | undefined } = {}): void {
-    if (commonName !== undefined && socket instanceof Socket) this.#remember(socket, commonName);
-    this.#injector.injectConnection(socket);
+    this.#guard.accept(socket, { commonName }, () => this.#door.injector.injectConnection(socket));
   }
 
   /** Lets calls under way finish for that long, then cuts the connections. */
   async stop(options: { readonly graceMs: number }): Promise<void> {
-    this.#injector.drain(options.graceMs);
+    this.#door.injector.drain(options.graceMs);
     await new Promise<void>((resolve) => {
       const cut = setTimeout(() => this.#server.forceShutdown(), options.graceMs);
       this.#server.tryShutdown(() => {
@@ -95,44 +117,32 @@ export class GrpcServer implements AsyncDisposable {
         resolve();
       });
     });
-    this.#injector.destroy();
+    this.#door.injector.destroy();
+    this.#guard.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop({ graceMs: 0 });
   }
 
-  #remember(socket: Socket, commonName: string): void {
-    const peer = `${socket.remoteAddress}:${socket.remotePort}`;
-    const connection = { commonName };
-    this.#named.set(peer, connection);
-    // Another connection may have come from the same address by then.
-    socket.once('close', () => {
-      if (this.#named.get(peer) === connection) this.#named.delete(peer);
-    });
-  }
-
-  /** Asked when a call begins: the connection it came on is open then, so the address is its own. */
-  #commonNameOf(call: UnaryCall | WritingCall): string | undefined {
-    return this.#named.size === 0 ? undefined : this.#named.get(call.getPeer())?.commonName;
-  }
-
   #unary(path: string, handler: UnaryHandler) {
     return (grpcCall: UnaryCall, callback: sendUnaryData<Buffer>): void => {
-      const end = this.#begin(path, grpcCall);
+      const exchange = this.#guard.exchangeOf(grpcCall.getHost());
+      const end = this.#begin(path, grpcCall, exchange);
       this.#observer.onReceived?.(path, grpcCall.request.length);
       const succeed = (response: Uint8Array): void => {
         this.#observer.onSent?.(path, response.length);
+        exchange?.owe(response.length);
         callback(null, asBuffer(response));
         end(status.OK);
       };
       const fail = (error: unknown): void => {
-        const rpcError = toRpcError(error);
+        const rpcError = this.#toRpcError(path, error);
         callback({ code: rpcError.status, details: rpcError.message });
         end(rpcError.status);
       };
       try {
-        const response = handler(grpcCall.request, new GrpcCall(grpcCall, this.#commonNameOf(grpcCall)));
+        const response = handler(grpcCall.request, new GrpcCall(grpcCall, exchange?.commonName));
         if (response instanceof Promise) response.then(succeed, fail);
         else succeed(response);
       } catch (error) {
@@ -143,17 +153,16 @@ export class GrpcServer implements AsyncDisposable {
 
   #stream(path: string, clientStreams: boolean, handler: StreamHandler) {
     return (grpcCall: WritingCall): void => {
-      const end = this.#begin(path, grpcCall);
-      const call = new GrpcStreamCall(grpcCall, {
-        ...{ commonName: this.#commonNameOf(grpcCall), clientStreams, path, observer: this.#observer },
-      });
+      const exchange = this.#guard.exchangeOf(grpcCall.getHost());
+      const end = this.#begin(path, grpcCall, exchange);
+      const call = new GrpcStreamCall(grpcCall, { exchange, clientStreams, path, observer: this.#observer });
       handler(call).then(
         () => {
           grpcCall.end();
           end(status.OK);
         },
         (error: unknown) => {
-          const rpcError = toRpcError(error);
+          const rpcError = this.#toRpcError(path, error);
           grpcCall.emit('error', { code: rpcError.status, details: rpcError.message });
           end(rpcError.status);
         },
@@ -161,14 +170,42 @@ export class GrpcServer implements AsyncDisposable {
     };
   }
 
-  #begin(path: string, { metadata }: UnaryCall | WritingCall): (code: number) => void {
+  #begin(
+    path: string,
+    { metadata }: UnaryCall | WritingCall,
+    exchange: Exchange | undefined,
+  ): (code: number) => void {
+    exchange?.setRuns(true);
     if (this.#observer.onStarted !== undefined) {
       this.#observer.onStarted(path, metadata.get('client-api-version')[0]?.toString() ?? '');
     }
     const startedAt = performance.now();
-    return (code) =>
+    return (code) => {
+      exchange?.setRuns(false);
       this.#observer.onHandled?.({ path, status: code, durationMs: performance.now() - startedAt });
+    };
   }
+
+  #toRpcError(path: string, error: unknown): RpcError {
+    if (isInternal(error)) this.#observer.onInternalError?.(path, error);
+    return toRpcError(error);
+  }
+}
+
+/**
+ * Limits that Node and nghttp2 keep by themselves. Beside those set here they allow eight continuations of a header
+ * block, 64 KiB of it, and a bounded queue of answers to pings and settings.
+ */
+function sessionOptions(limits: ClientLimits): ServerOptions {
+  return {
+    settings: { maxConcurrentStreams: limits.maxConcurrentStreams, maxHeaderListSize: limits.maxHeaderBytes },
+    maxHeaderListPairs: 128,
+    maxSettings: 32,
+    maxSessionInvalidFrames: 100,
+    maxSessionRejectedStreams: 100,
+    streamResetBurst: limits.resetBurst,
+    streamResetRate: limits.resetsPerSecond,
+  };
 }
 
 /** The view of a grpc-js call that handlers get. The signal is made when somebody asks for it. */
@@ -209,17 +246,19 @@ class GrpcStreamCall extends GrpcCall implements StreamCall {
   readonly #writable: WritingCall;
   readonly #path: string;
   readonly #observer: GrpcObserver;
+  readonly #exchange: Exchange | undefined;
 
   constructor(
     call: WritingCall,
     options: {
-      readonly commonName: string | undefined;
+      readonly exchange: Exchange | undefined;
       readonly clientStreams: boolean;
       readonly path: string;
       readonly observer: GrpcObserver;
     },
   ) {
-    super(call, options.commonName);
+    super(call, options.exchange?.commonName);
+    this.#exchange = options.exchange;
     this.#writable = call;
     this.#path = options.path;
     this.#observer = options.observer;
@@ -231,7 +270,8 @@ class GrpcStreamCall extends GrpcCall implements StreamCall {
   send(message: Uint8Array): boolean {
     if (this.#writable.cancelled || this.#writable.destroyed) return true;
     this.#observer.onSent?.(this.#path, message.length);
-    return this.#writable.write(asBuffer(message));
+    this.#exchange?.owe(message.length);
+    return this.#writable.write(asBuffer(message), () => this.#exchange?.paid(message.length));
   }
 
   async drained(): Promise<void> {

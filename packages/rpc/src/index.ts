@@ -1,6 +1,7 @@
 /** etcd's gRPC services over an exchangeable transport. */
 export { methodTable } from './services.ts';
-export { GrpcServer, type GrpcServerOptions, type GrpcObserver } from './grpc-server.ts';
+export { GrpcServer, type GrpcServerOptions, type GrpcObserver, type GrpcUsage } from './grpc-server.ts';
+export { cutReasons, defaultLimits, type ClientLimits, type CutReason } from './limits.ts';
 export { RpcError, status, type StatusCode } from './errors.ts';
 export { toRpcError, type DomainErrorCode } from './status.ts';
 export type {
@@ -13,6 +14,7 @@ export type {
   MemberWatch,
 } from './member.ts';
 export type { Call, Method, MethodTable, StreamCall, StreamHandler, UnaryHandler } from './transport.ts';
+export { LocalCalls, type LocalCallOptions } from './local-calls.ts';
 export { HttpSurface, type HttpAnswer, type HttpSurfaceOptions } from './http-surface.ts';
 export { ClientPort, type ClientListener, type ClientPortOptions, type SecureSocket } from './client-port.ts';
 export type { ConnectionRefusal } from './connections.ts';

@@ -120,13 +120,17 @@ const statusOf = {
   AUTH_OLD_REVISION: [status.INVALID_ARGUMENT, 'etcdserver: revision of auth store is old'],
   AUTH_TOKEN_NOT_SIGNED: [status.UNKNOWN, 'auth: token signing attempted with verify-only key'],
   AUTH_TOO_MANY_PASSWORDS: [status.RESOURCE_EXHAUSTED, 'etcdserver: too many requests'],
-  AUTH_PASSWORD_TOO_LONG: [status.INVALID_ARGUMENT, 'bcrypt: password length exceeds 72 bytes'],
+  // As AUTH_NO_PASSWORD_USER above.
+  AUTH_PASSWORD_TOO_LONG: [status.UNKNOWN, 'bcrypt: password length exceeds 72 bytes'],
 } satisfies Record<RequestErrorCode | `REPLICA_${string}`, readonly [StatusCode, string]>;
 
 /** Codes of errors that a member may answer with; what it throws beyond them is a bug and becomes UNKNOWN. */
 export type DomainErrorCode = keyof typeof statusOf;
 
-/** What an error means to the client. Errors of no known code are UNKNOWN with their own text, as in etcd. */
+/**
+ * What an error means to the client. One of no known code is a bug or a failure of the machine: its text may name files,
+ * keys or whatever else is nobody's business, so all of them are UNKNOWN with one text.
+ */
 export function toRpcError(error: unknown): RpcError {
   if (error instanceof RpcError) return error;
   const code = codeOf(error);
@@ -134,10 +138,24 @@ export function toRpcError(error: unknown): RpcError {
   if (code === 'REPLICA_INVALID_ALARM') {
     return new RpcError(status.INVALID_ARGUMENT, `etcdserver: ${textOf(error)}`, { cause: error });
   }
-  const known =
-    code !== undefined && Object.hasOwn(statusOf, code) ? statusOf[code as DomainErrorCode] : undefined;
+  const known = isDomainCode(code) ? statusOf[code] : undefined;
   if (known !== undefined) return new RpcError(known[0], known[1], { cause: error });
-  return new RpcError(status.UNKNOWN, textOf(error), { cause: error });
+  return new RpcError(status.UNKNOWN, 'etcdserver: internal error', { cause: error });
+}
+
+/** Whether an error is none that clients are told of: somebody should be. */
+export function isInternal(error: unknown): boolean {
+  const code = codeOf(error);
+  return !(
+    error instanceof RpcError ||
+    code === 'WIRE_MALFORMED' ||
+    code === 'REPLICA_INVALID_ALARM' ||
+    isDomainCode(code)
+  );
+}
+
+function isDomainCode(code: string | undefined): code is DomainErrorCode {
+  return code !== undefined && Object.hasOwn(statusOf, code);
 }
 
 /** An error as Go's clients and etcd's watch responses write it: code and text in one. */

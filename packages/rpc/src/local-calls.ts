@@ -1,0 +1,155 @@
+import { RpcError, status } from './errors.ts';
+import { toRpcError } from './status.ts';
+import type { Call, Method, MethodTable, StreamCall } from './transport.ts';
+import { untilAborted } from './until-aborted.ts';
+
+/** What a call without a connection of its own carries. */
+export interface LocalCallOptions {
+  /** Values by their keys in lower case. */
+  readonly metadata: ReadonlyMap<string, string>;
+  /** Aborted when nobody wants the answer any more. */
+  readonly signal: AbortSignal;
+  /** Where the client is. */
+  readonly address?: string | undefined;
+}
+
+/** Messages that a stream may have sent and nobody has taken; then it waits. */
+const bufferedMessagesMax = 16;
+
+/**
+ * The methods of a member, called in its own process: how its HTTP surface does what a client over gRPC does. Such calls
+ * have no certificate: whoever they are for is not who holds the connection (advisory CVE-2018-16886).
+ */
+export class LocalCalls {
+  readonly #methods: MethodTable;
+
+  constructor(methods: MethodTable) {
+    this.#methods = methods;
+  }
+
+  /** One request, one response. @throws RpcError */
+  async unary(path: string, request: Uint8Array, options: LocalCallOptions): Promise<Uint8Array> {
+    const method = this.#method(path);
+    if (method.kind !== 'unary') throw new RpcError(status.UNIMPLEMENTED, `${path} is a stream`);
+    try {
+      return await method.handler(request, new LocalCall(options));
+    } catch (error) {
+      throw toRpcError(error);
+    }
+  }
+
+  /**
+   * A stream of responses; they are made at the pace at which they are read. Leaving the loop ends the call.
+   *
+   * @throws RpcError
+   */
+  async *stream(
+    path: string,
+    requests: AsyncIterable<Uint8Array>,
+    options: LocalCallOptions,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    const method = this.#method(path);
+    if (method.kind !== 'stream') throw new RpcError(status.UNIMPLEMENTED, `${path} is no stream`);
+    const left = new AbortController();
+    const signal = AbortSignal.any([options.signal, left.signal]);
+    const call = new LocalStreamCall({ ...options, signal }, requests);
+    const done = method.handler(call).then(
+      () => call.end(undefined),
+      (error: unknown) => call.end(toRpcError(error)),
+    );
+    try {
+      yield* call.sent();
+    } finally {
+      left.abort(new RpcError(status.CANCELLED, 'context canceled'));
+      await done;
+    }
+  }
+
+  #method(path: string): Method {
+    const method = this.#methods.get(path);
+    if (method === undefined) throw new RpcError(status.UNIMPLEMENTED, `unknown method ${path}`);
+    return method;
+  }
+}
+
+class LocalCall implements Call {
+  readonly commonName: undefined;
+  readonly address: string | undefined;
+  readonly signal: AbortSignal;
+  readonly #metadata: ReadonlyMap<string, string>;
+
+  constructor({ metadata, signal, address }: LocalCallOptions) {
+    this.#metadata = metadata;
+    this.signal = signal;
+    this.address = address;
+  }
+
+  metadata(key: string): string | undefined {
+    return this.#metadata.get(key);
+  }
+}
+
+class LocalStreamCall extends LocalCall implements StreamCall {
+  readonly requests: AsyncIterable<Uint8Array>;
+  readonly #buffered: Uint8Array[] = [];
+  #ended: { readonly error: RpcError | undefined } | undefined;
+  #onChange = Promise.withResolvers<void>();
+  #onTaken = Promise.withResolvers<void>();
+
+  constructor(options: LocalCallOptions, requests: AsyncIterable<Uint8Array>) {
+    super(options);
+    this.requests = requestsUntil(requests, options.signal);
+  }
+
+  send(message: Uint8Array): boolean {
+    if (this.signal.aborted) return true;
+    this.#buffered.push(message);
+    this.#onChange.resolve();
+    return this.#buffered.length < bufferedMessagesMax;
+  }
+
+  async drained(): Promise<void> {
+    while (this.#buffered.length >= bufferedMessagesMax && !this.signal.aborted) {
+      // That the call is over is for whoever sends next to see.
+      await untilAborted(this.#onTaken.promise, this.signal).catch(() => {});
+    }
+  }
+
+  end(error: RpcError | undefined): void {
+    this.#ended ??= { error };
+    this.#onChange.resolve();
+  }
+
+  /** What was sent, in order, until the call has ended. @throws RpcError with which it ended */
+  async *sent(): AsyncGenerator<Uint8Array, void, undefined> {
+    for (;;) {
+      this.#onChange = Promise.withResolvers();
+      for (let next = this.#buffered.shift(); next !== undefined; next = this.#buffered.shift()) {
+        this.#onTaken.resolve();
+        this.#onTaken = Promise.withResolvers();
+        yield next;
+      }
+      if (this.#ended?.error !== undefined) throw this.#ended.error;
+      if (this.#ended !== undefined) return;
+      if (this.#buffered.length === 0) await this.#onChange.promise;
+    }
+  }
+}
+
+/** Requests, until the client has said all of them or the call is over. */
+async function* requestsUntil(
+  requests: AsyncIterable<Uint8Array>,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  const iterator = requests[Symbol.asyncIterator]();
+  try {
+    for (;;) {
+      const next = await untilAborted(iterator.next(), signal);
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    // Whoever waits for a request that does not come is not waited for.
+    void iterator.return?.();
+  }
+}
