@@ -10,6 +10,8 @@ export const exitCodes = {
   interrupted: 5,
   io: 6,
   badArguments: 128,
+  /** A question was left with Ctrl-C. */
+  givenUp: 255,
 } as const;
 
 /** The name of an exit code. */

@@ -112,7 +112,7 @@ async function askSecret(prompt: ByteString, stdin: LineReader): Promise<ByteStr
   seen.write(fromLatin1(prompt));
   try {
     const line = isTyped ? await stdin.typedLine() : await stdin.lineOrRest();
-    if (line === undefined) throw new ExitError('error');
+    if (line === undefined) throw new ExitError('givenUp');
     return line;
   } finally {
     if (isTyped) process.stdin.setRawMode(false);

@@ -118,11 +118,7 @@ describe.skipIf(etcdBinFolder === undefined)('with authentication (set QUORATE_E
   });
 
   test('a password that is not given is asked for', async () => {
-    const asked = await quoratectl({
-      argv: ['get', 'a', '--user=root', `--endpoints=${server.endpoint}`],
-      stdin: 'secret\n',
-    });
-    expect(asked.stdout).toBe('a\n1\n');
+    expect((await both('get', 'a', '--user=root')).stdout).toBe('Password: \na\n1\n');
   });
 
   test('a wrong password or none is refused', async () => {

@@ -159,13 +159,18 @@ export class PasswordTokens implements TokenSource {
  * there was none. Members look at tokens before they do anything, so the request was not done.
  */
 export function isStaleToken(error: unknown): error is EtcdError {
-  if (!(error instanceof EtcdError)) return false;
-  return (
-    error.message === 'etcdserver: invalid auth token' ||
-    error.message === 'etcdserver: revision of auth store is old' ||
-    error.message === 'etcdserver: user name is empty'
-  );
+  return error instanceof EtcdError && staleTexts.has(error.message);
 }
+
+/** The second three are what members' streams of snapshots say: etcd sends those as they are inside of it. */
+const staleTexts: ReadonlySet<string> = new Set([
+  'etcdserver: invalid auth token',
+  'etcdserver: revision of auth store is old',
+  'etcdserver: user name is empty',
+  'auth: invalid auth token',
+  'auth: revision in header is old',
+  'auth: user name is empty',
+]);
 
 /** Whether a login may succeed a little later. By the text, since etcd sends this one with the code UNKNOWN. */
 function isBusy(error: EtcdError): boolean {

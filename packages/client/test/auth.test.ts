@@ -1,60 +1,118 @@
-import { rpcpb } from '@quorate/wire';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { Client } from '../src/index.ts';
+import { Client, type Credentials, type KeySelector, type RolePermission } from '../src/index.ts';
 import { etcdBinFolder, startRealEtcd, type StartedServer } from '../src/testing/index.ts';
 
 // A server is started here, which takes a while on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
 
 const root = { name: 'root', password: 'secret' };
+const denied = { code: 'PERMISSION_DENIED', message: 'etcdserver: permission denied' };
+
+let server: StartedServer;
+const clients: Client[] = [];
+const clientOf = (auth?: Credentials) => {
+  const client = new Client({ endpoints: [server.endpoint], ...(auth === undefined ? {} : { auth }) });
+  clients.push(client);
+  return client;
+};
+
+async function start(): Promise<void> {
+  server = await startRealEtcd(etcdBinFolder ?? '');
+}
+
+async function stop(): Promise<void> {
+  for (const client of clients.splice(0)) await client.close();
+  await server[Symbol.asyncDispose]();
+}
+
+async function enable(client: Client): Promise<void> {
+  await client.auth.users.add(root);
+  await client.auth.roles.add('root');
+  await client.auth.users.grantRole({ user: 'root', role: 'root' });
+  await client.auth.enable();
+}
+
+describe.skipIf(etcdBinFolder === undefined)('users and roles (set QUORATE_ETCD_BIN to run)', () => {
+  beforeAll(start);
+  afterAll(stop);
+
+  test('a user is added, listed, and removed', async () => {
+    const { users } = clientOf().auth;
+    await users.add({ name: 'carol', password: 'pw' });
+    await users.add({ name: 'by-certificate', noPassword: true });
+    expect((await users.list()).users).toEqual(['by-certificate', 'carol']);
+    expect((await users.get('carol')).roles).toEqual([]);
+    await expect(users.add({ name: 'carol', password: 'pw' })).rejects.toMatchObject({
+      code: 'FAILED_PRECONDITION',
+      message: 'etcdserver: user name already exists',
+    });
+    await users.remove('carol');
+    await expect(users.get('carol')).rejects.toMatchObject({ message: 'etcdserver: user name not found' });
+  });
+
+  test('a role is added, granted, revoked and removed', async () => {
+    const { users, roles } = clientOf().auth;
+    await users.add({ name: 'dave', password: 'pw' });
+    await roles.add('reader');
+    await roles.add('writer');
+    await users.grantRole({ user: 'dave', role: 'writer' });
+    await users.grantRole({ user: 'dave', role: 'reader' });
+    expect((await users.get('dave')).roles).toEqual(['reader', 'writer']);
+    await users.revokeRole({ user: 'dave', role: 'reader' });
+    await expect(users.revokeRole({ user: 'dave', role: 'reader' })).rejects.toMatchObject({
+      message: 'etcdserver: role is not granted to the user',
+    });
+    await roles.remove('writer');
+    expect((await roles.list()).roles).toEqual(['reader']);
+    expect((await users.get('dave')).roles).toEqual([]);
+  });
+
+  test('permissions are for a key, a prefix, a range, or all keys from one on', async () => {
+    const { roles } = clientOf().auth;
+    await roles.add('mixed');
+    const granted: readonly (KeySelector & Pick<RolePermission, 'type'>)[] = [
+      { key: 'a', type: 'read' },
+      { prefix: 'p/', type: 'write' },
+      { range: { from: 'r', endExclusive: 's' }, type: 'readwrite' },
+      { range: { from: 'z' }, type: 'read' },
+      { prefix: '', type: 'write' },
+    ];
+    for (const permission of granted) await roles.grantPermission('mixed', permission);
+    const shown = (await roles.get('mixed')).permissions.map(({ type, key, rangeEnd }) =>
+      [type, ...[key, rangeEnd].map((bytes) => Buffer.from(bytes).toString())].join(' '),
+    );
+    expect(shown).toEqual(['write \0 \0', 'read a ', 'write p/ p0', 'readwrite r s', 'read z \0']);
+    await roles.grantPermission('mixed', { key: 'a', type: 'readwrite' });
+    await roles.revokePermission('mixed', { prefix: 'p/' });
+    await expect(roles.revokePermission('mixed', { key: 'p/' })).rejects.toMatchObject({
+      message: 'etcdserver: permission is not granted to the role',
+    });
+    const types = (await roles.get('mixed')).permissions.map(({ type }) => type);
+    expect(types).toEqual(['write', 'readwrite', 'readwrite', 'read']);
+  });
+});
 
 describe.skipIf(etcdBinFolder === undefined)('with authentication (set QUORATE_ETCD_BIN to run)', () => {
-  let server: StartedServer;
-  const clients: Client[] = [];
-  const clientOf = (auth?: { name: string; password: string }) => {
-    const client = new Client({ endpoints: [server.endpoint], ...(auth === undefined ? {} : { auth }) });
-    clients.push(client);
-    return client;
-  };
-
-  /** Calls a method of the Auth service. */
-  async function auth(client: Client, method: string, request = new Uint8Array()): Promise<void> {
-    await client.unary(`/etcdserverpb.Auth/${method}`, request);
-  }
-
-  beforeAll(async () => {
-    server = await startRealEtcd(etcdBinFolder ?? '');
-    const client = clientOf();
-    const { AuthRoleAddRequest, AuthUserAddRequest, AuthUserGrantRoleRequest } = rpcpb;
-    await auth(client, 'RoleAdd', AuthRoleAddRequest.encode({ name: 'root' }).finish());
-    await auth(client, 'UserAdd', AuthUserAddRequest.encode(AuthUserAddRequest.create(root)).finish());
-    await auth(
-      client,
-      'UserGrantRole',
-      AuthUserGrantRoleRequest.encode({ user: 'root', role: 'root' }).finish(),
-    );
-  });
-
-  afterAll(async () => {
-    for (const client of clients) await client.close();
-    await server[Symbol.asyncDispose]();
-  });
+  beforeAll(start);
+  afterAll(stop);
 
   test('credentials do no harm while authentication is off', async () => {
     const client = clientOf(root);
     await client.authenticate();
     await client.put('k', '1');
+    expect((await client.auth.status()).enabled).toBe(false);
   });
 
   test('a client with a name may do what one without may not', async () => {
     const client = clientOf(root);
     await client.put('k', '2');
-    await auth(client, 'AuthEnable');
+    await enable(client);
     // The client had no token, since there were none, and gets one now.
     await client.put('k', '3');
-    await expect(clientOf().put('k', '4')).rejects.toMatchObject({
-      message: 'etcdserver: user name is empty',
-    });
+    expect(await client.auth.status()).toMatchObject({ enabled: true, authRevision: 4n });
+    const nobody = { message: 'etcdserver: user name is empty' };
+    await expect(clientOf().put('k', '4')).rejects.toMatchObject(nobody);
+    await expect(clientOf().watch({ key: 'k' }).batches().next()).rejects.toMatchObject(nobody);
     const events = clientOf(root).watch({ key: 'k', startRevision: 2n })[Symbol.asyncIterator]();
     expect((await events.next()).value).toMatchObject({ type: 'put' });
     await events.return(undefined);
@@ -67,15 +125,45 @@ describe.skipIf(etcdBinFolder === undefined)('with authentication (set QUORATE_E
     });
   });
 
-  test('a token that the server has forgotten is replaced, for calls, watches and leases', async () => {
+  test('a user may do what his roles allow, from when they are granted until they are revoked', async () => {
+    const { users, roles } = clientOf(root).auth;
+    await users.add({ name: 'alice', password: 'pw' });
+    const alice = clientOf({ name: 'alice', password: 'pw' });
+    await expect(alice.put('fruit/apple', 'red')).rejects.toMatchObject(denied);
+    await roles.add('fruit');
+    await roles.grantPermission('fruit', { prefix: 'fruit/', type: 'readwrite' });
+    await users.grantRole({ user: 'alice', role: 'fruit' });
+    // Her token is older than that; the client asks for another.
+    await alice.put('fruit/apple', 'red');
+    expect(await alice.count({ prefix: 'fruit/' })).toBe(1n);
+    await expect(alice.get('fruit0')).rejects.toMatchObject(denied);
+    await expect(alice.watch({ key: 'veg' }).batches().next()).rejects.toMatchObject(denied);
+    await expect(alice.auth.users.list()).rejects.toMatchObject(denied);
+    expect((await alice.auth.users.get('alice')).roles).toEqual(['fruit']);
+    await users.revokeRole({ user: 'alice', role: 'fruit' });
+    await expect(alice.get('fruit/apple')).rejects.toMatchObject(denied);
+  });
+
+  test('a changed password ends what the old one was good for', async () => {
+    const { users } = clientOf(root).auth;
+    await users.add({ name: 'bob', password: 'old' });
+    const [before, after] = ['old', 'new'].map((password) => clientOf({ name: 'bob', password }));
+    await before?.authenticate();
+    await users.changePassword({ name: 'bob', password: 'new' });
+    const refused = 'etcdserver: authentication failed, invalid user ID or password';
+    await expect(before?.get('k')).rejects.toThrow(refused);
+    await expect(after?.get('k')).rejects.toMatchObject(denied);
+  });
+
+  test('a token that the server has forgotten is replaced, for calls, watches, leases and snapshots', async () => {
     const client = clientOf(root);
     const other = clientOf(root);
     await client.put('k', '5');
     const { ID } = await client.lease.grant({ ttlSeconds: 600 });
     // Switching authentication off and on makes a server forget all tokens.
     const forgetTokens = async () => {
-      await auth(other, 'AuthDisable');
-      await auth(other, 'AuthEnable');
+      await other.auth.disable();
+      await other.auth.enable();
     };
     await forgetTokens();
     await client.put('k', '6');
@@ -84,6 +172,8 @@ describe.skipIf(etcdBinFolder === undefined)('with authentication (set QUORATE_E
     expect((await batches.next()).value).toMatchObject({ kind: 'created' });
     await forgetTokens();
     expect((await client.lease.keepAlive(ID).next()).value.TTL).toBe(600n);
+    await forgetTokens();
+    expect((await client.maintenance.snapshot().next()).value).toMatchObject({ kind: 'database' });
     await client.close();
   });
 });

@@ -142,7 +142,6 @@ export const authScripts: Readonly<Record<string, readonly Step[]>> = {
       'auth disable x',
       'auth status x',
       'user add a:b -w bogus',
-      'get a --user',
       'get a --cert=',
       'get a --key=',
       'get a --cacert=',

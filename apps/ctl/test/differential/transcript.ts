@@ -119,10 +119,10 @@ export class Transcript {
 }
 
 /**
- * The last line of stderr that says what went wrong; etcdctl has log lines before it, and prints some errors
- * twice.
+ * The last line of stderr that says what went wrong; etcdctl has log lines before it, prints some errors twice, and
+ * has stty complain when it asks for a password where there is no terminal.
  */
 function lastError(stderr: ByteString): ByteString {
-  const lines = stderr.split('\n').filter((line) => line !== '' && !line.startsWith('{"level"'));
+  const lines = stderr.split('\n').filter((line) => line !== '' && !/^(?:\{"level"|stty: )/.test(line));
   return lines.at(-1) ?? '';
 }
