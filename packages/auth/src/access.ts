@@ -1,5 +1,6 @@
 import { keyRange, singleKey, toLatin1, type KeyRange } from '@quorate/std';
 import {
+  anyTextReader,
   decodeDeleteRangeRequest,
   decodePutRequest,
   decodeRangeRequest,
@@ -112,7 +113,7 @@ const ofLogRequest = {
   authStatus: () => admin,
   authUserAdd: () => admin,
   authUserDelete: () => admin,
-  authUserGet: (bytes) => accessOfUserGet(rpcpb.AuthUserGetRequest.decode(bytes).name),
+  authUserGet: (bytes) => accessOfUserGet(rpcpb.AuthUserGetRequest.decode(anyTextReader(bytes)).name),
   authUserChangePassword: () => admin,
   authUserGrantRole: () => admin,
   authUserRevokeRole: () => admin,
@@ -120,7 +121,7 @@ const ofLogRequest = {
   authRoleList: () => admin,
   authRoleAdd: () => admin,
   authRoleDelete: () => admin,
-  authRoleGet: (bytes) => accessOfRoleGet(rpcpb.AuthRoleGetRequest.decode(bytes).role),
+  authRoleGet: (bytes) => accessOfRoleGet(rpcpb.AuthRoleGetRequest.decode(anyTextReader(bytes)).role),
   authRoleGrantPermission: () => admin,
   authRoleRevokePermission: () => admin,
   clusterVersionSet: () => open,

@@ -2,12 +2,13 @@ import {
   equalBytes,
   fromUtf8,
   toCount,
-  toUtf8,
+  fromAnyUtf8,
+  toAnyUtf8,
   uint64FromBytes,
   uint64ToBytes,
   type BackendRow,
 } from '@quorate/std';
-import { authpb } from '@quorate/wire';
+import { anyTextReader, anyTextWriter, authpb } from '@quorate/wire';
 import { AuthError } from './errors.ts';
 
 /** A user, as bucket `authUsers` has him under his name. */
@@ -57,25 +58,30 @@ export function decodeRevisionRow(value: Uint8Array): number {
 }
 
 export function encodeUserRow({ name, password, roles, options }: StoredUser): Uint8Array {
-  return authpb.User.encode({ name: fromUtf8(name), password, roles: [...roles], options }).finish();
+  return authpb.User.encode(
+    { name: fromAnyUtf8(name), password, roles: [...roles], options },
+    anyTextWriter(),
+  ).finish();
 }
 
 /** @throws AuthError AUTH_DAMAGED_ROW */
 export function decodeUserRow([key, value]: BackendRow): StoredUser {
-  const { name, password, roles, options } = decoded('authUsers', () => authpb.User.decode(value));
+  const { name, password, roles, options } = decoded('authUsers', () =>
+    authpb.User.decode(anyTextReader(value)),
+  );
   if (!equalBytes(name, key)) throw damaged('authUsers');
-  return { name: toUtf8(name), password, roles, options };
+  return { name: toAnyUtf8(name), password, roles, options };
 }
 
 export function encodeRoleRow({ name, permissions }: StoredRole): Uint8Array {
-  return authpb.Role.encode({ name: fromUtf8(name), keyPermission: [...permissions] }).finish();
+  return authpb.Role.encode({ name: fromAnyUtf8(name), keyPermission: [...permissions] }).finish();
 }
 
 /** @throws AuthError AUTH_DAMAGED_ROW */
 export function decodeRoleRow([key, value]: BackendRow): StoredRole {
-  const { name, keyPermission } = decoded('authRoles', () => authpb.Role.decode(value));
+  const { name, keyPermission } = decoded('authRoles', () => authpb.Role.decode(anyTextReader(value)));
   if (!equalBytes(name, key)) throw damaged('authRoles');
-  return { name: toUtf8(name), permissions: keyPermission };
+  return { name: toAnyUtf8(name), permissions: keyPermission };
 }
 
 function decoded<T>(where: string, decode: () => T): T {

@@ -9,7 +9,14 @@ import {
   type Bucket,
   type BucketChanges,
 } from '@quorate/std';
-import { authpb, raftinternalpb, raftRequestField, rpcpb, type RaftRequestName } from '@quorate/wire';
+import {
+  anyTextReader,
+  authpb,
+  raftinternalpb,
+  raftRequestField,
+  rpcpb,
+  type RaftRequestName,
+} from '@quorate/wire';
 import {
   decodeEnabledRow,
   decodeRevisionRow,
@@ -185,7 +192,7 @@ export class AuthStore {
         this.#disable(changes);
         return done;
       case 'authenticate':
-        return this.#authenticate(raftinternalpb.InternalAuthenticateRequest.decode(request));
+        return this.#authenticate(raftinternalpb.InternalAuthenticateRequest.decode(anyTextReader(request)));
       case 'authStatus':
       case 'authUserGet':
       case 'authUserList':
@@ -266,47 +273,49 @@ export class AuthStore {
   /** Returns whether users or roles are now other than before. */
   #change(name: ChangeName, request: Uint8Array, changes: BucketChanges): boolean {
     const directory = this.#directory;
+    const bytes = anyTextReader(request);
     switch (name) {
       case 'authUserAdd': {
-        const decoded = rpcpb.AuthUserAddRequest.decode(request);
+        const decoded = rpcpb.AuthUserAddRequest.decode(bytes);
         directory.addUser(decoded, changes);
         this.#credentialChanges.set(decoded.name, this.#revision + 1);
         return true;
       }
       case 'authUserDelete': {
-        const user = rpcpb.AuthUserDeleteRequest.decode(request).name;
+        const user = rpcpb.AuthUserDeleteRequest.decode(bytes).name;
         this.#refuseWhileEnabled(user === root);
         directory.deleteUser(user, changes);
         this.#credentialChanges.delete(user);
         return true;
       }
       case 'authUserChangePassword': {
-        const decoded = rpcpb.AuthUserChangePasswordRequest.decode(request);
+        const decoded = rpcpb.AuthUserChangePasswordRequest.decode(bytes);
         directory.changePassword(decoded, changes);
         this.#credentialChanges.set(decoded.name, this.#revision + 1);
         return true;
       }
       case 'authUserGrantRole':
-        return directory.grantRole(rpcpb.AuthUserGrantRoleRequest.decode(request), changes);
+        return directory.grantRole(rpcpb.AuthUserGrantRoleRequest.decode(bytes), changes);
       case 'authUserRevokeRole': {
-        const decoded = rpcpb.AuthUserRevokeRoleRequest.decode(request);
+        const decoded = rpcpb.AuthUserRevokeRoleRequest.decode(bytes);
         this.#refuseWhileEnabled(decoded.name === root && decoded.role === root);
         directory.revokeRole(decoded, changes);
         return true;
       }
       case 'authRoleAdd':
-        directory.addRole(rpcpb.AuthRoleAddRequest.decode(request).name, changes);
+        directory.addRole(rpcpb.AuthRoleAddRequest.decode(bytes).name, changes);
         return true;
       case 'authRoleDelete': {
-        const { role } = rpcpb.AuthRoleDeleteRequest.decode(request);
+        const { role } = rpcpb.AuthRoleDeleteRequest.decode(bytes);
         this.#refuseWhileEnabled(role === root);
         directory.deleteRole(role, changes);
         return true;
       }
       case 'authRoleGrantPermission':
-        return directory.grantPermission(rpcpb.AuthRoleGrantPermissionRequest.decode(request), changes);
+        directory.grantPermission(rpcpb.AuthRoleGrantPermissionRequest.decode(bytes), changes);
+        return true;
       case 'authRoleRevokePermission':
-        directory.revokePermission(rpcpb.AuthRoleRevokePermissionRequest.decode(request), changes);
+        directory.revokePermission(rpcpb.AuthRoleRevokePermissionRequest.decode(bytes), changes);
         return true;
     }
   }

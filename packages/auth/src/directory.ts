@@ -1,9 +1,16 @@
-import { compareBytes, copyBytes, emptyBytes, fromUtf8, invariant, type BucketChanges } from '@quorate/std';
+import {
+  compareBytes,
+  copyBytes,
+  emptyBytes,
+  fromAnyUtf8,
+  invariant,
+  type BucketChanges,
+} from '@quorate/std';
 import { authpb, type rpcpb } from '@quorate/wire';
 import { encodeRoleRow, encodeUserRow, type StoredRole, type StoredUser } from './auth-rows.ts';
 import { AuthError } from './errors.ts';
 import { decodeHash } from './hash-text.ts';
-import { insertPermission, isGrantable, sameRange } from './permissions.ts';
+import { isGrantable, sameRange, withPermission } from './permissions.ts';
 import { allPermitted, UserPermissions, type KeyPermissions } from './user-permissions.ts';
 
 /** The user, and the role, that stand for everything. */
@@ -87,7 +94,7 @@ export class Directory {
   deleteUser(name: string, changes: BucketChanges): void {
     this.#userState(name);
     this.#users.delete(name);
-    changes.delete('authUsers', fromUtf8(name));
+    changes.delete('authUsers', fromAnyUtf8(name));
   }
 
   /** One who logs in without a password goes on so. */
@@ -122,22 +129,19 @@ export class Directory {
   deleteRole(name: string, changes: BucketChanges): void {
     this.role(name);
     this.#roles.delete(name);
-    changes.delete('authRoles', fromUtf8(name));
+    changes.delete('authRoles', fromAnyUtf8(name));
     for (const { stored } of [...this.#users.values()]) {
       if (stored.roles.includes(name)) this.#putUser(withoutRole(stored, name), changes);
     }
   }
 
-  /** Returns whether that changed anything. */
-  grantPermission(request: rpcpb.AuthRoleGrantPermissionRequest, changes: BucketChanges): boolean {
+  /** Granting what is there already is a change too. */
+  grantPermission(request: rpcpb.AuthRoleGrantPermissionRequest, changes: BucketChanges): void {
     const { perm } = request;
     if (perm === undefined) throw new AuthError('AUTH_PERMISSION_NOT_GIVEN');
     if (!isGrantable(perm)) throw new AuthError('AUTH_INVALID_MANAGEMENT');
     const role = this.role(request.name);
-    const permissions = insertPermission(role.permissions, ownCopy(perm));
-    if (permissions === undefined) return false;
-    this.#putRole({ ...role, permissions }, changes);
-    return true;
+    this.#putRole({ ...role, permissions: withPermission(role.permissions, ownCopy(perm)) }, changes);
   }
 
   revokePermission(request: rpcpb.AuthRoleRevokePermissionRequest, changes: BucketChanges): void {
@@ -179,7 +183,7 @@ export class Directory {
 
   #putUser(stored: StoredUser, changes: BucketChanges): void {
     this.#users.set(stored.name, { stored, permissions: undefined });
-    changes.put('authUsers', fromUtf8(stored.name), encodeUserRow(stored));
+    changes.put('authUsers', fromAnyUtf8(stored.name), encodeUserRow(stored));
   }
 
   /** What users may do is united again when it is next asked for. */
@@ -188,7 +192,7 @@ export class Directory {
     for (const user of this.#users.values()) {
       if (user.stored.roles.includes(role.name)) user.permissions = undefined;
     }
-    changes.put('authRoles', fromUtf8(role.name), encodeRoleRow(role));
+    changes.put('authRoles', fromAnyUtf8(role.name), encodeRoleRow(role));
   }
 }
 
@@ -202,7 +206,7 @@ function ownCopy({ permType, key, rangeEnd }: authpb.Permission): authpb.Permiss
 }
 
 function compareNames(a: string, b: string): number {
-  return compareBytes(fromUtf8(a), fromUtf8(b));
+  return compareBytes(fromAnyUtf8(a), fromAnyUtf8(b));
 }
 
 function isAscending(names: readonly string[]): boolean {

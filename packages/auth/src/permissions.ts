@@ -1,5 +1,6 @@
 import { compareBytes, equalBytes } from '@quorate/std';
 import type { authpb } from '@quorate/wire';
+import { goSort } from './go-sort.ts';
 
 /** The keys of a permission, as stored and as asked for. */
 export type PermittedRange = Pick<authpb.Permission, 'key' | 'rangeEnd'>;
@@ -16,14 +17,17 @@ export function sameRange(a: PermittedRange, b: PermittedRange): boolean {
   return equalBytes(a.key, b.key) && equalBytes(a.rangeEnd, b.rangeEnd);
 }
 
-/** The permissions with one more, which takes the place of one on the same range; undefined when it is there already. */
-export function insertPermission(
+/**
+ * The permissions of a role with one more, as etcd 3.5 comes to them. It looks only at the first of those that begin
+ * with the same key: if that has the same range, it is replaced. Else the new one is added, even where the same range
+ * comes later in the list: both are then in force, until that range is revoked. A list by keys alone leaves open in
+ * which order those of the same key are; since it decides which is the first, it has to be that of Go's sort.
+ */
+export function withPermission(
   permissions: readonly authpb.Permission[],
   added: authpb.Permission,
-): authpb.Permission[] | undefined {
-  const at = permissions.findIndex((permission) => sameRange(permission, added));
-  if (at >= 0) {
-    return permissions[at]!.permType === added.permType ? undefined : permissions.with(at, added);
-  }
-  return [...permissions, added].sort((a, b) => compareBytes(a.key, b.key));
+): authpb.Permission[] {
+  const first = permissions.findIndex(({ key }) => compareBytes(key, added.key) >= 0);
+  if (first >= 0 && sameRange(permissions[first]!, added)) return permissions.with(first, added);
+  return goSort([...permissions, added], (a, b) => compareBytes(a.key, b.key) < 0);
 }

@@ -140,7 +140,7 @@ describe('users and roles', () => {
     expect(['alice', 'bob'].flatMap((name) => member.store.userRoles(name))).toEqual([]);
   });
 
-  test('one range has one permission, the last that was granted', async () => {
+  test('permissions are in the order of their keys, and granting one again is a change', async () => {
     const member = await Member.start();
     await member.apply(logRequest.roleAdd('role'));
     await member.apply(logRequest.roleGrantPermission('role', { type: 'READ', key: 'b', end: 'c' }));
@@ -150,8 +150,26 @@ describe('users and roles', () => {
       permission({ type: 'READ', key: 'a' }),
       permission({ type: 'WRITE', key: 'b', end: 'c' }),
     ]);
+    const { revision } = member.store;
+    await member.apply(logRequest.roleGrantPermission('role', { type: 'READ', key: 'a' }));
+    expect(member.store.revision).toBe(revision + 1);
     await member.apply(logRequest.roleRevokePermission('role', { key: 'b', end: 'c' }));
     expect(member.store.rolePermissions('role')).toEqual([permission({ type: 'READ', key: 'a' })]);
+  });
+
+  test('as in etcd, a range that is not the first of its key can have two permissions; revoking takes both', async () => {
+    const member = await Member.start();
+    await member.apply(logRequest.roleAdd('role'));
+    await member.apply(logRequest.roleGrantPermission('role', { type: 'READ', key: 'a' }));
+    await member.apply(logRequest.roleGrantPermission('role', { type: 'READWRITE', key: 'a', end: 'b' }));
+    await member.apply(logRequest.roleGrantPermission('role', { type: 'READ', key: 'a', end: 'b' }));
+    expect(member.store.rolePermissions('role')).toEqual([
+      permission({ type: 'READ', key: 'a' }),
+      permission({ type: 'READWRITE', key: 'a', end: 'b' }),
+      permission({ type: 'READ', key: 'a', end: 'b' }),
+    ]);
+    await member.apply(logRequest.roleRevokePermission('role', { key: 'a', end: 'b' }));
+    expect(member.store.rolePermissions('role')).toHaveLength(1);
   });
 
   test('the role root shows every key, and without a row there is no such role', async () => {
@@ -170,6 +188,17 @@ describe('users and roles', () => {
     expect(member.store.users()).toEqual(['root', '\ufeffroot']);
     expect(member.refusal('\ufeffroot', { level: 'admin' })).toBe('AUTH_PERMISSION_DENIED');
     expect(member.refusal('root', { level: 'admin' })).toBeUndefined();
+  });
+
+  test('names that are no UTF-8, which etcd lets in, are kept apart and kept as they are', async () => {
+    const nameOf = (byte: number) => Uint8Array.of(0x0a, 1, byte, 0x22, 0);
+    const member = await Member.start();
+    for (const byte of [0xff, 0xfe]) await member.apply([raftRequestField.authUserAdd, nameOf(byte)]);
+    await member.restart();
+    expect(member.store.users()).toEqual(['\udcfe', '\udcff']);
+    expect(toHex(member.backend.get('authUsers', Uint8Array.of(0xff))!)).toBe('0a01ff2200');
+    await member.apply([raftRequestField.authUserDelete, nameOf(0xfe).subarray(0, 3)]);
+    expect(member.store.users()).toEqual(['\udcff']);
   });
 
   test.each(['__proto__', 'constructor', 'a\0b', '\0', 'müller', '\u{1f600}', ' ', 'x'.repeat(10_000)])(

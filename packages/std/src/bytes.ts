@@ -4,6 +4,7 @@ export const emptyBytes: Uint8Array = new Uint8Array(0);
 const textEncoder = new TextEncoder();
 // A byte-order mark in front is text like any other: without it, two names would be one.
 const textDecoder = new TextDecoder('utf-8', { ignoreBOM: true });
+const strictDecoder = new TextDecoder('utf-8', { ignoreBOM: true, fatal: true });
 
 /** A `Buffer` over the same memory: for its fast native methods, never to leave the function that asked. */
 export function asBuffer(bytes: Uint8Array): Buffer {
@@ -61,6 +62,52 @@ export function fromUtf8(text: string): Uint8Array {
 /** Text of UTF-8 bytes; broken sequences become U+FFFD. */
 export function toUtf8(bytes: Uint8Array): string {
   return textDecoder.decode(bytes);
+}
+
+/**
+ * Text of bytes that should be UTF-8, so that no two byte strings become one text: a byte that belongs to no
+ * character becomes the lone surrogate 0xdc00 above it, from which `fromAnyUtf8` brings it back. For names that
+ * decide something and that others, who do not check, have let in.
+ */
+export function toAnyUtf8(bytes: Uint8Array): string {
+  try {
+    return strictDecoder.decode(bytes);
+  } catch {
+    let text = '';
+    for (let at = 0; at < bytes.length;) {
+      const character = characterAt(bytes, at);
+      text += character ?? String.fromCharCode(loneSurrogates + bytes[at]!);
+      at += character === undefined ? 1 : utf8Size(bytes[at]!);
+    }
+    return text;
+  }
+}
+
+/** The bytes of a text of `toAnyUtf8`. Of any other text too: lone surrogates that do not come from there are U+FFFD. */
+export function fromAnyUtf8(text: string): Uint8Array {
+  if (text.isWellFormed()) return textEncoder.encode(text);
+  const parts: Uint8Array[] = [];
+  for (const character of text) {
+    const byte = character.charCodeAt(0) - loneSurrogates;
+    const isEscaped = character.length === 1 && byte >= 0x80 && byte <= 0xff;
+    parts.push(isEscaped ? Uint8Array.of(byte) : textEncoder.encode(character));
+  }
+  return concatBytes(parts);
+}
+
+const loneSurrogates = 0xdc00;
+
+function characterAt(bytes: Uint8Array, at: number): string | undefined {
+  try {
+    return strictDecoder.decode(bytes.subarray(at, at + utf8Size(bytes[at]!)));
+  } catch {
+    return undefined;
+  }
+}
+
+/** How many bytes the character has that begins with this one, if one does. */
+function utf8Size(first: number): number {
+  return first < 0xc0 ? 1 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : 4;
 }
 
 /**

@@ -6,6 +6,7 @@ import {
   concatBytes,
   crc32c,
   equalBytes,
+  fromAnyUtf8,
   fromHex,
   fromLatin1,
   fromUtf8,
@@ -14,6 +15,7 @@ import {
   InvariantError,
   SeededRandom,
   toCount,
+  toAnyUtf8,
   toHex,
   toLatin1,
   toUtf8,
@@ -69,6 +71,29 @@ test('text comes back from its UTF-8 bytes, a byte-order mark in front included'
   for (const text of ['', 'm\u00fcller', '\ufeffroot', '\u{1f600}\0'])
     expect(toUtf8(fromUtf8(text))).toBe(text);
   fc.assert(fc.property(fc.string({ unit: 'binary' }), (text) => toUtf8(fromUtf8(text)) === text));
+});
+
+test('bytes that are no UTF-8 come back from text too, and no two byte strings are one text', () => {
+  const some = fc.oneof(
+    bytes,
+    fc
+      .array(fc.constantFrom(0x00, 0x61, 0x80, 0xbf, 0xc3, 0xe2, 0x82, 0xac, 0xed, 0xb2, 0xf0, 0x9f, 0xff))
+      .map((list) => Uint8Array.from(list)),
+  );
+  fc.assert(
+    fc.property(some, (any) => {
+      expect(toHex(fromAnyUtf8(toAnyUtf8(any)))).toBe(toHex(any));
+    }),
+    { numRuns: 2_000 },
+  );
+  fc.assert(
+    fc.property(fc.string({ unit: 'binary' }), (text) => {
+      expect(toAnyUtf8(fromUtf8(text))).toBe(text);
+      expect(equalBytes(fromAnyUtf8(text), fromUtf8(text))).toBe(true);
+    }),
+  );
+  expect(toAnyUtf8(Uint8Array.of(0xff))).toBe('\udcff');
+  expect(toHex(fromAnyUtf8('\ud800'))).toBe('efbfbd');
 });
 
 test('concatBytes keeps every byte in order', () => {

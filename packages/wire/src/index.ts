@@ -63,4 +63,5 @@ export {
 } from './hot/raft-envelope.ts';
 export { checkFields } from './hot/check-fields.ts';
 export { decodeBareRequest, type BareRequest } from './hot/bare-request.ts';
+export { anyTextReader, anyTextWriter } from './any-text.ts';
 export { httpRules, type AnnotatedService, type HttpRule } from './http-rules.ts';

@@ -1,4 +1,4 @@
-import { concatBytes, emptyBytes, fromUtf8, invariant } from '@quorate/std';
+import { concatBytes, emptyBytes, fromAnyUtf8, invariant } from '@quorate/std';
 import { WireReader } from './reader.ts';
 import type { RaftEnvelope } from './types.ts';
 import { halvesSize, varintSize, writeHalves, writeVarint } from './varint.ts';
@@ -68,7 +68,7 @@ const headerLastField = 3;
 export function encodeRaftEnvelope(envelope: RaftEnvelope): Uint8Array {
   const { requestField, request } = envelope;
   invariant(requestField !== 1 && requestField !== headerField, 'ID and header are no requests');
-  const username = envelope.username === '' ? emptyBytes : fromUtf8(envelope.username);
+  const username = envelope.username === '' ? emptyBytes : fromAnyUtf8(envelope.username);
   const requestTag = requestField * 8 + 2;
   const headerSize = headerSizeOf(envelope, username);
   const requestSize =

@@ -1,4 +1,4 @@
-import { emptyBytes, toUtf8 } from '@quorate/std';
+import { emptyBytes, toAnyUtf8 } from '@quorate/std';
 import { joinHalves } from './varint.ts';
 import { WireError } from './wire-error.ts';
 
@@ -121,9 +121,10 @@ export class WireReader {
     return this.viewOf(start, start + size);
   }
 
+  /** Other bytes make another text, UTF-8 or not: members of etcd do not check it. */
   text(): string {
     const bytes = this.bytesView();
-    return bytes.length === 0 ? '' : toUtf8(bytes);
+    return bytes.length === 0 ? '' : toAnyUtf8(bytes);
   }
 
   /** Goes into a message; returns what `leave` needs to come out of it again. */
