@@ -85,8 +85,8 @@ describe('a start that is refused', () => {
     ],
     [
       [],
-      { ETCD_AUTO_TLS: 'true' },
-      'quorate: ETCD_AUTO_TLS needs TLS, which this version does not support\n',
+      { ETCD_MEMORY_MLOCK: 'true' },
+      'quorate: ETCD_MEMORY_MLOCK needs locking memory, which this version does not support\n',
     ],
   ])('%j with %j ends with 1 and one sentence', async (args, env, sentence) => {
     expect(await runQuorate(args, env)).toEqual({ code: 1, stdout: '', stderr: sentence });

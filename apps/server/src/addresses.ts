@@ -5,9 +5,9 @@ import { ConfigError } from './config/load.ts';
 /** What `net.listen` takes. */
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
 
-/** Where a listen URL listens: `unix://path` at a socket file, everything else at host and port. */
+/** Where a listen URL listens: `unix://path` and `unixs://path` at a socket file, everything else at host and port. */
 export function addressOf(url: string): Address {
-  const path = /^unix:\/\/(.*)$/.exec(url)?.[1];
+  const path = /^unixs?:\/\/(.*)$/i.exec(url)?.[1];
   if (path !== undefined) return { path };
   const { hostname } = new URL(url);
   // Not `URL.port`: that is empty for the port 80.
@@ -23,14 +23,14 @@ export function addressOf(url: string): Address {
 export async function listenOn<T>(
   flag: string,
   urls: readonly string[],
-  listen: (address: Address) => Promise<T>,
+  listen: (address: Address, url: string) => Promise<T>,
 ): Promise<T[]> {
   const listening: T[] = [];
   for (const url of urls) {
     try {
       const address = addressOf(url);
       if ('path' in address) await removeStaleSocket(address.path);
-      listening.push(await listen(address));
+      listening.push(await listen(address, url));
     } catch (error) {
       throw new ConfigError(`${flag}: cannot listen on ${url} (${reasonOf(error)})`, { cause: error });
     }

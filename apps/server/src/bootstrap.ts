@@ -74,7 +74,7 @@ export async function resolveBootstrap(
   try {
     const initialCluster = await findMembers(config, source, deps);
     const bootstrap = bootstrapOf(config, source, initialCluster);
-    await check(config, { source, bootstrap }, deps);
+    await check(config, bootstrap, deps);
     return { bootstrap, forceNewCluster, advertisePeerUrls };
   } catch (error) {
     throw inOneSentence(error, source);
@@ -164,11 +164,7 @@ function logEvent(log: Logger, event: DiscoveryEvent): void {
 }
 
 /** @throws ConfigError, InitialClusterError, DiscoveryError */
-async function check(
-  config: ServerConfig,
-  { source, bootstrap }: { readonly source: MemberSource; readonly bootstrap: Bootstrap },
-  deps: BootstrapDeps,
-): Promise<void> {
+async function check(config: ServerConfig, bootstrap: Bootstrap, deps: BootstrapDeps): Promise<void> {
   const { name, initialAdvertisePeerUrls: advertisedUrls } = config;
   const { resolver = new NodeDns(), clock = systemClock, log, signal } = deps;
   const members = parseInitialCluster(bootstrap.initialCluster);
@@ -179,10 +175,6 @@ async function check(
       `couldn't find local name ${JSON.stringify(name)} in the initial cluster configuration ` +
         `(${bootstrap.initialCluster}): add ${name}=${url} to --initial-cluster, or correct --name`,
     );
-  }
-  const secure = members.flatMap(({ peerUrls }) => peerUrls).find((url) => /^(https|unixs):/.test(url));
-  if (secure !== undefined) {
-    throw new ConfigError(`${flagOf(source)}: ${secure} needs TLS, which this version does not support`);
   }
   // A member that joins has told its URLs to the cluster before; of those it is asked.
   if (bootstrap.kind === 'new') {

@@ -5,6 +5,7 @@ import type { HttpSurfaceOptions } from '@quorate/rpc';
 import { idToHex } from '@quorate/std';
 import { readdirSync, readFileSync } from 'node:fs';
 import { featureGates, type GateSettings } from './config/feature-gates.ts';
+import { registerConnectionMetrics, type ConnectionMetrics } from './connection-metrics.ts';
 import { GrpcMetrics } from './grpc-metrics.ts';
 import type { Credentials } from './credentials.ts';
 import { registerCredentialMetrics, registerMemberMetrics } from './member-metrics.ts';
@@ -30,6 +31,8 @@ export class Metrics {
   readonly grpc: GrpcMetrics;
   /** Counts the traffic with other members, of the member with that ID. */
   readonly peerObserver: (local: bigint) => PeerObserver;
+  /** Counts connections and handshakes. */
+  readonly connections: ConnectionMetrics;
   readonly #registry = new Registry();
   readonly #make = new MetricMaker(this.#registry);
   readonly #slowApplyMs: number;
@@ -103,6 +106,7 @@ export class Metrics {
     this.#registerConstants(options);
     registerDescriptors(make);
     this.peerObserver = registerPeerMetrics(make);
+    this.connections = registerConnectionMetrics(make);
   }
 
   get httpObserver(): NonNullable<HttpSurfaceOptions['observer']> {

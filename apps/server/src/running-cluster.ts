@@ -1,5 +1,5 @@
 import { parseInitialCluster } from '@quorate/membership';
-import { fetchMembers, PeerError, type RunningCluster } from '@quorate/peer';
+import { fetchMembers, PeerError, type PeerTls, type RunningCluster } from '@quorate/peer';
 import type { Logger } from 'pino';
 import type { ResolvedBootstrap } from './bootstrap.ts';
 
@@ -12,14 +12,14 @@ const timeoutMs = { existing: 10_000, new: 1_000 } as const;
  */
 export async function findRunningCluster(
   { bootstrap, advertisePeerUrls }: ResolvedBootstrap,
-  log: Logger,
+  { log, tls }: { readonly log: Logger; readonly tls: PeerTls },
 ): Promise<RunningCluster | undefined> {
   const urls = parseInitialCluster(bootstrap.initialCluster)
     .flatMap(({ peerUrls }) => peerUrls)
     .filter((url) => !advertisePeerUrls.includes(url));
   if (urls.length === 0) return undefined;
   try {
-    return await fetchMembers(urls, { timeoutMs: timeoutMs[bootstrap.kind] });
+    return await fetchMembers(urls, { timeoutMs: timeoutMs[bootstrap.kind], tls });
   } catch (error) {
     if (!(error instanceof PeerError)) throw error;
     if (bootstrap.kind === 'existing') log.warn({ err: error, urls }, 'no member of the cluster answers');

@@ -1,19 +1,21 @@
-import { PeerPort, PeerTransport } from '@quorate/peer';
+import { PeerTransport, type PeerPort } from '@quorate/peer';
 import { defaults, LevelBackend, Replica, type ReplicaObserver } from '@quorate/replica';
 import { ClientPort, GrpcServer, HttpSurface, methodTable } from '@quorate/rpc';
 import { idToHex, systemClock, systemRandom } from '@quorate/std';
 import { NodeDisk } from '@quorate/wal';
 import type { Logger } from 'pino';
-import { listenOn } from './addresses.ts';
 import { resolveBootstrap, type ResolvedBootstrap } from './bootstrap.ts';
 import { retentionOf } from './config/load.ts';
 import type { ServerConfig } from './config/schema.ts';
 import { openCredentials, type Credentials } from './credentials.ts';
+import { namesIn } from './config/tls-checks.ts';
 import { openDataDir, type DataDir } from './data-dir.ts';
+import { listenForClients, listenForMetrics, maxConnectionsOf, openPeerPort } from './listeners.ts';
 import { Metrics } from './metrics.ts';
 import { joined, peerLog, replicaLog, withSlowCallLog } from './observers.ts';
 import { findRunningCluster } from './running-cluster.ts';
 import { openStore } from './store.ts';
+import { openMemberTls, type MemberTls } from './tls.ts';
 import { serverVersion } from './version.ts';
 
 /** How long calls under way may take after the member was told to stop. */
@@ -38,6 +40,8 @@ interface Parts {
   readonly dataDir: DataDir;
   readonly peerPort: PeerPort;
   readonly credentials: Credentials;
+  readonly metrics: Metrics;
+  readonly tls: MemberTls;
 }
 
 /** A running member. */
@@ -46,6 +50,7 @@ export class Server implements AsyncDisposable {
   readonly #clientPort: ClientPort;
   readonly #peerPort: PeerPort;
   readonly #credentials: Credentials;
+  readonly #tls: MemberTls;
   readonly #log: Logger;
   #closed: Promise<void> | undefined;
 
@@ -59,48 +64,38 @@ export class Server implements AsyncDisposable {
   ): Promise<Server> {
     const dataDir = await openDataDir(config, log);
     const credentials = await openCredentials(config, log);
-    const peerPort = new PeerPort({
-      onConnectionError: (error) => log.debug({ err: error }, 'a connection of a member failed'),
-    });
+    const metrics = newMetrics(config);
+    const opened: AsyncDisposable[] = [credentials];
     try {
+      const tls = await openMemberTls(config, { log, observers: metrics.connections.tls });
+      opened.unshift(tls);
       // First of all, so that a member that is refused its port has not begun a cluster yet.
-      await listenOn('--listen-peer-urls', config.listenPeerUrls, (address) => peerPort.listen(address));
-      return await Server.#open({ config, log, events, dataDir, peerPort, credentials });
+      const peerPort = await openPeerPort(config, { tls, log });
+      opened.unshift(peerPort);
+      return await Server.#open({ config, log, events, dataDir, peerPort, credentials, metrics, tls });
     } catch (error) {
-      await peerPort.close();
-      await credentials[Symbol.asyncDispose]();
+      for (const resource of opened) await resource[Symbol.asyncDispose]();
       throw error;
     }
   }
 
   static async #open(parts: Parts): Promise<Server> {
-    const { config, log, events } = parts;
+    const { config, log, events, metrics } = parts;
     const bootstrap = await resolveBootstrap(config, { hasLog: parts.dataDir.hasLog, log });
     const slowApplyMs = config.warningApplyDurationMs;
-    const metrics = new Metrics({
-      serverVersion,
-      extensive: config.metrics === 'extensive',
-      quotaBytes: config.quotaBytes === 0 ? defaults.quotaBytes : Math.max(0, config.quotaBytes),
-      slowApplyMs,
-      featureGates: config.featureGates,
-    });
     const observer = joined(metrics.replicaObserver, replicaLog(log, { slowApplyMs }), events);
-    const replica = await openReplica(parts, { bootstrap, metrics, observer });
+    const replica = await openReplica(parts, { bootstrap, observer });
     try {
-      return await Server.#serve(parts, { replica, metrics });
+      return await Server.#serve(parts, replica);
     } catch (error) {
       await replica.close();
       throw error;
     }
   }
 
-  static async #serve(
-    { config, log, peerPort, credentials }: Parts,
-    { replica, metrics }: { readonly replica: Replica; readonly metrics: Metrics },
-  ): Promise<Server> {
+  static async #serve(parts: Parts, replica: Replica): Promise<Server> {
+    const { config, log, peerPort, credentials, metrics, tls } = parts;
     metrics.watch(replica, credentials);
-    // Clients are let in only after the member has published itself through the log.
-    await replica.ready;
     const clientPort = new ClientPort({
       grpc: new GrpcServer({
         methods: methodTable(replica),
@@ -120,13 +115,19 @@ export class Server implements AsyncDisposable {
         metrics: () => metrics.text(),
         observer: metrics.httpObserver,
       }),
+      access: { hosts: namesIn(config.hostWhitelist), origins: namesIn(config.cors) },
+      maxConnections: maxConnectionsOf(config),
+      requestTimeoutMs: config.connectionTimeoutMs,
       onConnectionError: (error) => log.debug({ err: error }, 'a client connection failed'),
+      onConnectionRefused: metrics.connections.onConnectionRefused,
     });
+    metrics.connections.watch(clientPort);
     try {
-      const clientPorts = await listenOn('--listen-client-urls', config.listenClientUrls, (address) =>
-        clientPort.listen(address),
-      );
-      return new Server({ replica, clientPort, peerPort, credentials, clientPorts, log });
+      await listenForMetrics(clientPort, config, tls);
+      // Clients are let in only after the member has published itself through the log.
+      await replica.ready;
+      const clientPorts = await listenForClients(clientPort, config, tls);
+      return new Server({ replica, clientPort, peerPort, credentials, clientPorts, log, tls });
     } catch (error) {
       await clientPort.close({ graceMs: 0 });
       throw error;
@@ -139,12 +140,14 @@ export class Server implements AsyncDisposable {
     readonly peerPort: PeerPort;
     readonly credentials: Credentials;
     readonly clientPorts: readonly number[];
+    readonly tls: MemberTls;
     readonly log: Logger;
   }) {
     this.#replica = parts.replica;
     this.#clientPort = parts.clientPort;
     this.#peerPort = parts.peerPort;
     this.#credentials = parts.credentials;
+    this.#tls = parts.tls;
     this.#log = parts.log;
     this.clientPorts = parts.clientPorts;
   }
@@ -172,21 +175,29 @@ export class Server implements AsyncDisposable {
     await this.#clientPort.close({ graceMs: stopGraceMs });
     await this.#replica.close();
     await this.#peerPort.close();
+    await this.#tls[Symbol.asyncDispose]();
     await this.#credentials[Symbol.asyncDispose]();
     this.#log.info({ memberId: this.memberId }, 'stopped');
   }
 }
 
+function newMetrics(config: ServerConfig): Metrics {
+  return new Metrics({
+    serverVersion,
+    extensive: config.metrics === 'extensive',
+    quotaBytes: config.quotaBytes === 0 ? defaults.quotaBytes : Math.max(0, config.quotaBytes),
+    slowApplyMs: config.warningApplyDurationMs,
+    featureGates: config.featureGates,
+  });
+}
+
 async function openReplica(
-  { config, log, dataDir, peerPort, credentials }: Parts,
-  made: {
-    readonly bootstrap: ResolvedBootstrap;
-    readonly metrics: Metrics;
-    readonly observer: ReplicaObserver;
-  },
+  { config, log, dataDir, peerPort, credentials, metrics, tls }: Parts,
+  { bootstrap, observer }: { readonly bootstrap: ResolvedBootstrap; readonly observer: ReplicaObserver },
 ): Promise<Replica> {
-  const { bootstrap, metrics, observer } = made;
-  const runningCluster = dataDir.hasLog ? undefined : await findRunningCluster(bootstrap, log);
+  const runningCluster = dataDir.hasLog
+    ? undefined
+    : await findRunningCluster(bootstrap, { log, tls: tls.dialling });
   const backend = await LevelBackend.open(await openStore(dataDir.storeDir, log));
   try {
     return await Replica.open({
@@ -208,6 +219,7 @@ async function openReplica(
         const transport = new PeerTransport({
           host,
           observer: peerLog(log, metrics.peerObserver(host.id)),
+          tls: tls.dialling,
           dialTimeoutMs: 1_000 + config.electionTimeoutMs,
           readTimeoutMs: Math.max(5_000, config.raftReadTimeoutMs),
           writeTimeoutMs: Math.max(5_000, config.raftWriteTimeoutMs),

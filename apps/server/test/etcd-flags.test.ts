@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseCommandLine } from '../src/config/command-line.ts';
-import { configKeys, legacyFlags, namesOf } from '../src/config/schema.ts';
+import { configKeys, legacyFlags, metaOf, namesOf } from '../src/config/schema.ts';
 
 /** Every flag of etcd 3.6 and of its main branch (reference: flags and configuration). */
 const etcdFlags = `
@@ -42,9 +42,15 @@ const experimental = `
   .split(/\s+/)
   .map((name) => `experimental-${name}`);
 
-test('the flags are those of etcd: none is missing, none is made up', () => {
-  const ours = configKeys.flatMap(namesOf);
+test('the flags are those of etcd: none is missing, none is made up but those marked so', () => {
+  const ours = configKeys.filter((key) => metaOf(key).own !== true).flatMap(namesOf);
   expect([...ours].sort()).toEqual([...etcdFlags, ...experimental].sort());
+});
+
+test('flags of our own are none of etcd', () => {
+  const own = configKeys.filter((key) => metaOf(key).own === true).map((key) => metaOf(key).flag);
+  expect(own).toContain('max-connections');
+  for (const flag of own) expect(etcdFlags).not.toContain(flag);
 });
 
 test('flags that etcd has long forgotten are still taken', () => {

@@ -3,7 +3,7 @@ import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
 import { readKeyPair } from './certificates.ts';
-import { textOf, TlsConfigError } from './errors.ts';
+import { reasonOf, textOf, TlsConfigError } from './errors.ts';
 import { FileWatch, type NamedFile } from './files.ts';
 import { Handshakes, type Handshake } from './handshakes.ts';
 import { checkAllowedNames, commonNameOf, isAllowed, type AllowedNames } from './names.ts';
@@ -189,7 +189,7 @@ export class ServerTls implements AsyncDisposable {
     if (handshake === undefined) return;
     // Node says only that the socket was closed when it was Node that closed it.
     const verification = refusalOfVerification(socket.authorizationError);
-    if (verification === undefined) this.#refuse(handshake, refusalOfError(error), error.message);
+    if (verification === undefined) this.#refuse(handshake, refusalOfError(error), reasonOf(error));
     else this.#refuse(handshake, verification, String(socket.authorizationError));
   }
 

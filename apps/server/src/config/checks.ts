@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigError } from './errors.ts';
+import { checkTls, tlsWarningsOf } from './tls-checks.ts';
 import { parseDuration } from './field.ts';
 import { memberSourceOf } from './member-source.ts';
 import { configKeys, metaOf, serverConfig, type ConfigKey, type ServerConfig } from './schema.ts';
@@ -12,11 +13,6 @@ export function checkServed(config: ServerConfig, originOf: (key: ConfigKey) => 
     if ((notBuilt ?? refused) === undefined || isDeepStrictEqual(config[key], defaults[key])) continue;
     if (refused !== undefined) throw new ConfigError(`${originOf(key)}: ${refused}`);
     throw new ConfigError(`${originOf(key)} needs ${notBuilt}, which this version does not support`);
-  }
-  for (const key of ['listenPeerUrls', 'listenClientUrls'] as const) {
-    const secure = config[key].find((url) => /^(https|unixs):/.test(url));
-    if (secure !== undefined)
-      throw new ConfigError(`${originOf(key)}: ${secure} needs TLS, which this version does not support`);
   }
 }
 
@@ -41,6 +37,7 @@ export function checkTogether(config: ServerConfig): void {
       '--feature-gates: enabling feature gate LeaseCheckpointPersist requires enabling feature gate LeaseCheckpoint',
     );
   }
+  checkTls(config);
   retentionOf(config);
   memberSourceOf(config);
 }
@@ -66,7 +63,7 @@ export function warningsOf(config: ServerConfig): string[] {
       );
     }
   }
-  return warnings;
+  return [...warnings, ...tlsWarningsOf(config)];
 }
 
 function isOn(config: ServerConfig, gate: string): boolean {

@@ -17,6 +17,8 @@ export interface FieldMeta {
   readonly notBuilt?: string;
   /** Why another value than the default is refused for good: a sentence that says what to use instead. */
   readonly refused?: string;
+  /** There is no such flag in etcd. */
+  readonly own?: boolean;
   /** The feature gate that it switches, too. */
   readonly gate?: string;
   /** Accepted for compatibility; there is nothing here that it would change. */

@@ -38,6 +38,7 @@ function introduction(): string[] {
     '- **refused**: the same, for good.',
     '',
     'Flags marked ¹ are also taken under the name they had up to etcd 3.6, `--experimental-…` (`ETCD_EXPERIMENTAL_…`).',
+    'Those marked ² are of Quorate alone.',
     '',
     '| flag | env | default | meaning | state |',
     '| --- | --- | --- | --- | --- |',
@@ -57,10 +58,10 @@ function tableOf(keys: readonly ConfigKey[]): string[] {
 }
 
 function rowOf(key: ConfigKey): string {
-  const { flag, defaultText, description, choices, experimental } = metaOf(key);
+  const { flag, defaultText, description, choices, experimental, own } = metaOf(key);
   const words = choices === undefined ? '' : ` One of ${choices.map(code).join(', ')}.`;
   const cells = [
-    `${code(`--${flag}`)}${experimental === true ? ' ¹' : ''}`,
+    `${code(`--${flag}`)}${experimental === true ? ' ¹' : ''}${own === true ? ' ²' : ''}`,
     code(envNameOf(flag)),
     defaultText === '' ? '' : code(defaultText),
     `${description}${words}`,

@@ -53,8 +53,8 @@ export const loggingFields = {
   listenMetricsUrls: urls('', {
     flag: 'listen-metrics-urls',
     section: 'logging',
-    notBuilt: 'a listener of its own for metrics',
-    description: 'URLs for metrics and health.',
+    listen: true,
+    description: 'URLs to listen on for metrics and health only.',
   }),
   warningUnaryRequestDurationMs: duration('300ms', {
     flag: 'warning-unary-request-duration',

@@ -65,8 +65,7 @@ export const memberFields = {
     flag: 'listen-client-http-urls',
     section: 'member',
     listen: true,
-    notBuilt: 'HTTP on ports of its own',
-    description: 'URLs to listen on for HTTP only.',
+    description: 'URLs to listen on for HTTP only; the client URLs are for gRPC only then.',
   }),
   maxWals: integer(5, {
     flag: 'max-wals',
@@ -122,12 +121,12 @@ export const memberFields = {
     max: 2 ** 30,
     description: 'Largest request in bytes.',
   }),
-  maxConcurrentStreams: integer(4_294_967_295, {
+  maxConcurrentStreams: integer(4_096, {
     flag: 'max-concurrent-streams',
     section: 'member',
     min: 1,
     max: 4_294_967_295,
-    description: 'Streams that a client connection may have at once.',
+    description: 'Calls that a client connection may have at once; etcd allows 4294967295.',
   }),
   grpcKeepAliveMinTimeMs: duration('5s', {
     flag: 'grpc-keepalive-min-time',

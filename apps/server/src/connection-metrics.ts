@@ -1,0 +1,52 @@
+import type { ClientPort, ConnectionRefusal } from '@quorate/rpc';
+import type { TlsObserver } from '@quorate/tls';
+import type { MetricMaker } from './metric-maker.ts';
+import type { TlsSide } from './tls.ts';
+
+/** Counts of connections and handshakes under names of our own, since etcd has none for them. */
+export interface ConnectionMetrics {
+  readonly tls: Readonly<Record<TlsSide, TlsObserver>>;
+  readonly onConnectionRefused: (reason: ConnectionRefusal) => void;
+  /** Adds what is read of the port when somebody asks. */
+  watch(port: ClientPort): void;
+}
+
+/** Registers them. Labels are few and fixed: nobody who connects can add to them. */
+export function registerConnectionMetrics(make: MetricMaker): ConnectionMetrics {
+  const secured = make.labelledCounter('quorate_tls_handshakes_total', 'TLS handshakes that succeeded.', [
+    'side',
+  ]);
+  const refused = make.labelledCounter(
+    'quorate_tls_handshakes_refused_total',
+    'TLS handshakes that failed or were given up, by reason.',
+    ['side', 'reason'],
+  );
+  const reloads = make.labelledCounter(
+    'quorate_tls_reloads_total',
+    'Times that changed certificate files were read, by result.',
+    ['side', 'result'],
+  );
+  const refusedConnections = make.labelledCounter(
+    'quorate_client_connections_refused_total',
+    'Connections closed before they asked for anything, by reason.',
+    ['reason'],
+  );
+  const observerOf = (side: TlsSide): TlsObserver => ({
+    onSecured: () => secured.inc({ side }),
+    onRefused: ({ reason }) => refused.inc({ side, reason }),
+    onReloaded: () => reloads.inc({ side, result: 'ok' }),
+    onReloadFailed: () => reloads.inc({ side, result: 'failed' }),
+  });
+  return {
+    tls: { client: observerOf('client'), peer: observerOf('peer') },
+    onConnectionRefused: (reason) => refusedConnections.inc({ reason }),
+    watch: (port) => {
+      make.gauge('quorate_client_connections', 'Connections of clients.', () => port.connections.open);
+      make.gauge(
+        'quorate_client_connections_waiting',
+        'Connections that have not said what they want yet.',
+        () => port.connections.waiting,
+      );
+    },
+  };
+}

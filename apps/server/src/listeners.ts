@@ -1,0 +1,110 @@
+import { PeerPort } from '@quorate/peer';
+import type { ClientListener, ClientPort } from '@quorate/rpc';
+import { readFileSync } from 'node:fs';
+import type { Logger } from 'pino';
+import { addressOf, listenOn } from './addresses.ts';
+import type { ServerConfig } from './config/schema.ts';
+import { isSecure } from './config/tls-checks.ts';
+import type { MemberTls } from './tls.ts';
+
+/** Open files that are not connections: the log, the store, and what else there is. etcd sets aside as many. */
+const filesForOthers = 150;
+/** Where nobody tells how many files may be open. */
+const fallbackConnections = 10_000;
+
+/** How many connections clients, or members, may have at once. */
+export function maxConnectionsOf({ maxConnections }: ServerConfig): number {
+  if (maxConnections > 0) return maxConnections;
+  return Math.max(1, openFilesMax() - filesForOthers);
+}
+
+/** Listens for members, before anything else is known. @throws ConfigError */
+export async function openPeerPort(
+  config: ServerConfig,
+  { tls, log }: { readonly tls: MemberTls; readonly log: Logger },
+): Promise<PeerPort> {
+  const { peers } = tls;
+  const port = new PeerPort({
+    headersTimeoutMs: config.connectionTimeoutMs,
+    maxConnections: maxConnectionsOf(config),
+    onConnectionError: (error) => log.debug({ err: error }, 'a connection of a member failed'),
+  });
+  try {
+    await listenOn('--listen-peer-urls', config.listenPeerUrls, (address, url) =>
+      port.listen(address, {
+        secure: isSecure(url) ? (socket, onSecure) => peers?.accept(socket, onSecure) : undefined,
+      }),
+    );
+    return port;
+  } catch (error) {
+    await port.close();
+    throw error;
+  }
+}
+
+/** Listens on `--listen-metrics-urls`: health is asked also of a member that serves no clients yet. @throws ConfigError */
+export async function listenForMetrics(
+  port: ClientPort,
+  config: ServerConfig,
+  tls: MemberTls,
+): Promise<void> {
+  await listenOn('--listen-metrics-urls', config.listenMetricsUrls, (address, url) =>
+    port.listen(address, { serves: 'metrics', ...securityOf([url], config, tls) }),
+  );
+}
+
+/** Listens for clients; the ports are those of `--listen-client-urls`, in their order. @throws ConfigError */
+export async function listenForClients(
+  port: ClientPort,
+  config: ServerConfig,
+  tls: MemberTls,
+): Promise<readonly number[]> {
+  const { listenClientUrls: urls, listenClientHttpUrls: httpUrls } = config;
+  const open = async (flag: string, ofFlag: readonly string[], serves: ClientListener['serves']) => {
+    const ports = new Map<string, number>();
+    return listenOn(flag, ofFlag, async (address, url) => {
+      // With and without TLS on one address is one listener.
+      const sameAddress = ofFlag.filter((other) => keyOf(other) === keyOf(url));
+      const bound =
+        ports.get(keyOf(url)) ??
+        (await port.listen(address, { serves, ...securityOf(sameAddress, config, tls) }));
+      ports.set(keyOf(url), bound);
+      return bound;
+    });
+  };
+  const ports = await open('--listen-client-urls', urls, httpUrls.length > 0 ? 'grpc' : 'all');
+  await open('--listen-client-http-urls', httpUrls, 'http');
+  return ports;
+}
+
+/** What TLS there is on an address that these URLs name. */
+function securityOf(
+  urls: readonly string[],
+  { clientCertAuth }: ServerConfig,
+  { clients }: MemberTls,
+): Pick<ClientListener, 'secure' | 'alsoCleartext'> {
+  if (!urls.some(isSecure)) return {};
+  return {
+    alsoCleartext: !urls.every(isSecure),
+    secure: (socket, onSecure) =>
+      clients?.accept(socket, (secured, { commonName }) =>
+        // As in etcd, a certificate names a user only where that is asked for.
+        onSecure(secured, { commonName: clientCertAuth ? commonName : undefined }),
+      ),
+  };
+}
+
+/** The same for URLs with one address. */
+function keyOf(url: string): string {
+  return JSON.stringify(addressOf(url));
+}
+
+function openFilesMax(): number {
+  try {
+    const limit = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+    return limit === undefined ? fallbackConnections + filesForOthers : Number(limit);
+  } catch {
+    // Only Linux has this file.
+    return fallbackConnections + filesForOthers;
+  }
+}
