@@ -295,7 +295,7 @@ test('a watcher is told of every change, after a restart of history too', async 
   await put(member, 'a', '2');
   let wakes = 0;
   const watch = member.replica.watch({ onReadable: () => wakes++ });
-  watch.request({
+  void watch.request({
     requestUnion: {
       $case: 'createRequest',
       value: rpcpb.WatchCreateRequest.fromPartial({ key: fromUtf8('a'), startRevision: 2n }),
