@@ -1,3 +1,7 @@
+import { createHmac } from 'node:crypto';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Client, type Credentials, type KeySelector, type RolePermission } from '../src/index.ts';
 import { etcdBinFolder, startRealEtcd, type StartedServer } from '../src/testing/index.ts';
@@ -16,8 +20,8 @@ const clientOf = (auth?: Credentials) => {
   return client;
 };
 
-async function start(): Promise<void> {
-  server = await startRealEtcd(etcdBinFolder ?? '');
+async function start(extraArguments: readonly string[] = []): Promise<void> {
+  server = await startRealEtcd(etcdBinFolder ?? '', { extraArguments });
 }
 
 async function stop(): Promise<void> {
@@ -33,7 +37,7 @@ async function enable(client: Client): Promise<void> {
 }
 
 describe.skipIf(etcdBinFolder === undefined)('users and roles (set QUORATE_ETCD_BIN to run)', () => {
-  beforeAll(start);
+  beforeAll(() => start());
   afterAll(stop);
 
   test('a user is added, listed, and removed', async () => {
@@ -93,7 +97,7 @@ describe.skipIf(etcdBinFolder === undefined)('users and roles (set QUORATE_ETCD_
 });
 
 describe.skipIf(etcdBinFolder === undefined)('with authentication (set QUORATE_ETCD_BIN to run)', () => {
-  beforeAll(start);
+  beforeAll(() => start());
   afterAll(stop);
 
   test('credentials do no harm while authentication is off', async () => {
@@ -175,5 +179,57 @@ describe.skipIf(etcdBinFolder === undefined)('with authentication (set QUORATE_E
     await forgetTokens();
     expect((await client.maintenance.snapshot().next()).value).toMatchObject({ kind: 'database' });
     await client.close();
+  });
+});
+
+describe.skipIf(etcdBinFolder === undefined)('with JSON web tokens (set QUORATE_ETCD_BIN to run)', () => {
+  const secret = 'a key that only the members and whoever makes tokens know';
+  let folder: string;
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'quorate-jwt-'));
+    const key = join(folder, 'key');
+    await writeFile(key, secret);
+    await start(['--auth-token', `jwt,sign-method=HS256,priv-key=${key},ttl=10m`]);
+  });
+
+  afterAll(async () => {
+    await stop();
+    await rm(folder, { recursive: true });
+  });
+
+  function tokenOf(username: string, revision: bigint): string {
+    const claims = { username, revision: Number(revision), exp: 4_000_000_000 };
+    const signed = [{ alg: 'HS256', typ: 'JWT' }, claims]
+      .map((part) => Buffer.from(JSON.stringify(part)).toString('base64url'))
+      .join('.');
+    return `${signed}.${createHmac('sha256', secret).update(signed).digest('base64url')}`;
+  }
+
+  test('a client with a name gets them from the cluster, and one with a token has it from elsewhere', async () => {
+    const admin = clientOf(root);
+    await enable(admin);
+    await admin.put('k', '1');
+    const { authRevision } = await admin.auth.status();
+    const client = new Client({ endpoints: [server.endpoint], authToken: tokenOf('root', authRevision) });
+    clients.push(client);
+    await client.put('k', '2');
+    expect((await client.auth.users.list()).users).toEqual(['root']);
+    await admin.auth.roles.add('more');
+    // The cluster takes none from before a change of rights, and nobody here can make another.
+    await expect(client.put('k', '3')).rejects.toMatchObject({
+      message: 'etcdserver: revision of auth store is old',
+    });
+    await admin.put('k', '4');
+  });
+
+  test('one that is not signed is refused', async () => {
+    const authToken = tokenOf('root', 100n).replace(/[^.]+$/, '');
+    const client = new Client({ endpoints: [server.endpoint], authToken });
+    clients.push(client);
+    await expect(client.get('k')).rejects.toMatchObject({
+      code: 'UNAUTHENTICATED',
+      message: 'etcdserver: invalid auth token',
+    });
   });
 });
