@@ -1,5 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { GrpcObserver } from '@quorate/rpc';
+import type { CutReason, GrpcObserver, GrpcUsage } from '@quorate/rpc';
+import { registerCuts, registerUsage } from './limit-metrics.ts';
+import { MetricMaker } from './metric-maker.ts';
 
 interface Counts {
   started: number;
@@ -40,6 +42,8 @@ export class GrpcMetrics implements GrpcObserver {
   readonly #methods = new Map<string, Counts>();
   readonly #clients = new Map<string, { unary: number; stream: number }>();
   readonly #handling: Histogram<(typeof labelNames)[number]> | undefined;
+  readonly #make: MetricMaker;
+  readonly #countCut: (reason: CutReason) => void;
   #receivedBytes = 0;
   #sentBytes = 0;
 
@@ -51,6 +55,8 @@ export class GrpcMetrics implements GrpcObserver {
     readonly withHistograms: boolean;
   }) {
     const registers = [registry];
+    this.#make = new MetricMaker(registry);
+    this.#countCut = registerCuts(this.#make);
     const byMethod = (name: string, help: string, read: (counts: Counts) => number): void => {
       const each = (): Iterable<[Labels, number]> =>
         [...this.#methods].map(([path, counts]) => [labelsOf(path), read(counts)]);
@@ -90,6 +96,14 @@ export class GrpcMetrics implements GrpcObserver {
           registers,
         })
       : undefined;
+  }
+
+  onOpened(usage: () => GrpcUsage): void {
+    registerUsage(this.#make, usage);
+  }
+
+  onCut(reason: CutReason): void {
+    this.#countCut(reason);
   }
 
   onStarted(path: string, clientApiVersion: string): void {

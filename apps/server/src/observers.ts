@@ -76,6 +76,12 @@ export function withSlowCallLog(
     onStarted: (path, clientApiVersion) => metrics.onStarted(path, clientApiVersion),
     onReceived: (path, bytes) => metrics.onReceived(path, bytes),
     onSent: (path, bytes) => metrics.onSent(path, bytes),
+    onOpened: (usage) => metrics.onOpened(usage),
+    onCut: (reason) => {
+      metrics.onCut(reason);
+      log.debug({ reason }, 'a limit ended a call or a connection of a client');
+    },
+    onInternalError: (path, error) => log.error({ method: path, err: error }, 'a call failed by a bug'),
     onHandled: (event) => {
       metrics.onHandled(event);
       const { path, status, durationMs } = event;

@@ -3,6 +3,7 @@ import type { FieldMeta } from './field.ts';
 import { behaviourFields } from './fields/behaviour.ts';
 import { clusteringFields } from './fields/clustering.ts';
 import { experimentalFields } from './fields/experimental.ts';
+import { limitFields } from './fields/limits.ts';
 import { loggingFields } from './fields/logging.ts';
 import { memberFields } from './fields/member.ts';
 import { securityFields } from './fields/security.ts';
@@ -13,6 +14,7 @@ import { securityFields } from './fields/security.ts';
  */
 export const serverConfig = z.object({
   ...memberFields,
+  ...limitFields,
   ...clusteringFields,
   ...securityFields,
   ...loggingFields,

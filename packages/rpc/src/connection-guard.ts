@@ -1,0 +1,325 @@
+import type { Clock, Timer } from '@quorate/std';
+import {
+  constants,
+  type Http2Server,
+  type Http2Session,
+  type IncomingHttpHeaders,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
+import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import { Debts } from './debts.ts';
+import { status } from './errors.ts';
+import type { StreamListener } from './grpc-js-door.ts';
+import type { ClientLimits, CutReason } from './limits.ts';
+import { MessageProgress } from './message-progress.ts';
+import { TrafficMeter } from './traffic-meter.ts';
+
+/** How often connections are looked at. */
+const lookIntervalMs = 100;
+/** Pings and settings that come at once, and in a second for ever: no client has a reason for a hundredth of it. */
+const signalsBurst = 1_000;
+const signalsPerSecond = 100;
+
+export interface ConnectionGuardOptions {
+  readonly limits: ClientLimits;
+  readonly clock: Clock;
+  /** Whether the method behind a path takes one request, which has to come as a whole with its call. */
+  readonly isSingleRequest: (path: string) => boolean;
+  readonly onCut: (reason: CutReason) => void;
+}
+
+/** A connection of a client, with what is counted of it. */
+interface Connection {
+  readonly session: ServerHttp2Session;
+  /** Told of bytes that come and go; some transports do not count. */
+  readonly socket: Pick<Socket, 'bytesRead' | 'bytesWritten'> | undefined;
+  readonly commonName: string | undefined;
+  readonly meter: TrafficMeter;
+  /** Calls at present: their stream is open or their work runs. */
+  open: number;
+  calls: number;
+  headerBytes: number;
+  messageBytes: number;
+}
+
+/** A call from its first header until its stream is closed and its work is done. */
+export class Exchange {
+  readonly connection: Connection;
+  readonly stream: ServerHttp2Stream;
+  readonly id: string;
+  isStreamOpen = true;
+  runs = false;
+  readonly #guard: ConnectionGuard;
+
+  constructor(guard: ConnectionGuard, made: Pick<Exchange, 'connection' | 'stream' | 'id'>) {
+    this.#guard = guard;
+    this.connection = made.connection;
+    this.stream = made.stream;
+    this.id = made.id;
+  }
+
+  get commonName(): string | undefined {
+    return this.connection.commonName;
+  }
+
+  /** That many bytes wait for the client to take them. */
+  owe(bytes: number): void {
+    this.#guard.owe(this, bytes);
+  }
+
+  /** The client has taken that many. */
+  paid(bytes: number): void {
+    this.#guard.paid(this, bytes);
+  }
+
+  /** The handler has begun, or is done. */
+  setRuns(runs: boolean): void {
+    this.runs = runs;
+    if (!runs) this.#guard.settle(this);
+  }
+}
+
+/**
+ * Stands between the connections and grpc-js: lets calls in up to a limit, ends those that never become whole or are
+ * never taken, and connections that send what no call needs. What passes through costs a few additions a call.
+ *
+ * Invariants: `#exchanges` holds each call from its first header until its stream is closed and its handler is done; a
+ * connection's `open` counts its own.
+ */
+export class ConnectionGuard {
+  readonly #options: ConnectionGuardOptions;
+  readonly #next: StreamListener;
+  readonly #connections = new Map<Http2Session, Connection>();
+  readonly #exchanges = new Map<string, Exchange>();
+  readonly #unfinished = new Debts<Exchange>();
+  readonly #untaken = new Debts<Exchange>();
+  #arriving: { readonly socket: Duplex; readonly commonName: string | undefined } | undefined;
+  #lastId = 0;
+  #look: Timer | undefined;
+  #isClosed = false;
+
+  constructor(http2: Http2Server, next: StreamListener, options: ConnectionGuardOptions) {
+    this.#options = options;
+    this.#next = next;
+    http2.on('session', (session) => this.#connect(session));
+    // Node has ended the session by itself then. Errors of the socket are no violation.
+    http2.on('sessionError', (error: NodeJS.ErrnoException) => {
+      if (error.code?.startsWith('ERR_HTTP2') === true) options.onCut('protocol');
+    });
+    http2.on('stream', (stream, headers, flags, rawHeaders) =>
+      this.#admit(stream, headers, flags, rawHeaders),
+    );
+  }
+
+  /** How much there is of all that has a limit. */
+  get usage(): {
+    readonly connections: number;
+    readonly calls: number;
+    readonly unfinishedBytes: number;
+    readonly untakenBytes: number;
+  } {
+    return {
+      connections: this.#connections.size,
+      calls: this.#exchanges.size,
+      unfinishedBytes: this.#unfinished.total,
+      untakenBytes: this.#untaken.total,
+    };
+  }
+
+  /** Looks at connections no more. */
+  close(): void {
+    this.#look?.cancel();
+    this.#look = undefined;
+    this.#isClosed = true;
+  }
+
+  /** Runs `inject`, which makes a session of this socket. */
+  accept(
+    socket: Duplex,
+    { commonName }: { readonly commonName: string | undefined },
+    inject: () => void,
+  ): void {
+    this.#arriving = { socket, commonName };
+    try {
+      inject();
+    } finally {
+      this.#arriving = undefined;
+    }
+  }
+
+  /** The call that has this for its authority: that is all of a stream that grpc-js passes on to handlers. */
+  exchangeOf(authority: string): Exchange | undefined {
+    return this.#exchanges.get(authority);
+  }
+
+  owe(exchange: Exchange, bytes: number): void {
+    if (!exchange.isStreamOpen) return;
+    this.#untaken.add(exchange, bytes, this.#options.clock.now());
+    this.#shrink(this.#untaken, this.#options.limits.maxUntakenBytes, 'untaken_responses');
+  }
+
+  paid(exchange: Exchange, bytes: number): void {
+    this.#untaken.pay(exchange, bytes);
+  }
+
+  /** Forgets a call of which nothing is left. */
+  settle(exchange: Exchange): void {
+    if (exchange.isStreamOpen || exchange.runs) return;
+    if (this.#exchanges.delete(exchange.id)) exchange.connection.open--;
+  }
+
+  #connect(session: ServerHttp2Session): void {
+    const { limits, clock } = this.#options;
+    const arriving = this.#arriving;
+    const meter = new TrafficMeter(
+      { burstBytes: limits.overheadBurstBytes, bytesPerSecond: limits.overheadBytesPerSecond },
+      clock.now(),
+    );
+    const connection: Connection = {
+      ...{ session, meter, open: 0, calls: 0, headerBytes: 0, messageBytes: 0 },
+      socket: arriving !== undefined && countsBytes(arriving.socket) ? arriving.socket : undefined,
+      commonName: arriving?.commonName,
+    };
+    this.#connections.set(session, connection);
+    session.once('close', () => this.#connections.delete(session));
+    this.#countSignals(connection);
+    if (!this.#isClosed) this.#look ??= clock.after(lookIntervalMs, () => this.#lookAround());
+  }
+
+  /** Pings and settings are told one by one, so that a flood of them ends within the bytes that were just read. */
+  #countSignals(connection: Connection): void {
+    const { clock } = this.#options;
+    const { session } = connection;
+    const count = (reason: 'pings' | 'settings'): (() => void) => {
+      const meter = new TrafficMeter(
+        { burstBytes: signalsBurst, bytesPerSecond: signalsPerSecond },
+        clock.now(),
+      );
+      let readBytes = 0;
+      return () => {
+        readBytes++;
+        const signals = { readBytes, writtenBytes: 0, calls: 0, headerBytes: 0, messageBytes: 0 };
+        if (meter.isOver(signals, clock.now())) this.#cutConnection(connection, reason);
+      };
+    };
+    session.on('ping', count('pings'));
+    session.on('remoteSettings', count('settings'));
+  }
+
+  #admit(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    flags: number,
+    rawHeaders: readonly string[],
+  ): void {
+    const connection = stream.session && this.#connections.get(stream.session);
+    if (connection === undefined) return stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    const { limits } = this.#options;
+    connection.calls++;
+    for (const text of rawHeaders) connection.headerBytes += text.length + 2;
+    if (connection.open >= limits.maxConcurrentStreams) return this.#refuse(stream, 'connection_calls');
+    if (this.#exchanges.size >= limits.maxConcurrentCalls) return this.#refuse(stream, 'calls');
+    const exchange = new Exchange(this, { connection, stream, id: String(++this.#lastId) });
+    connection.open++;
+    this.#exchanges.set(exchange.id, exchange);
+    stream.once('close', () => {
+      exchange.isStreamOpen = false;
+      this.#unfinished.forgive(exchange);
+      this.#untaken.forgive(exchange);
+      this.settle(exchange);
+    });
+    const path = headers[':path'] ?? '';
+    headers[':authority'] = exchange.id;
+    this.#next(stream, headers, flags, rawHeaders);
+    if (stream.readableEnded || stream.destroyed) return;
+    this.#followRequest(exchange, this.#options.isSingleRequest(path));
+  }
+
+  /** Counts what comes and is not whole. grpc-js listens, too, and decides when the stream flows. */
+  #followRequest(exchange: Exchange, isSingle: boolean): void {
+    const { clock, limits } = this.#options;
+    const { stream, connection } = exchange;
+    const progress = new MessageProgress();
+    if (isSingle) this.#unfinished.add(exchange, 0, clock.now());
+    stream.on('data', (chunk: Buffer) => {
+      connection.messageBytes += chunk.length;
+      const before = progress.unfinishedBytes;
+      const isWhole = progress.push(chunk);
+      if (isWhole && !isSingle) this.#unfinished.forgive(exchange);
+      const grown = progress.unfinishedBytes - (isWhole && !isSingle ? 0 : before);
+      if (grown <= 0) return;
+      this.#unfinished.add(exchange, grown, clock.now());
+      this.#shrink(this.#unfinished, limits.maxUnfinishedBytes, 'unfinished_requests');
+    });
+    stream.once('end', () => this.#unfinished.forgive(exchange));
+  }
+
+  #shrink(debts: Debts<Exchange>, bytesMax: number, reason: CutReason): void {
+    while (debts.total > bytesMax) {
+      const debtor = debts.oldestLarge();
+      if (debtor === undefined) return;
+      debts.forgive(debtor);
+      this.#cutCall(debtor, reason);
+    }
+  }
+
+  #lookAround(): void {
+    const { clock, limits } = this.#options;
+    const nowMs = clock.now();
+    for (const connection of this.#connections.values()) {
+      const { socket, meter } = connection;
+      if (socket === undefined) continue;
+      const { calls, headerBytes, messageBytes } = connection;
+      const { bytesRead: readBytes, bytesWritten: writtenBytes } = socket;
+      if (meter.isOver({ readBytes, writtenBytes, calls, headerBytes, messageBytes }, nowMs)) {
+        this.#cutConnection(connection, 'overhead');
+      }
+    }
+    this.#endLateRequests(limits.requestTimeoutMs === 0 ? -Infinity : nowMs - limits.requestTimeoutMs);
+    this.#look =
+      this.#connections.size > 0 ? clock.after(lookIntervalMs, () => this.#lookAround()) : undefined;
+  }
+
+  #endLateRequests(beganBeforeMs: number): void {
+    for (;;) {
+      const oldest = this.#unfinished.oldest();
+      if (oldest === undefined || oldest.sinceMs >= beganBeforeMs) return;
+      this.#unfinished.forgive(oldest.debtor);
+      this.#cutCall(oldest.debtor, 'request_timeout');
+    }
+  }
+
+  #cutCall({ stream }: Exchange, reason: CutReason): void {
+    this.#options.onCut(reason);
+    stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+
+  #cutConnection({ session }: Connection, reason: CutReason): void {
+    if (session.destroyed) return;
+    this.#options.onCut(reason);
+    session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+  }
+
+  /** Answers a call before anybody has looked at it. */
+  #refuse(stream: ServerHttp2Stream, reason: CutReason): void {
+    this.#options.onCut(reason);
+    stream.on('error', () => {}); // The client is gone already.
+    stream.respond(
+      {
+        ':status': 200,
+        'content-type': 'application/grpc+proto',
+        'grpc-status': status.RESOURCE_EXHAUSTED,
+        'grpc-message': 'etcdserver: too many requests',
+      },
+      { endStream: true },
+    );
+    // What is still to come of the request is nobody's.
+    stream.close(constants.NGHTTP2_NO_ERROR);
+  }
+}
+
+function countsBytes(socket: Duplex): socket is Duplex & Pick<Socket, 'bytesRead' | 'bytesWritten'> {
+  return 'bytesRead' in socket && 'bytesWritten' in socket;
+}
