@@ -50,6 +50,11 @@ export class ThreadCrew<Order, Answer> implements AsyncDisposable {
     return this.#busy.size;
   }
 
+  /** How many threads there are. */
+  get threads(): number {
+    return this.#idle.size + this.#busy.size;
+  }
+
   /** Has an order done. @throws CredentialsError CREDENTIALS_THREAD_FAILED, CREDENTIALS_CLOSED */
   run(order: Order): Promise<Answer> {
     if (this.#closed) return Promise.reject(closedError());

@@ -144,7 +144,7 @@ describe('the queue', () => {
   });
 });
 
-describe('threads', () => {
+describe('threads', { timeout: 60_000 }, () => {
   test('start with the first password and end with dispose', async () => {
     const before = process.getActiveResourcesInfo().filter((kind) => kind === 'Worker').length;
     const passwords = open();

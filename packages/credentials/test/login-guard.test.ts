@@ -112,6 +112,27 @@ describe('guesses that run at the same time', () => {
     for (const one of all) if (one.kind === 'admitted') one.end('failed', 0);
     expect(guard.begin(alice, 0)).toEqual({ kind: 'refused', retryAfterMs: 6_000 });
   });
+
+  test('from a source that logged in as the user are limited once one has failed', () => {
+    const guard = new LoginGuard();
+    login(guard, alice, 'succeeded');
+    login(guard, alice, 'failed');
+    const kinds = Array.from({ length: 50 }, () => guard.begin(alice, 0).kind);
+    expect(kinds.filter((kind) => kind === 'admitted')).toHaveLength(9);
+    expect(kinds.at(-1)).toBe('busy');
+  });
+
+  test('count as failures of the user: who has failed waits for them', () => {
+    const guard = new LoginGuard({ userFailuresMax: 3 });
+    const bot = { user: 'alice', source: 'bot' };
+    login(guard, bot, 'failed');
+    login(guard, bot, 'failed');
+    const other = guard.begin(alice, 0);
+    expect(other.kind).toBe('admitted');
+    expect(guard.begin(bot, 0).kind).toBe('busy');
+    if (other.kind === 'admitted') other.end('succeeded', 0);
+    expect(guard.begin(bot, 0).kind).toBe('admitted');
+  });
 });
 
 describe('what is kept', () => {
@@ -171,48 +192,54 @@ describe('what is kept', () => {
   });
 });
 
-describe('while a thousand guesses a second come in, the right password gets through within seconds', () => {
-  const victim: Login = { user: 'alice', source: 'honest' };
+describe(
+  'while a thousand guesses a second come in, the right password gets through within seconds',
+  { timeout: 60_000 },
+  () => {
+    const victim: Login = { user: 'alice', source: 'honest' };
 
-  test('when they come from one source', async () => {
-    const storm = new Storm();
-    const attack = (): void => void storm.login({ user: 'alice', source: 'bot' }, false);
-    await storm.pass(3_000, attack);
-    expect(await storm.timeToLogin(victim, { limitMs: 60_000, attack })).toBeLessThan(1_000);
-    await storm.pass(30_000, attack);
-    expect(storm.guesses).toBeLessThan(20);
-  });
+    test('when they come from one source', async () => {
+      const storm = new Storm();
+      const attack = (): void => void storm.login({ user: 'alice', source: 'bot' }, false);
+      await storm.pass(3_000, attack);
+      expect(await storm.timeToLogin(victim, { limitMs: 60_000, attack })).toBeLessThan(1_000);
+      await storm.pass(30_000, attack);
+      expect(storm.guesses).toBeLessThan(20);
+    });
 
-  test('when they come from two hundred sources', async () => {
-    const storm = new Storm();
-    const attack = (nowMs: number): void =>
-      void storm.login({ user: 'alice', source: `bot${nowMs % 200}` }, false);
-    await storm.pass(15_000, attack);
-    expect(await storm.timeToLogin(victim, { limitMs: 60_000, attack })).toBeLessThan(1_000);
-    await storm.pass(40_000, attack);
-    expect(storm.guesses).toBeLessThan(300);
-  });
+    test('when they come from two hundred sources', async () => {
+      const storm = new Storm();
+      const attack = (nowMs: number): void =>
+        void storm.login({ user: 'alice', source: `bot${nowMs % 200}` }, false);
+      await storm.pass(15_000, attack);
+      expect(await storm.timeToLogin(victim, { limitMs: 60_000, attack })).toBeLessThan(1_000);
+      await storm.pass(40_000, attack);
+      expect(storm.guesses).toBeLessThan(300);
+    });
 
-  test('when they go through all users from one source', async () => {
-    const storm = new Storm();
-    const attack = (nowMs: number): void => void storm.login({ user: `user${nowMs}`, source: 'bot' }, false);
-    await storm.pass(3_000, attack);
-    expect(await storm.timeToLogin(victim, { limitMs: 60_000, attack })).toBeLessThan(1_000);
-    await storm.pass(30_000, attack);
-    expect(storm.guesses).toBeLessThan(60);
-  });
+    test('when they go through all users from one source', async () => {
+      const storm = new Storm();
+      const attack = (nowMs: number): void =>
+        void storm.login({ user: `user${nowMs}`, source: 'bot' }, false);
+      await storm.pass(3_000, attack);
+      expect(await storm.timeToLogin(victim, { limitMs: 60_000, attack })).toBeLessThan(1_000);
+      await storm.pass(30_000, attack);
+      expect(storm.guesses).toBeLessThan(60);
+    });
 
-  test('when each comes from a source of its own, for who has logged in from there before', async () => {
-    const storm = new Storm();
-    expect(await storm.timeToLogin(victim, { limitMs: 1_000, attack: () => {} })).toBeLessThan(100);
-    const attack = (nowMs: number): void => void storm.login({ user: 'alice', source: `bot${nowMs}` }, false);
-    await storm.pass(10_000, attack);
-    expect(storm.queued).toBeLessThanOrEqual(16);
-    expect(await storm.timeToLogin(victim, { limitMs: 60_000, attack })).toBeLessThan(2_000);
-    const other = { user: 'bob', source: 'elsewhere' };
-    expect(await storm.timeToLogin(other, { limitMs: 60_000, attack })).toBeLessThan(2_000);
-  });
-});
+    test('when each comes from a source of its own, for who has logged in from there before', async () => {
+      const storm = new Storm();
+      expect(await storm.timeToLogin(victim, { limitMs: 1_000, attack: () => {} })).toBeLessThan(100);
+      const attack = (nowMs: number): void =>
+        void storm.login({ user: 'alice', source: `bot${nowMs}` }, false);
+      await storm.pass(10_000, attack);
+      expect(storm.queued).toBeLessThanOrEqual(16);
+      expect(await storm.timeToLogin(victim, { limitMs: 60_000, attack })).toBeLessThan(2_000);
+      const other = { user: 'bob', source: 'elsewhere' };
+      expect(await storm.timeToLogin(other, { limitMs: 60_000, attack })).toBeLessThan(2_000);
+    });
+  },
+);
 
 describe('a herd of honest clients', () => {
   test('of one host gets in without a refusal when the first one has', async () => {

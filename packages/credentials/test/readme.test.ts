@@ -1,6 +1,6 @@
 import { runReadmeExample } from '@quorate/std/testing';
 import { test } from 'vitest';
 
-test('the example of the README runs', async () => {
+test('the example of the README runs', { timeout: 60_000 }, async () => {
   await runReadmeExample(new URL('../README.md', import.meta.url));
 });

@@ -10,6 +10,7 @@ const module = new URL(
       if (order === 'exit') process.exit(3);
       if (order === 'environment') order = JSON.stringify([process.env, process.execArgv]);
       parentPort.postMessage(order);
+      if (order === 'last') setImmediate(() => process.exit());
     });
   `)}`,
 );
@@ -27,6 +28,13 @@ test('a thread that dies fails the order it had, and the next one gets a new thr
     expect(await next).toBe('next');
   }
   expect(threads.running + threads.waiting).toBe(0);
+});
+
+test('a thread that dies when it has nothing to do is not given the next order', async () => {
+  await using threads = crew();
+  expect(await threads.run('last')).toBe('last');
+  while (threads.threads > 0) await new Promise((resolve) => setImmediate(resolve));
+  expect(await threads.run('next')).toBe('next');
 });
 
 test('a module that cannot run fails every order, and none waits for ever', async () => {
