@@ -110,7 +110,7 @@ class Sorter<T> {
   #scatter(from: number, length: number): void {
     let random = BigInt(length);
     const mask = (1n << BigInt(bitLength(length))) - 1n;
-    const middle = from + Math.floor(length / 4) * 2 - 1;
+    const middle = from + Math.floor(length / 4) * 2;
     for (let at = middle - 1; at <= middle + 1; at++) {
       random = xorShift(random);
       const other = Number(random & mask);
