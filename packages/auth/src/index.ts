@@ -1,5 +1,5 @@
 /** Users, roles and permissions of etcd: who may do what, as pure state. */
-export { nobody, theMember } from './callers.ts';
+export { disproved, nobody, theMember } from './callers.ts';
 export { AuthStore, isAuthRequest, type AuthOutcome } from './auth-store.ts';
 export {
   accessOfAlarm,

@@ -1,4 +1,4 @@
-import { AuthError, nobody, ruleOf, type Access, type Caller, type RpcRule } from '@quorate/auth';
+import { AuthError, disproved, nobody, ruleOf, type Access, type Caller, type RpcRule } from '@quorate/auth';
 import type { Member } from './member.ts';
 import type { ServiceMethod } from './service-method.ts';
 import type { Call, Method, StreamCall } from './transport.ts';
@@ -10,11 +10,11 @@ import type { Call, Method, StreamCall } from './transport.ts';
 export function authorized(path: string, method: ServiceMethod, { auth }: Member): Method {
   const rule = ruleOf(path);
   if (method.kind === 'stream') {
-    const { handler } = method;
+    const { handler, takesDisproved = false } = method;
     return {
       ...method,
       handler: async (call: StreamCall) => {
-        const caller = await identified(rule, call, auth);
+        const caller = await identifiedOnStream(rule, call, { auth, takesDisproved });
         await permitted(rule, caller, auth);
         return handler(call, caller);
       },
@@ -40,6 +40,20 @@ function identified(rule: RpcRule | undefined, call: Call, auth: Member['auth'])
   if (rule === undefined) throw new AuthError('AUTH_PERMISSION_DENIED');
   if (rule.level === 'open') return nobody;
   return auth.identify({ token: tokenOf(call), commonName: call.commonName });
+}
+
+async function identifiedOnStream(
+  rule: RpcRule | undefined,
+  call: StreamCall,
+  { auth, takesDisproved }: { readonly auth: Member['auth']; readonly takesDisproved: boolean },
+): Promise<Caller> {
+  try {
+    return await identified(rule, call, auth);
+  } catch (error) {
+    const isDisproved = error instanceof AuthError && error.code === 'AUTH_INVALID_TOKEN';
+    if (takesDisproved && isDisproved) return disproved;
+    throw error;
+  }
 }
 
 /** Decides where the rule says that this is the place; a promise when it has to wait for that. */

@@ -1,4 +1,4 @@
-import { AuthError, rpcRules, theMember, type Caller } from '@quorate/auth';
+import { AuthError, disproved, rpcRules, theMember, type Caller } from '@quorate/auth';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { authorized } from '../src/authorized.ts';
 import { methodTable, type Call, type Method } from '../src/index.ts';
@@ -111,6 +111,34 @@ describe('a token', () => {
     const asked = unary(methodTable(member).get('/etcdserverpb.KV/Range'), callWith({ token: 'x' }));
     await expect(asked).rejects.toMatchObject({ code: 'AUTH_INVALID_TOKEN' });
     expect(member.ranges).toEqual([]);
+  });
+
+  test('that is refused ends no watch stream: each watcher is told', async () => {
+    member.caller = new AuthError('AUTH_INVALID_TOKEN');
+    const callers: (Caller | undefined)[] = [];
+    const watch = member.watch.bind(member);
+    member.watch = (options) => {
+      callers.push(options.caller);
+      return watch(options);
+    };
+    const method = methodTable(member).get('/etcdserverpb.Watch/Watch');
+    if (method?.kind !== 'stream') throw new Error('no stream');
+    const left = AbortSignal.abort();
+    const call = { ...callWith({ token: 'x' }), send: () => true, drained: async () => {} };
+    await expect(method.handler({ ...call, signal: left, requests: noRequests() })).rejects.toThrow(
+      'canceled',
+    );
+    expect(callers).toEqual([disproved]);
+  });
+
+  test('that is refused ends a stream of renewals', async () => {
+    member.caller = new AuthError('AUTH_INVALID_TOKEN');
+    const method = methodTable(member).get('/etcdserverpb.Lease/LeaseKeepAlive');
+    if (method?.kind !== 'stream') throw new Error('no stream');
+    const call = { ...callWith({ token: 'x' }), send: () => true, drained: async () => {} };
+    await expect(method.handler({ ...call, requests: noRequests() })).rejects.toMatchObject({
+      code: 'AUTH_INVALID_TOKEN',
+    });
   });
 });
 

@@ -147,7 +147,7 @@ export class FakeMember implements Member {
     return { clusterId: 3n, memberId: this.id, revision, raftTerm: 2 };
   }
 
-  watch({ onReadable }: { readonly onReadable: () => void }): MemberWatch {
+  watch({ onReadable }: Parameters<Member['watch']>[0]): MemberWatch {
     this.wake = onReadable;
     return {
       accepting: true,
