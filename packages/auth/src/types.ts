@@ -93,12 +93,13 @@ export interface Passwords {
 export interface LoginGuarding {
   /**
    * Does `check`, which says whether the password is right, when and if it may be done. `address` is that of the
-   * client, where it has one.
+   * client, where it has one; `signal` is aborted when it has left.
    *
    * @throws AuthError AUTH_TOO_MANY_PASSWORDS when it may not, and what `check` throws
    */
   check(
     login: { readonly user: string; readonly address: string | undefined },
     check: () => Promise<boolean>,
+    options: { readonly signal?: AbortSignal | undefined },
   ): Promise<boolean>;
 }

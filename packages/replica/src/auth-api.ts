@@ -52,6 +52,14 @@ export interface Credentials {
 interface LoginFrom {
   readonly user: string;
   readonly address: string | undefined;
+  /** Aborted when he has left. */
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Where a login comes from, and whether somebody still waits for it. */
+export interface LoginOptions {
+  readonly address?: string | undefined;
+  readonly signal?: AbortSignal | undefined;
 }
 
 interface Headed {
@@ -107,11 +115,11 @@ export class AuthApi {
    */
   async authenticate(
     request: rpcpb.AuthenticateRequest,
-    { address }: { readonly address?: string | undefined } = {},
+    { address, signal }: LoginOptions = {},
   ): Promise<rpcpb.AuthenticateResponse> {
     const login = { user: request.name, address };
     try {
-      const token = await this.#logIn(login, request.password);
+      const token = await this.#logIn({ ...login, signal }, request.password);
       this.#options.onLogin({ ...login, refused: undefined });
       return { header: this.#options.header(), token };
     } catch (error) {
@@ -281,7 +289,7 @@ export class AuthApi {
     const { passwords, logins } = this.#options;
     if (passwords === undefined) return false;
     const check = (): Promise<boolean> => passwords.matches(password, hash);
-    return logins === undefined ? check() : logins.check(login, check);
+    return logins === undefined ? check() : logins.check(login, check, { signal: login.signal });
   }
 
   #proven(user: User): Caller {

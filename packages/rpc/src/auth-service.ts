@@ -8,8 +8,8 @@ const { methods } = rpcpb.AuthDefinition;
 /** `etcdserverpb.Auth`. */
 export function authService({ auth }: Member): Record<keyof typeof methods, ServiceMethod> {
   return {
-    authenticate: generatedMethod(methods.authenticate, (request, { address }) =>
-      auth.authenticate(request, { address }),
+    authenticate: generatedMethod(methods.authenticate, (request, { address, signal }) =>
+      auth.authenticate(request, { address, signal }),
     ),
     authStatus: generatedMethod(methods.authStatus, () => auth.status()),
     authEnable: generatedMethod(methods.authEnable, (_request, _call, caller) => auth.enable(caller)),

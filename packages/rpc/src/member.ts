@@ -55,7 +55,7 @@ export interface MemberAuth {
   ): Promise<void> | undefined;
   authenticate(
     request: rpcpb.AuthenticateRequest,
-    options: { readonly address: string | undefined },
+    options: { readonly address: string | undefined; readonly signal: AbortSignal },
   ): Promise<rpcpb.AuthenticateResponse>;
   status(): Promise<rpcpb.AuthStatusResponse>;
   enable(caller: Caller): Promise<Headed>;
