@@ -2,7 +2,15 @@ import { ChangeList, fromUtf8, InvariantError, toHex, uint64ToBytes, type Bucket
 import { MemoryBackend } from '@quorate/std/testing';
 import { authpb, raftRequestField, rpcpb } from '@quorate/wire';
 import { describe, expect, test } from 'vitest';
-import { accessOfPut, accessOfRange, accessOfWatch, AuthStore, isAuthRequest } from '@quorate/auth';
+import {
+  accessOfLeaseRevoke,
+  accessOfLeaseTimeToLive,
+  accessOfPut,
+  accessOfRange,
+  accessOfWatch,
+  AuthStore,
+  isAuthRequest,
+} from '@quorate/auth';
 import { leaseKeys, logRequest, permission } from '@quorate/auth/testing';
 import { codeOf } from './code-of.ts';
 import { Member, put, range } from './harness.ts';
@@ -360,6 +368,22 @@ describe('decisions', () => {
       'PERMISSION_DENIED',
     ]);
     expect(refusals('', 0)).toEqual([undefined, ...Array(5).fill('USER_EMPTY')]);
+  });
+
+  test('for leases an administrator is one whatever he knew of when he asked, and others are not', async () => {
+    const member = await Member.withUsers({ alice: [{ type: 'WRITE', key: 'a' }] });
+    member.leases.set(7n, ['a']);
+    const { revision } = member.store;
+    const refusals = (name: string, asOf: number) =>
+      [
+        accessOfLeaseRevoke(7n),
+        accessOfLeaseTimeToLive({ id: 7n, keys: true }),
+        accessOfPut(put('a', { lease: 7n })),
+      ].map((access) => member.logRefusal(name, asOf, access));
+    expect(refusals('root', revision - 1)).toEqual([undefined, undefined, 'AUTH_OLD_REVISION']);
+    expect(refusals('alice', revision - 1)).toEqual(Array(3).fill('AUTH_OLD_REVISION'));
+    expect(refusals('alice', revision)).toEqual([undefined, 'AUTH_PERMISSION_DENIED', undefined]);
+    expect(refusals('', 0)).toEqual(Array(3).fill('AUTH_USER_EMPTY'));
   });
 
   test('nobody is not somebody without a name', async () => {
