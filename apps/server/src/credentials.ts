@@ -31,7 +31,8 @@ export async function openCredentials(config: ServerConfig, log: Logger): Promis
   return {
     ...{ passwords, guard, tokens },
     logins: {
-      check: ({ user, address }, check) => gate.check({ user, source: loginSource(address) }, check),
+      check: ({ user, address }, check, { signal }) =>
+        gate.check({ user, source: loginSource(address) }, check, { signal }),
     },
     [Symbol.asyncDispose]: () => passwords[Symbol.asyncDispose](),
   };
