@@ -12,9 +12,8 @@ const verificationRefusals: Readonly<Record<string, TlsRefusal>> = {
 export function refusalOfVerification(authorizationError: unknown): TlsRefusal | undefined {
   if (authorizationError === undefined || authorizationError === null) return undefined;
   // Node has a code there, though its types say Error.
-  return (
-    verificationRefusals[codeOf(authorizationError) ?? String(authorizationError)] ?? 'untrusted certificate'
-  );
+  const code = typeof authorizationError === 'string' ? authorizationError : codeOf(authorizationError);
+  return verificationRefusals[code ?? ''] ?? 'untrusted certificate';
 }
 
 /** What the error of a handshake means. */

@@ -87,9 +87,10 @@ test.each(['TLSv1.2', 'TLSv1.3'] as const)(
       maxVersion,
     };
     const first = connect(options);
-    const [[session]] = await Promise.all([once(first, 'session'), outcomeOf(first)]);
+    const session = new Promise<Buffer>((resolve) => first.once('session', resolve));
+    await outcomeOf(first);
     first.destroy();
-    const again = connect({ ...options, session });
+    const again = connect({ ...options, session: await session });
     expect(await outcomeOf(again)).toMatchObject({ served: true, isResumed: true });
     again.destroy();
     server.close();

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ManualClock } from '@quorate/std/testing';
 import { afterAll, expect, test } from 'vitest';
-import { autoTls, ServerTls } from '../src/index.ts';
+import { autoTls, ServerTls, type NamedFile } from '../src/index.ts';
 
 const parent = mkdtempSync(join(tmpdir(), 'quorate-auto-'));
 afterAll(() => rmSync(parent, { recursive: true }));
@@ -39,14 +39,17 @@ test('a certificate is made as etcd makes it, and is for the owner only', async 
   expect(tls.handshakes).toBe(0);
 });
 
+const bothOf = ({ cert, key }: Record<'cert' | 'key', NamedFile>): string =>
+  readFileSync(cert.path, 'latin1') + readFileSync(key.path, 'latin1');
+
 test('a certificate that is there is used again', async () => {
   const { cert, key } = await autoTls(options('again'));
-  const before = readFileSync(cert.path) + readFileSync(key.path, 'latin1');
+  const before = bothOf({ cert, key });
   await autoTls(options('again'));
-  expect(readFileSync(cert.path) + readFileSync(key.path, 'latin1')).toBe(before);
+  expect(bothOf({ cert, key })).toBe(before);
   rmSync(key.path);
   await autoTls(options('again'));
-  expect(readFileSync(cert.path) + readFileSync(key.path, 'latin1')).not.toBe(before);
+  expect(bothOf({ cert, key })).not.toBe(before);
 });
 
 test('what others could read is the owner’s alone from then on, and that is told (GHSA-chh6-ppwq-jh92)', async () => {

@@ -1,6 +1,6 @@
 import { X509Certificate } from 'node:crypto';
 import { expect, test } from 'vitest';
-import { addressMismatch } from '../src/peer-address.ts';
+import { addressMismatch, type AddressResolver } from '../src/peer-address.ts';
 import { setUp, showing } from './support/setup.ts';
 
 const { ca, mutual, open } = await setUp();
@@ -11,7 +11,7 @@ const names: Readonly<Record<string, readonly string[]>> = {
 };
 const addresses: Readonly<Record<string, readonly string[]>> = { 'm3.example.com': ['10.0.0.9', '10.0.0.3'] };
 
-const resolver = {
+const resolver: AddressResolver = {
   reverse: async (address: string) => names[address] ?? Promise.reject(new Error('ENOTFOUND')),
   lookup: async (name: string) => addresses[name] ?? Promise.reject(new Error('ENOTFOUND')),
 };

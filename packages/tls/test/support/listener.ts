@@ -64,7 +64,7 @@ export class Listener implements AsyncDisposable {
       tls.accept(socket, (secured, identity) => {
         this.identities.push(identity);
         secured.write('hello');
-        secured.on('data', (data) => secured.write(data));
+        secured.on('data', (data: Buffer) => secured.write(data));
         this.wake();
       });
       this.wake();

@@ -12,7 +12,9 @@ export interface Setup {
   readonly mutual: Pick<ServerTlsOptions, 'cert' | 'key' | 'trustedCa'>;
   readonly plain: Pick<ServerTlsOptions, 'cert' | 'key'>;
   /** A listener that ends with the test file. */
-  open(options: Partial<ServerTlsOptions> & Pick<ServerTlsOptions, 'cert' | 'key'>): Promise<Listener>;
+  readonly open: (
+    options: Partial<ServerTlsOptions> & Pick<ServerTlsOptions, 'cert' | 'key'>,
+  ) => Promise<Listener>;
 }
 
 /** Call it at the top level of a test file. */
