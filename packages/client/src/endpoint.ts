@@ -52,7 +52,7 @@ export class Endpoint {
     for (;;) {
       const state = channel.getConnectivityState(true);
       if (state === grpc.connectivityState.READY) return undefined;
-      if (state === grpc.connectivityState.TRANSIENT_FAILURE) return await this.#whyRefused();
+      if (state === grpc.connectivityState.TRANSIENT_FAILURE) return await this.#whyRefused(deadlineMs);
       if (state === grpc.connectivityState.SHUTDOWN) return 'refused';
       const changed = await new Promise<boolean>((resolve) => {
         channel.watchConnectivityState(state, deadlineMs, (error) => resolve(error === undefined));
@@ -65,13 +65,20 @@ export class Endpoint {
    * What the last try to connect has failed of. gRPC tells it to calls only, so one is made that fails at once; should
    * the connection stand by now after all, it is a harmless question.
    */
-  #whyRefused(): Promise<string> {
+  #whyRefused(deadline: number): Promise<string> {
     const nothing = Buffer.alloc(0);
     return new Promise((resolve) => {
-      this.grpc.makeUnaryRequest('/grpc.health.v1.Health/Check', sameBuffer, sameBuffer, nothing, (error) => {
-        const reason = lastError.exec(error?.details ?? '');
-        resolve(reason?.[1] ?? 'refused');
-      });
+      this.grpc.makeUnaryRequest(
+        '/grpc.health.v1.Health/Check',
+        sameBuffer,
+        sameBuffer,
+        nothing,
+        { deadline },
+        (error) => {
+          const reason = lastError.exec(error?.details ?? '');
+          resolve(reason?.[1] ?? 'refused');
+        },
+      );
     });
   }
 

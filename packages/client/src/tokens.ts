@@ -162,7 +162,7 @@ export function isStaleToken(error: unknown): error is EtcdError {
   return error instanceof EtcdError && staleTexts.has(error.message);
 }
 
-/** The second three are what members' streams of snapshots say: etcd sends those as they are inside of it. */
+/** The second three are what etcd's Maintenance calls say, snapshots among them: texts from inside of it. */
 const staleTexts: ReadonlySet<string> = new Set([
   'etcdserver: invalid auth token',
   'etcdserver: revision of auth store is old',
