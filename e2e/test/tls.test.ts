@@ -185,6 +185,14 @@ withEtcd(`etcd and Quorate are one cluster with TLS ${etcdHint}`, { timeout }, a
   await sameEverywhere(cluster, await cluster.ca.issue({ commonName: 'alice' }));
 });
 
+test('a member joins a cluster with TLS, and asks it who it is', { timeout }, async () => {
+  await using cluster = await TlsCluster.start({ kinds: ['quorate'], flags: mutual });
+  const shown = await cluster.ca.issue({ commonName: 'alice' });
+  await using client = cluster.client(shown);
+  await cluster.add('quorate', { flags: mutual }, client);
+  await sameEverywhere(cluster, shown);
+});
+
 withEtcd(
   `etcd and Quorate are one cluster with certificates that they made ${etcdHint}`,
   { timeout },

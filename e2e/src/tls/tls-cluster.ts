@@ -3,6 +3,7 @@ import { CertificateAuthority, CertificateFolder, type Issued } from '@quorate/t
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { memberPort } from '../cluster/member-port.ts';
+import { until } from '../cluster/until.ts';
 import { launchMember, type MemberKind, type MemberProcess } from '../member-process.ts';
 
 /** How the members of a cluster are made. */
@@ -58,6 +59,21 @@ export class TlsCluster implements AsyncDisposable {
     return this.#members;
   }
 
+  /** Tells the cluster of one more member, and starts it. */
+  async add(kind: MemberKind, { flags }: Pick<TlsClusterOptions, 'flags'>, client: Client): Promise<void> {
+    const added = await this.#plan(kind);
+    await until('the member to be added', () =>
+      client.cluster.memberAdd({ peerURLs: [`https://127.0.0.1:${added.peerPort}`] }),
+    );
+    const initialCluster = initialClusterOf([...this.#members, added]);
+    await this.#launch(added, [
+      `--initial-cluster=${initialCluster}`,
+      '--initial-cluster-state=existing',
+      ...flags(added.files),
+    ]);
+    await this.#members.at(-1)!.process.ready;
+  }
+
   /** A client of these members that shows this certificate. */
   client(shown: Partial<Issued>, members: readonly TlsMember[] = this.#members): Client {
     const encoded = (pem: string | undefined) => (pem === undefined ? undefined : Buffer.from(pem));
@@ -79,35 +95,45 @@ export class TlsCluster implements AsyncDisposable {
   }
 
   async #start({ kinds, flags }: TlsClusterOptions): Promise<void> {
-    const ca = this.folder.write('ca.crt', this.ca.pem).path;
+    this.folder.write('ca.crt', this.ca.pem);
     await this.revoke([]);
-    const crl = join(this.folder.path, 'revoked.crl');
-    const planned = [];
-    for (const [at, kind] of kinds.entries()) {
-      const name = `m${at + 1}`;
-      const { cert, key } = this.folder.writePair(name, await this.ca.issue({ commonName: name }));
-      const files = { name, ca, crl, cert: cert.path, key: key.path };
-      planned.push({ name, kind, files, clientPort: await memberPort(), peerPort: await memberPort() });
-    }
-    const initialCluster = planned
-      .map(({ name, peerPort }) => `${name}=https://127.0.0.1:${peerPort}`)
-      .join(',');
-    for (const { name, kind, files, clientPort, peerPort } of planned) {
-      const [client, peer] = [`https://127.0.0.1:${clientPort}`, `https://127.0.0.1:${peerPort}`];
-      const process = await launchMember(kind, {
-        dataDir: join(this.folder.path, `${name}.data`),
-        flags: [
-          `--name=${name}`,
-          `--listen-client-urls=${client}`,
-          `--advertise-client-urls=${client}`,
-          `--listen-peer-urls=${peer}`,
-          `--initial-advertise-peer-urls=${peer}`,
-          `--initial-cluster=${initialCluster}`,
-          ...flags(files),
-        ],
-      });
-      this.#members = [...this.#members, { name, clientPort, peerPort, files, process }];
+    const planned: PlannedMember[] = [];
+    for (const kind of kinds) planned.push(await this.#plan(kind, planned.length));
+    const initialCluster = initialClusterOf(planned);
+    for (const member of planned) {
+      await this.#launch(member, [`--initial-cluster=${initialCluster}`, ...flags(member.files)]);
     }
     await Promise.all(this.#members.map(({ process }) => process.ready));
   }
+
+  async #plan(kind: MemberKind, at = this.#members.length): Promise<PlannedMember> {
+    const name = `m${at + 1}`;
+    const { cert, key } = this.folder.writePair(name, await this.ca.issue({ commonName: name }));
+    const path = (file: string): string => join(this.folder.path, file);
+    const files = { name, ca: path('ca.crt'), crl: path('revoked.crl'), cert: cert.path, key: key.path };
+    return { name, kind, files, clientPort: await memberPort(), peerPort: await memberPort() };
+  }
+
+  async #launch(member: PlannedMember, flags: readonly string[]): Promise<void> {
+    const { name, kind, clientPort, peerPort } = member;
+    const [client, peer] = [`https://127.0.0.1:${clientPort}`, `https://127.0.0.1:${peerPort}`];
+    const process = await launchMember(kind, {
+      dataDir: join(this.folder.path, `${name}.data`),
+      flags: [
+        `--name=${name}`,
+        `--listen-client-urls=${client}`,
+        `--advertise-client-urls=${client}`,
+        `--listen-peer-urls=${peer}`,
+        `--initial-advertise-peer-urls=${peer}`,
+        ...flags,
+      ],
+    });
+    this.#members = [...this.#members, { ...member, process }];
+  }
+}
+
+type PlannedMember = Omit<TlsMember, 'process'> & { readonly kind: MemberKind };
+
+function initialClusterOf(members: readonly { readonly name: string; readonly peerPort: number }[]): string {
+  return members.map(({ name, peerPort }) => `${name}=https://127.0.0.1:${peerPort}`).join(',');
 }
