@@ -19,7 +19,8 @@ import {
   ruleOf,
   type Access,
 } from '@quorate/auth';
-import { logRequest } from '@quorate/auth/testing';
+import { leaseKeys, logRequest } from '@quorate/auth/testing';
+import { codeOf } from './code-of.ts';
 import { deleteRange, Member, put, range } from './harness.ts';
 
 const denied = 'AUTH_PERMISSION_DENIED';
@@ -161,6 +162,33 @@ describe('GHSA-q8m4-xhhv-38mg: what has no rule is denied, and what was open by 
     expect(member.refusal('alice', accessOfLeaseKeepAlive(7n))).toBe(denied);
     expect(member.refusal('alice', accessOfLeaseRevoke(8n))).toBeUndefined();
     expect(member.refusal('alice', accessOfLeaseRevoke(9n))).toBeUndefined();
+  });
+});
+
+describe('GHSA-q8m4-xhhv-38mg: a certificate may name anybody', () => {
+  test('and whoever it names that is no user has nothing by it, even where no key is needed', async () => {
+    const member = await Member.withUsers({ alice: [] });
+    member.leases.set(8n, []);
+    const ofKeys = [
+      accessOfLeaseRevoke(8n),
+      accessOfLeaseRevoke(9n),
+      accessOfLeaseKeepAlive(8n),
+      accessOfLeaseTimeToLive({ id: 8n, keys: true }),
+      accessOfLeases(),
+      accessOfTxn({ compare: [], success: [], failure: [] }),
+    ];
+    const asked = (name: string, access: Access) =>
+      codeOf(() =>
+        member.store.authorize({ kind: 'user', name, provenAt: Infinity }, access, leaseKeys(member.leases)),
+      );
+    for (const access of ofKeys) {
+      expect(asked('stranger', access)).toBe(denied);
+      expect(asked('alice', access)).toBeUndefined();
+    }
+    for (const access of [accessOfAlarm(0), accessOfLeaseTimeToLive({ id: 8n, keys: false })]) {
+      expect(asked('stranger', access)).toBe('AUTH_USER_NOT_FOUND');
+      expect(asked('alice', access)).toBeUndefined();
+    }
   });
 });
 
