@@ -15,6 +15,8 @@ export class Endpoint {
   /** As the user wrote it. */
   readonly address: string;
   readonly grpc: grpc.Client;
+  /** Of what the last connection failed, until one stands. */
+  #lastReason: string | undefined;
 
   constructor(address: string, options: EndpointOptions) {
     this.address = address;
@@ -51,13 +53,17 @@ export class Endpoint {
     const channel = this.grpc.getChannel();
     for (;;) {
       const state = channel.getConnectivityState(true);
-      if (state === grpc.connectivityState.READY) return undefined;
+      if (state === grpc.connectivityState.READY) {
+        this.#lastReason = undefined;
+        return undefined;
+      }
       if (state === grpc.connectivityState.TRANSIENT_FAILURE) return await this.#whyRefused(deadlineMs);
       if (state === grpc.connectivityState.SHUTDOWN) return 'refused';
       const changed = await new Promise<boolean>((resolve) => {
         channel.watchConnectivityState(state, deadlineMs, (error) => resolve(error === undefined));
       });
-      if (!changed) return 'timeout';
+      // Between two tries that fail, gRPC waits; whoever comes then wants to know why, too.
+      if (!changed) return this.#lastReason ?? 'timeout';
     }
   }
 
@@ -76,7 +82,8 @@ export class Endpoint {
         { deadline },
         (error) => {
           const reason = lastError.exec(error?.details ?? '');
-          resolve(reason?.[1] ?? 'refused');
+          this.#lastReason = reason?.[1] ?? this.#lastReason;
+          resolve(this.#lastReason ?? 'refused');
         },
       );
     });
