@@ -3,6 +3,7 @@ import {
   credentials,
   type ClientDuplexStream,
   type ClientReadableStream,
+  Metadata,
   type ServiceError,
 } from '@grpc/grpc-js';
 
@@ -11,6 +12,13 @@ export interface Reply {
   readonly code: number;
   readonly message: string;
   readonly bytes: Uint8Array;
+}
+
+/** What a caller shows of himself in the metadata of a call. */
+export interface Credentials {
+  readonly token?: string;
+  /** The other place for a token. */
+  readonly authorization?: string;
 }
 
 /** A bidirectional stream of encoded messages. */
@@ -29,23 +37,30 @@ export class GrpcCaller implements Disposable {
     });
   }
 
-  /** A unary call; a status other than OK is a reply as well. */
-  unary(path: string, request: Uint8Array, { deadlineMs = 60_000 } = {}): Promise<Reply> {
+  /** A unary call, by whoever the credentials are of; a status other than OK is a reply as well. */
+  unary(
+    path: string,
+    request: Uint8Array,
+    { deadlineMs = 60_000, ...credentials }: Credentials & { readonly deadlineMs?: number } = {},
+  ): Promise<Reply> {
+    const metadata = metadataOf(credentials);
     return new Promise((resolve) => {
-      const deadline = Date.now() + deadlineMs;
-      this.#client.makeUnaryRequest(path, toBuffer, keep, request, { deadline }, (error, response) => {
+      const options = { deadline: Date.now() + deadlineMs };
+      this.#client.makeUnaryRequest(path, toBuffer, keep, request, metadata, options, (error, response) => {
         resolve(error === null ? ok(response ?? Buffer.alloc(0)) : refused(error));
       });
     });
   }
 
   /** A call with one request and a stream of answers. */
-  async serverStream(path: string, request: Uint8Array): Promise<{ reply: Reply; messages: Buffer[] }> {
+  async serverStream(
+    path: string,
+    request: Uint8Array,
+    credentials: Credentials = {},
+  ): Promise<{ reply: Reply; messages: Buffer[] }> {
+    const metadata = metadataOf(credentials);
     const call: ClientReadableStream<Buffer> = this.#client.makeServerStreamRequest(
-      path,
-      toBuffer,
-      keep,
-      request,
+      ...[path, toBuffer, keep, request, metadata],
     );
     const messages: Buffer[] = [];
     call.on('data', (message: Buffer) => messages.push(message));
@@ -53,8 +68,10 @@ export class GrpcCaller implements Disposable {
   }
 
   /** Opens a bidirectional stream. How it ends is told by `endOf` to whoever asks. */
-  stream(path: string): RawStream {
-    const call: RawStream = this.#client.makeBidiStreamRequest(path, toBuffer, keep);
+  stream(path: string, credentials: Credentials = {}): RawStream {
+    const call: RawStream = this.#client.makeBidiStreamRequest(
+      ...[path, toBuffer, keep, metadataOf(credentials)],
+    );
     call.on('error', () => {});
     return call;
   }
@@ -72,6 +89,12 @@ export function endOf(call: RawStream | ClientReadableStream<Buffer>): Promise<R
     emitter.on('error', (error: ServiceError) => resolve(refused(error)));
     emitter.on('end', () => resolve(ok(Buffer.alloc(0))));
   });
+}
+
+function metadataOf(credentials: Credentials): Metadata {
+  const metadata = new Metadata();
+  for (const [key, value] of Object.entries(credentials)) metadata.set(key, String(value));
+  return metadata;
 }
 
 function ok(bytes: Uint8Array): Reply {

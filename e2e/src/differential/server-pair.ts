@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { startEtcd, startQuorate, type MemberProcess } from '../member-process.ts';
 import type { Replies } from './compare-replies.ts';
-import { GrpcCaller } from './grpc-caller.ts';
+import { GrpcCaller, type Credentials } from './grpc-caller.ts';
 import type { Operation } from './operation.ts';
 
 export interface ServerPairOptions {
@@ -9,6 +9,9 @@ export interface ServerPairOptions {
   readonly folder: string;
   readonly flags: readonly string[];
 }
+
+/** As much as a stack needs. */
+const lastWordsLength = 3_000;
 
 export const sides = ['quorate', 'etcd'] as const;
 export type SideName = (typeof sides)[number];
@@ -29,8 +32,15 @@ export class ServerPair implements AsyncDisposable {
   readonly members: Readonly<Record<SideName, MemberProcess>>;
   readonly callers: Readonly<Record<SideName, GrpcCaller>>;
 
+  readonly #exits: Partial<Record<SideName, string>> = {};
+
   private constructor(members: Readonly<Record<SideName, MemberProcess>>) {
     this.members = members;
+    for (const side of sides) {
+      void members[side].exited.then((code) => {
+        this.#exits[side] = code === undefined ? 'a signal' : `code ${code}`;
+      });
+    }
     this.callers = {
       quorate: new GrpcCaller(members.quorate.endpoint),
       etcd: new GrpcCaller(members.etcd.endpoint),
@@ -53,12 +63,26 @@ export class ServerPair implements AsyncDisposable {
     throw quorate.status === 'rejected' ? quorate.reason : etcd.status === 'rejected' && etcd.reason;
   }
 
-  /** Sends an operation to both at once. */
-  async send(operation: Operation): Promise<Replies> {
+  /** Sends an operation to both at once, as nobody unless somebody shows who he is. */
+  async send(
+    operation: Operation,
+    shows: Readonly<Record<SideName, Credentials>> = { quorate: {}, etcd: {} },
+    options: { readonly deadlineMs?: number } = {},
+  ): Promise<Replies> {
     const [quorate, etcd] = await Promise.all(
-      sides.map((side) => this.callers[side].unary(operation.path, operation.bytes)),
+      sides.map((side) =>
+        this.callers[side].unary(operation.path, operation.bytes, { ...shows[side], ...options }),
+      ),
     );
     return { quorate: quorate!, etcd: etcd! };
+  }
+
+  /** @throws Error with its last words when one of them has ended by itself */
+  checkRunning(): void {
+    const gone = sides.find((side) => this.#exits[side] !== undefined);
+    if (gone === undefined) return;
+    const words = this.members[gone].output.slice(-lastWordsLength);
+    throw new Error(`${gone} has ended by itself with ${this.#exits[gone]}: ${words}`);
   }
 
   /** Ends both in good order. */
