@@ -348,7 +348,7 @@ describe('decisions', () => {
         keys,
       ].map((access) => member.logRefusal(name, asOf, access)?.replace('AUTH_', ''));
 
-    expect(refusals('root', revision)).toEqual(Array(6).fill(undefined));
+    expect(refusals('root', revision)).toEqual(times(6, undefined));
     expect(refusals('alice', revision)).toEqual([
       undefined,
       undefined,
@@ -358,7 +358,7 @@ describe('decisions', () => {
       undefined,
     ]);
     expect(refusals('alice', revision - 1)[5]).toBe('OLD_REVISION');
-    expect(refusals('root', revision - 1)).toEqual([...Array(5).fill(undefined), 'OLD_REVISION']);
+    expect(refusals('root', revision - 1)).toEqual([...times(5, undefined), 'OLD_REVISION']);
     expect(refusals('bob', revision)).toEqual([
       undefined,
       'USER_NOT_FOUND',
@@ -367,7 +367,7 @@ describe('decisions', () => {
       'USER_NOT_FOUND',
       'PERMISSION_DENIED',
     ]);
-    expect(refusals('', 0)).toEqual([undefined, ...Array(5).fill('USER_EMPTY')]);
+    expect(refusals('', 0)).toEqual([undefined, ...times(5, 'USER_EMPTY')]);
   });
 
   test('for leases an administrator is one whatever he knew of when he asked, and others are not', async () => {
@@ -381,9 +381,9 @@ describe('decisions', () => {
         accessOfPut(put('a', { lease: 7n })),
       ].map((access) => member.logRefusal(name, asOf, access));
     expect(refusals('root', revision - 1)).toEqual([undefined, undefined, 'AUTH_OLD_REVISION']);
-    expect(refusals('alice', revision - 1)).toEqual(Array(3).fill('AUTH_OLD_REVISION'));
+    expect(refusals('alice', revision - 1)).toEqual(times(3, 'AUTH_OLD_REVISION'));
     expect(refusals('alice', revision)).toEqual([undefined, 'AUTH_PERMISSION_DENIED', undefined]);
-    expect(refusals('', 0)).toEqual(Array(3).fill('AUTH_USER_EMPTY'));
+    expect(refusals('', 0)).toEqual(times(3, 'AUTH_USER_EMPTY'));
   });
 
   test('nobody is not somebody without a name', async () => {
@@ -406,6 +406,25 @@ describe('decisions', () => {
     expect(member.refusal('alice', nothing)).toBeUndefined();
     // The log is decided as etcd decides it, to whom an empty transaction is anybody's.
     expect(member.logRefusal('', 0, nothing)).toBeUndefined();
+  });
+
+  test('permissions that touch are as good as one, those of several roles too, and a gap of one key is a gap', async () => {
+    const member = await Member.withUsers({
+      alice: [
+        { type: 'READ', key: 'a', end: 'b' },
+        { type: 'READ', key: 'b', end: 'c' },
+        { type: 'READ', key: 'c' },
+      ],
+      bob: [{ type: 'READWRITE', key: 'c\0', end: 'd' }],
+    });
+    const reads = (end: string) => member.refusal('alice', accessOfRange(range('a', end)));
+    expect([reads('b'), reads('bb'), reads('c'), reads('c\0')]).toEqual(times(4, undefined));
+    expect([reads('c\0\0'), reads('d')]).toEqual(times(2, 'AUTH_PERMISSION_DENIED'));
+    await member.apply(logRequest.userGrantRole('alice', "bob's"));
+    expect([reads('c\0\0'), reads('d')]).toEqual(times(2, undefined));
+    expect(reads('d\0')).toBe('AUTH_PERMISSION_DENIED');
+    await member.apply(logRequest.roleRevokePermission("alice's", { key: 'c' }));
+    expect(reads('d')).toBe('AUTH_PERMISSION_DENIED');
   });
 
   test('a permission that was taken away is gone with the next decision', async () => {
@@ -516,4 +535,8 @@ function changesOf(store: AuthStore, [field, request]: readonly [number, Uint8Ar
   const changes = new ChangeList();
   store.apply(field, request, changes);
   return changes;
+}
+
+function times<T>(count: number, value: T): T[] {
+  return Array.from({ length: count }, () => value);
 }

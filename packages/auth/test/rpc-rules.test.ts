@@ -23,11 +23,10 @@ test('every RPC of every service of the client port has a rule, and nothing else
 });
 
 test('no service is left out', () => {
-  const definitions = [rpcpb, lockpb, electionpb, healthpb].flatMap((module) =>
-    Object.entries(module).flatMap(([name, value]) => (name.endsWith('Definition') ? [value] : [])),
+  const names = [rpcpb, lockpb, electionpb, healthpb].flatMap((module) =>
+    Object.keys(module).filter((name) => name.endsWith('Definition')),
   );
-  expect(definitions).toHaveLength(services.length);
-  expect(new Set(definitions)).toEqual(new Set(services));
+  expect(names.sort()).toEqual(services.map(({ name }) => `${name}Definition`).sort());
 });
 
 test.each([
