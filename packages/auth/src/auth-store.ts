@@ -228,12 +228,15 @@ export class AuthStore {
     return role === root ? [rootPermission] : permissions;
   }
 
-  /** Undefined for a user who does not exist; `hash` undefined for one who has no password. */
-  passwordOf(name: string): { readonly hash: string | undefined } | undefined {
+  /**
+   * Undefined for a user who does not exist; `hash` undefined for one who has no password, be it that he was made
+   * `noPassword` or that it was taken away.
+   */
+  passwordOf(name: string): { readonly hash: string | undefined; readonly noPassword: boolean } | undefined {
     if (!this.#directory.hasUser(name)) return undefined;
     const { password, options } = this.#directory.user(name);
-    const hasNone = options?.noPassword === true || password.length === 0;
-    return { hash: hasNone ? undefined : toUtf8(password) };
+    const noPassword = options?.noPassword === true;
+    return { hash: noPassword || password.length === 0 ? undefined : toUtf8(password), noPassword };
   }
 
   /** @throws InvariantError when our own bookkeeping is broken; O(n), for tests and simulation. */

@@ -237,7 +237,7 @@ describe('GHSA-vjg6-93fv-qv64: a user without a password does not log in with on
   test('and what is told about him says so', async () => {
     const member = await Member.withUsers({});
     await member.apply(logRequest.userAdd('carol'));
-    expect(member.store.passwordOf('carol')).toEqual({ hash: undefined });
+    expect(member.store.passwordOf('carol')).toEqual({ hash: undefined, noPassword: true });
     expect(await member.codeOf(logRequest.authenticate('carol'))).toBe('AUTH_FAILED');
   });
 });

@@ -79,7 +79,7 @@ describe('users and roles', () => {
     expect(await member.codeOf(logRequest.userAdd('', 'hash'))).toBe('AUTH_USER_EMPTY');
     await member.apply(logRequest.userAdd('alice', 'hash'));
     expect(await member.codeOf(logRequest.userAdd('alice', 'other'))).toBe('AUTH_USER_EXISTS');
-    expect(member.store.passwordOf('alice')).toEqual({ hash: 'hash' });
+    expect(member.store.passwordOf('alice')).toEqual({ hash: 'hash', noPassword: false });
     expect(member.store.passwordOf('bob')).toBeUndefined();
   });
 
@@ -228,13 +228,13 @@ describe('passwords', () => {
     const member = await Member.start();
     await member.apply(logRequest.userAdd('alice'));
     await member.apply(logRequest.userChangePassword('alice', 'hash'));
-    expect(member.store.passwordOf('alice')).toEqual({ hash: undefined });
+    expect(member.store.passwordOf('alice')).toEqual({ hash: undefined, noPassword: true });
   });
 
   test('one whose hash is empty has no password that could match', async () => {
     const member = await Member.start();
     await member.apply(logRequest.userAdd('alice', ''));
-    expect(member.store.passwordOf('alice')).toEqual({ hash: undefined });
+    expect(member.store.passwordOf('alice')).toEqual({ hash: undefined, noPassword: false });
   });
 
   test.each(['***', 'YQ', 'YQ=', 'YQ==YQ==', 'YQ=\u00e9'])('%j is no hash', async (hashedPassword) => {
