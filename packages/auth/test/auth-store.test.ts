@@ -427,6 +427,19 @@ describe('decisions', () => {
     expect(reads('d')).toBe('AUTH_PERMISSION_DENIED');
   });
 
+  test('a range without a key is decided as by the search of etcd, and never permitted where its start is not', async () => {
+    const member = await Member.withUsers({
+      alice: [
+        { type: 'READ', key: 'b', end: 'c' },
+        { type: 'READ', key: 'c', end: 'd' },
+      ],
+    });
+    const reads = (key: string, end: string) => member.refusal('alice', accessOfRange(range(key, end)));
+    // All of these as etcd 3.5.30 answers.
+    expect([reads('c', 'bb'), reads('b', 'a'), reads('c', 'c')]).toEqual(times(3, undefined));
+    expect([reads('c', 'a'), reads('a', 'a'), reads('d', 'b')]).toEqual(times(3, 'AUTH_PERMISSION_DENIED'));
+  });
+
   test('a permission that was taken away is gone with the next decision', async () => {
     const member = await Member.withUsers({ alice: [{ type: 'READ', key: 'a', end: 'c' }] });
     const access = accessOfWatch({ start: 'b', endExclusive: 'c' });

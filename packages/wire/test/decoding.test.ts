@@ -8,6 +8,7 @@ import {
   decodeMessage,
   decodePutRequest,
   decodeRaftEnvelope,
+  encodeRaftEnvelope,
   decodeRangeRequest,
   decodeResponseHeader,
   decodeTxnRequest,
@@ -140,6 +141,17 @@ describe('the raft envelope', () => {
   test('a header in two parts is merged', () => {
     const bytes = join(bytesField(100, varintField(1, 4)), bytesField(100, bytesField(2, 'root')));
     expect(decodeRaftEnvelope(bytes)).toMatchObject({ idLow: 4, username: 'root' });
+  });
+
+  test('names that differ in any byte are different users, and go back as they came', () => {
+    const names = [[0xff], [0xfe], [0xef, 0xbf, 0xbd], [0xef, 0xbb, 0xbf, 0x61], [0x61]].map((name) =>
+      Uint8Array.from(name),
+    );
+    const envelopes = names.map((name) => decodeRaftEnvelope(bytesField(100, bytesField(2, name))));
+    expect(new Set(envelopes.map(({ username }) => username)).size).toBe(names.length);
+    for (const [i, envelope] of envelopes.entries()) {
+      expect(encodeRaftEnvelope(envelope)).toEqual(bytesField(100, bytesField(2, names[i]!)));
+    }
   });
 
   test('a request that we do not know is reported by its number', () => {
