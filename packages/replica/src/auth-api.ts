@@ -78,15 +78,16 @@ export class AuthApi {
   }
 
   /**
-   * Who somebody with these credentials is. A token counts before a certificate; while authentication is off
-   * everybody is nobody.
+   * Who somebody with these credentials is. A token counts before a certificate. While authentication is off, tokens
+   * say nothing, unless one is newer than what this member knows.
    *
    * @throws AuthError AUTH_INVALID_TOKEN; ReplicaError when it is not known yet and there is no leader to ask
    */
   identify({ token, commonName }: Credentials): Caller | Promise<Caller> {
     const { auth } = this.#options.state;
-    if (!auth.isEnabled) return nobody;
-    if (token !== undefined) return this.#identifyByToken(token);
+    if (token !== undefined) {
+      return auth.isEnabled ? this.#identifyByToken(token) : this.#identifyWhileOff(token);
+    }
     if (commonName === undefined || commonName === '') return nobody;
     // A certificate proves who its owner is at any time; whether there is such a user is another question.
     return { kind: 'user', name: commonName, provenAt: Infinity };
@@ -141,8 +142,7 @@ export class AuthApi {
       const stored = auth.passwordOf(name);
       if (matchedHash === undefined || stored?.hash !== matchedHash) {
         if (!(await this.#matches(login, password, stored?.hash))) {
-          const hasNone = stored !== undefined && stored.hash === undefined;
-          throw new AuthError(hasNone ? 'AUTH_NO_PASSWORD_USER' : 'AUTH_FAILED');
+          throw new AuthError(stored?.noPassword === true ? 'AUTH_NO_PASSWORD_USER' : 'AUTH_FAILED');
         }
         matchedHash = stored?.hash;
       }
@@ -255,6 +255,22 @@ export class AuthApi {
   async roleList(caller: Caller = nobody): Promise<rpcpb.AuthRoleListResponse> {
     const auth = await this.#readable(caller, { level: 'admin' });
     return { header: this.#options.header(), roles: [...auth.roles()] };
+  }
+
+  /** A token of a moment that this member has not come to: it does not know yet that authentication is on. */
+  async #identifyWhileOff(token: string): Promise<Caller> {
+    const { state, tokens, linearizable } = this.#options;
+    if (tokens === 'none' || !(await this.#isNewer(token, tokens))) return nobody;
+    await linearizable();
+    return state.auth.isEnabled ? this.#identifyByToken(token) : nobody;
+  }
+
+  async #isNewer(token: string, tokens: 'simple' | SignedTokens): Promise<boolean> {
+    const { state, applied } = this.#options;
+    if (tokens === 'simple') return (simpleTokenIndex(token) ?? 0) > applied();
+    const claims = tokens.peek(token) ?? (await tokens.verify(token));
+    // Turning authentication off raises the revision, turning it on does not.
+    return claims !== undefined && claims.revision >= state.auth.revision;
   }
 
   #identifyByToken(token: string): Caller | Promise<Caller> {

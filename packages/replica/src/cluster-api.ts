@@ -15,7 +15,7 @@ import {
   type Membership,
 } from '@quorate/membership';
 import { PeerError, type PeerMember, type PeerNetwork } from '@quorate/peer';
-import type { RaftNode } from '@quorate/raft';
+import { noNode, type RaftNode } from '@quorate/raft';
 import type { Clock } from '@quorate/std';
 import type { rpcpb } from '@quorate/wire';
 import { ReplicaError } from './errors.ts';
@@ -71,6 +71,7 @@ export class ClusterApi {
   /** @throws MembershipError, ReplicaError */
   async remove({ ID }: rpcpb.MemberRemoveRequest): Promise<rpcpb.MemberRemoveResponse> {
     const { membership, isStrict, memberId: self } = this.#options;
+    refuseNobody(ID);
     if (isStrict && membership.get(ID) !== undefined) {
       checkRemoval(this.#health(), { id: ID, isActive: ID === self || this.#isActive(ID) });
     }
@@ -79,6 +80,7 @@ export class ClusterApi {
 
   /** @throws MembershipError, ReplicaError */
   async update({ ID, peerURLs }: rpcpb.MemberUpdateRequest): Promise<rpcpb.MemberUpdateResponse> {
+    refuseNobody(ID);
     parseMemberUrls(peerURLs); // Only for what it refuses: as in etcd, URLs stay in the order given.
     return this.#change(updateMemberChange({ id: ID, peerUrls: peerURLs }));
   }
@@ -152,6 +154,11 @@ export class ClusterApi {
     const active = this.#options.network.activeForMs(id);
     return active !== undefined && active >= forMs;
   }
+}
+
+/** To raft, a change of the member 0 is one of nobody, and succeeds. */
+function refuseNobody(id: bigint): void {
+  if (id === noNode) throw new MemberNotFoundError();
 }
 
 /** A member as the API has it. */

@@ -67,7 +67,8 @@ export class Gate {
 
   /**
    * Proposes a request for a caller. The header says who he is; whether he may is decided again when the request is
-   * applied. One that was refused since users or roles have changed in between was not done: it goes again.
+   * applied. One that was refused since users or roles have changed in between, or since authentication was turned on,
+   * was not done: it goes again.
    *
    * @throws AuthError, and as `Proposer.propose`
    */
@@ -77,15 +78,13 @@ export class Gate {
   ): Promise<R> {
     const { proposer, clock, requestTimeoutMs } = this.#options;
     const { field, encoded, access } = request;
-    if (this.isOpen) return proposer.propose<R>(field, encoded, { from: this.#identityOf(caller) });
     const deadlineMs = clock.now() + requestTimeoutMs;
     for (;;) {
-      await this.require(caller, access);
+      if (!this.isOpen) await this.require(caller, access);
       try {
         return await proposer.propose<R>(field, encoded, { from: this.#identityOf(caller) });
       } catch (error) {
-        const hasChanged = error instanceof AuthError && error.code === 'AUTH_OLD_REVISION';
-        if (!hasChanged || clock.now() >= deadlineMs) throw error;
+        if (!mayGoAgain(error, caller) || clock.now() >= deadlineMs) throw error;
       }
     }
   }
@@ -104,4 +103,11 @@ const nobody: LogIdentity = { name: '', revision: 0 };
 /** As whom a member proposes for itself: as etcd's do, the user who may do everything. */
 export function memberIdentity(auth: MemberState['auth']): LogIdentity {
   return auth.isEnabled ? { name: 'root', revision: auth.revision } : nobody;
+}
+
+/** Whether a refusal is of what has changed between the look at the caller and that at the entry. */
+function mayGoAgain(error: unknown, caller: Caller): boolean {
+  if (!(error instanceof AuthError)) return false;
+  // In the log a user is nobody while authentication is off.
+  return error.code === 'AUTH_OLD_REVISION' || (error.code === 'AUTH_USER_EMPTY' && caller.kind === 'user');
 }

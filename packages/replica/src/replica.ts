@@ -152,8 +152,7 @@ export class Replica implements AsyncDisposable {
     this.#network = options.network?.(this.#newHost()) ?? noNetwork;
     this.#writer = new BackendWriter({
       ...{ backend, clock, store: () => state.store },
-      intervalMs: options.backendBatchIntervalMs,
-      limit: options.backendBatchLimit,
+      ...{ intervalMs: options.backendBatchIntervalMs, limit: options.backendBatchLimit },
       position: () => this.#machine.applied,
       onWritten: (event) => observer?.onBackendWritten?.(event),
       onFatal,
@@ -345,7 +344,7 @@ export class Replica implements AsyncDisposable {
   }
 
   get isLearner(): boolean {
-    return this.state.membership.get(this.id)?.isLearner ?? false;
+    return this.state.membership.get(this.id)?.isLearner === true;
   }
 
   get alarmTypes(): string[] {
@@ -444,6 +443,7 @@ export class Replica implements AsyncDisposable {
   }
 
   #start(): void {
+    this.state.auth.writeMissingRevision(this.#writer.changes);
     this.#compactor.wake();
     this.#tick();
     this.#peers.update();

@@ -1,6 +1,6 @@
 import { nobody } from '@quorate/auth';
 import { PlainPasswords } from '@quorate/credentials/testing';
-import { fromUtf8 } from '@quorate/std';
+import { fromUtf8, uint64ToBytes } from '@quorate/std';
 import { MemoryDisk } from '@quorate/wal/testing';
 import { authpb, rpcpb } from '@quorate/wire';
 import { expect, test } from 'vitest';
@@ -363,3 +363,64 @@ class HidingPasswords extends PlainPasswords {
     return hash !== undefined && (await this.hash(password)) === hash;
   }
 }
+
+test('whoever has a token is known by it at a member that does not know yet that authentication is on', async () => {
+  const cluster = await startWithPasswords();
+  await addUser(cluster, 'root');
+  await addUser(cluster, 'ann', { prefix: 'ann/' });
+  const [lagging, other] = cluster.followers as [string, string];
+  await statesOf(cluster);
+  cluster.pause(lagging);
+  await cluster.during(cluster.member(other).auth.enable());
+  const token = await logIn(cluster, other, 'ann');
+  const { auth, kv } = cluster.member(lagging);
+  const putting = Promise.resolve(auth.identify({ token, commonName: undefined })).then((ann) =>
+    kv.put(putRequest('ann/1', 'v'), ann),
+  );
+  cluster.resume(lagging);
+  await cluster.during(putting);
+});
+
+test('a user whose request is on its way while authentication is turned on is that user when it is applied', async () => {
+  const cluster = await startWithPasswords();
+  await addUser(cluster, 'root');
+  await addUser(cluster, 'ann', { prefix: 'ann/' });
+  const lagging = cluster.followers[0]!;
+  await statesOf(cluster);
+  cluster.pause(lagging);
+  await cluster.during(cluster.member(cluster.leader).auth.enable());
+  const { auth, kv } = cluster.member(lagging);
+  const ann = await auth.identify({ token: undefined, commonName: 'ann' });
+  const putting = kv.put(putRequest('ann/1', 'v'), ann);
+  const others = codeOf(kv.put(putRequest('bob/1', 'v'), ann));
+  cluster.resume(lagging);
+  await cluster.during(putting);
+  expect(await cluster.during(others)).toBe('AUTH_PERMISSION_DENIED');
+});
+
+test('while authentication is off, a token of any kind is no hindrance', async () => {
+  const cluster = await startWithPasswords();
+  for (const token of ['', 'x', 'abcdefghijklmnop.1', 'abcdefghijklmnop.999999999']) {
+    expect(await callerOf(cluster, 'a', token)).toBe(nobody);
+  }
+});
+
+test('a user whose password was taken away is refused as one with a wrong password', async () => {
+  const cluster = await startWithPasswords();
+  const root = await enable(cluster);
+  await addUser(cluster, 'ann', { caller: root });
+  const { auth } = cluster.member(cluster.leader);
+  await cluster.during(auth.userChangePassword({ name: 'ann', password: '', hashedPassword: '' }, root));
+  for (const password of ['', 'ann pw']) {
+    expect(await codeOf(cluster.during(auth.authenticate({ name: 'ann', password })))).toBe('AUTH_FAILED');
+  }
+});
+
+test('a new member stores the auth revision, which a member of etcd that gets its snapshot looks for', async () => {
+  const cluster = await startWithPasswords();
+  await cluster.advance(500);
+  for (const name of cluster.names) {
+    const { backend } = cluster.ground(name);
+    expect(backend.get('auth', fromUtf8('authRevision'))).toEqual(uint64ToBytes(1n));
+  }
+});

@@ -100,6 +100,10 @@ test('changes that make no sense are refused by name', async () => {
     'MEMBER_NOT_FOUND',
   );
   expect(await cluster.during(codeOf(api.remove({ ID: 77n })))).toBe('MEMBER_NOT_FOUND');
+  // To raft, a change of the member 0 is one of nobody.
+  expect(await cluster.during(codeOf(api.remove({ ID: 0n })))).toBe('MEMBER_NOT_FOUND');
+  const nobody = { ID: 0n, peerURLs: [peerUrlOf('z')] };
+  expect(await cluster.during(codeOf(api.update(nobody)))).toBe('MEMBER_NOT_FOUND');
   expect(await cluster.during(codeOf(api.promote({ ID: 77n })))).toBe('MEMBER_NOT_FOUND');
   expect(await cluster.during(codeOf(api.promote({ ID: a })))).toBe('MEMBER_NOT_LEARNER');
   await put(cluster, 'a', 'k', 'still');
