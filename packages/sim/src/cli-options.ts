@@ -11,6 +11,8 @@ export interface CliOptions {
   readonly members: number | undefined;
   /** Only these faults, and much of them; by default each seed draws. */
   readonly faults: readonly FaultKind[] | undefined;
+  /** Only clusters with users, or only without; by default each seed draws. */
+  readonly auth: boolean | undefined;
   /** A planted bug that the members run with. */
   readonly bug: string | undefined;
   readonly jobs: number;
@@ -31,6 +33,7 @@ export const usage = `npm run sim -- [options]
   --minutes M      stop after M minutes
   --members N      clusters of N members instead of what each seed draws
   --faults A,B     only these faults (${Object.keys(faultKinds).join(', ')})
+  --auth on|off    clusters with users, or without, instead of what each seed draws
   --bug NAME       run with a planted bug (--bug list: names them;
                    --bug all: all of them, one after the other, as a table)
   --jobs N         processes side by side (2)
@@ -48,6 +51,7 @@ export function parseOptions(args: readonly string[]): CliOptions {
       minutes: { type: 'string' },
       members: { type: 'string' },
       faults: { type: 'string' },
+      auth: { type: 'string' },
       bug: { type: 'string' },
       jobs: { type: 'string' },
       trace: { type: 'boolean', default: false },
@@ -63,6 +67,7 @@ export function parseOptions(args: readonly string[]): CliOptions {
     minutes: number('minutes', values.minutes),
     members: number('members', values.members),
     faults: values.faults?.split(',').map(faultKind),
+    auth: onOrOff('auth', values.auth),
     bug: values.bug,
     jobs: values.trace ? 1 : (number('jobs', values.jobs) ?? 2),
     trace: values.trace,
@@ -79,6 +84,12 @@ function number(name: string, text: string | undefined): number | undefined {
   return value;
 }
 
+function onOrOff(name: string, text: string | undefined): boolean | undefined {
+  if (text === undefined) return undefined;
+  if (text !== 'on' && text !== 'off') throw new Error(`--${name} is on or off, not ${text}`);
+  return text === 'on';
+}
+
 /** @throws Error when there is no such fault */
 function faultKind(name: string): FaultKind {
   if (!Object.hasOwn(faultKinds, name)) throw new Error(`there is no fault ${name}`);
@@ -88,11 +99,12 @@ function faultKind(name: string): FaultKind {
 /** The one command that runs a seed again, bit for bit. */
 export function replayCommand(
   seed: number,
-  { members, bug, faults }: Pick<CliOptions, 'members' | 'bug' | 'faults'>,
+  { members, bug, faults, auth }: Pick<CliOptions, 'members' | 'bug' | 'faults' | 'auth'>,
 ): string {
   const parts = [`npm run sim -- --seed ${seed}`];
   if (members !== undefined) parts.push(`--members ${members}`);
   if (faults !== undefined) parts.push(`--faults ${faults.join()}`);
+  if (auth !== undefined) parts.push(`--auth ${auth ? 'on' : 'off'}`);
   if (bug !== undefined) parts.push(`--bug ${bug}`);
   return parts.join(' ');
 }

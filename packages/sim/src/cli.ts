@@ -39,8 +39,8 @@ class Campaign {
 
   /** Rare states that so many seeds should have reached, and did not. */
   #missing(): readonly string[] {
-    const { bug, members, faults } = this.#options;
-    const isSpecial = bug !== undefined || members !== undefined || faults !== undefined;
+    const { bug, members, faults, auth } = this.#options;
+    const isSpecial = [bug, members, faults, auth].some((option) => option !== undefined);
     if (isSpecial || this.#failed > 0 || this.#done < enoughSeeds) return [];
     return mustHappen.filter((name) => this.#tally.count(name) === 0);
   }
@@ -72,10 +72,10 @@ class Campaign {
 
   /** The next seed to run, undefined when all is done. */
   #take(): WorkerOrder | undefined {
-    const { firstSeed, seeds, minutes, members, faults, keepGoing } = this.#options;
+    const { firstSeed, seeds, minutes, members, faults, auth, keepGoing } = this.#options;
     const isLate = minutes !== undefined && performance.now() - this.#startedAtMs > minutes * 60_000;
     if (isLate || this.#next >= firstSeed + seeds || (this.#failed > 0 && !keepGoing)) return undefined;
-    return { seed: this.#next++, members, faults };
+    return { seed: this.#next++, members, faults, auth };
   }
 
   #finish(result: SeedResult): void {
@@ -153,8 +153,9 @@ function print(line: string): void {
 async function hunt(options: CliOptions): Promise<boolean> {
   print('| bug | what it does | faults | seeds | found as |\n|---|---|---|---|---|');
   let areAllFound = true;
-  for (const { name, why, faults, members } of bugs) {
-    const campaign = new Campaign({ ...options, faults, members, bug: name, isHunt: true, keepGoing: false });
+  for (const { name, why, faults, members, auth } of bugs) {
+    const special = { faults, members, auth, bug: name };
+    const campaign = new Campaign({ ...options, ...special, isHunt: true, keepGoing: false });
     await campaign.run();
     const found = campaign.firstFailure;
     areAllFound &&= found !== undefined;

@@ -9,12 +9,13 @@ const recentLines = 60;
 
 /** Runs a seed with all checkers. Never rejects: what is wrong is in the result. */
 export async function runCheckedSeed(
-  { seed, members, faults }: WorkerOrder,
+  { seed, members, faults, auth }: WorkerOrder,
   onLine?: (line: string) => void,
 ): Promise<SeedResult> {
   const plan = drawPlan(seed, {
     ...(members !== undefined && { members }),
     ...(faults !== undefined && { faults }),
+    ...(auth !== undefined && { auth }),
   });
   const report = await runSeed(plan, { check: checkEvidence, ...(onLine && { onLine }) });
   const { hash, events, simulatedMs, operations, tally, error, recent } = report;

@@ -5,6 +5,7 @@ export interface WorkerOrder {
   readonly seed: number;
   readonly members: number | undefined;
   readonly faults: readonly FaultKind[] | undefined;
+  readonly auth: boolean | undefined;
 }
 
 /** What a seed came to, as it goes between processes. */

@@ -85,6 +85,8 @@ export class Simulation {
     checkEvidence({
       history: { operations },
       watches: [],
+      authOperations: [],
+      tally: this.#world.tally,
       judge: this.#judge,
       leaders: [],
       endedAtMs: this.#world.timeline.nowMs,

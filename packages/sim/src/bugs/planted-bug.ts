@@ -21,4 +21,6 @@ export interface PlantedBug {
   /** Where it takes one kind of trouble only, and much of it: the faults to look under, and the size of clusters. */
   readonly faults?: readonly FaultKind[];
   readonly members?: number;
+  /** Whether the clusters have users. */
+  readonly auth?: boolean;
 }

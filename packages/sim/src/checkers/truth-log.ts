@@ -8,9 +8,12 @@ import type {
 } from '../history/types.ts';
 import { textOfEvent, textOfRequest } from './describe.ts';
 import { equalKeyValues } from './model/differences.ts';
-import { execute } from './model/execute.ts';
+import type { AuthCourse } from './auth/auth-course.ts';
+import { execute, type ModelAnswer } from './model/execute.ts';
 import { emptyState, StoreModel, type ModelChange } from './model/store-model.ts';
 import { Report, type Violation } from './violation.ts';
+
+const forbidden: ModelAnswer = { kind: 'refused', code: 'other' };
 
 /** What became of an applied entry. */
 export interface TruthStep {
@@ -55,8 +58,15 @@ export class TruthLog {
     this.violations = parts.violations;
   }
 
-  /** The truth of a log; entries in the order of their indexes. */
-  static ofEntries(entries: readonly AppliedEntry[], initial: InitialState = emptyState): TruthLog {
+  /**
+   * The truth of a log; entries in the order of their indexes. In a cluster with users `course` says which of them
+   * were refused to who sent them.
+   */
+  static ofEntries(
+    entries: readonly AppliedEntry[],
+    initial: InitialState = emptyState,
+    course?: AuthCourse,
+  ): TruthLog {
     const model = new StoreModel(initial, { keepsChanges: true });
     const report = new Report();
     const times = new Map<number, number>();
@@ -64,7 +74,8 @@ export class TruthLog {
     let lastIndex = -1;
     for (const entry of entries) {
       const revisionBefore = model.revision;
-      const answer = execute(model, entry.request);
+      const isForbidden = course?.refusalOfEntry(entry, (lease) => model.keysOfLease(lease)) !== undefined;
+      const answer = isForbidden ? forbidden : execute(model, entry.request);
       const refusal = answer.kind === 'refused' ? answer.code : undefined;
       const step = { entry, refusal, revisionBefore, revisionAfter: model.revision };
       checkStep(step, lastIndex, report);

@@ -39,7 +39,14 @@ export type Rule =
   | 'lease-after-revoke'
   | 'lease-dead-attach'
   | 'lease-ttl'
-  | 'lease-false-not-found';
+  | 'lease-false-not-found'
+  // Users, roles and permissions (I38, I39).
+  | 'auth-after-revocation'
+  | 'auth-false-refusal'
+  | 'auth-identity'
+  | 'auth-lost-change'
+  | 'auth-wrong-answer'
+  | 'auth-state';
 
 /** One broken promise, with what a person needs to see it. */
 export interface Violation {

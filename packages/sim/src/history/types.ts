@@ -10,6 +10,7 @@
  *   request leaves the client, a return time after the answer arrived and before anybody's code looks at it: an
  *   interval that is too long hides a bug, one that is too short invents one.
  */
+import type { CallContext, LogIdentity } from './auth.ts';
 
 /** A key or a value, one char code a byte. */
 export type ByteString = string;
@@ -258,6 +259,8 @@ export interface Operation {
   readonly returnedAt: number;
   readonly request: Request;
   readonly outcome: Outcome;
+  /** Who called, in a cluster with users. */
+  readonly context?: CallContext;
 }
 
 /** What was in the store before the first operation. */
@@ -293,6 +296,8 @@ export interface AppliedEntry {
   readonly revision?: number;
   /** When the first member applied it. Lease bounds need it for revokes. */
   readonly at?: number;
+  /** Who it says that it is from; left out in a cluster without users. */
+  readonly from?: LogIdentity;
 }
 
 /** What one revision changed, as a watcher of all keys sees it: the truth where no log can be had. */
@@ -338,6 +343,14 @@ export interface WatchMessage {
   /** More of the same revision follows in the next message. */
   readonly fragment?: boolean;
   readonly events: readonly WatchEvent[];
+  /** What was known when the member sent it, in a cluster with users. */
+  readonly context?: MessageContext;
+}
+
+/** Indexes of the log: what its member had looked at again, and what some member had applied, when a message left. */
+export interface MessageContext {
+  readonly known: number;
+  readonly committed: number;
 }
 
 /** One server-side watcher: from a create request on one stream until the stream or the watcher ends. */
@@ -352,6 +365,8 @@ export interface WatchAttempt {
    * this revision must have arrived.
    */
   readonly settledRevision?: number;
+  /** Who watches, in a cluster with users; `committedAfter` is of the end of the attempt. */
+  readonly context?: CallContext;
 }
 
 /**

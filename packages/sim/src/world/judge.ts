@@ -50,7 +50,8 @@ export class Judge {
     const { name: member, replica } = machine;
     // While a member starts it has no replica yet; what it applies then was committed in some term before.
     const term = replica?.raft.term ?? Infinity;
-    this.truth.add({ member, term }, entries, this.#world.timeline.nowMs);
+    const revision = replica?.state.store.currentRevision;
+    this.truth.add({ member, term }, entries, { atMs: this.#world.timeline.nowMs, revision });
   }
 
   #settled(machine: Machine): void {

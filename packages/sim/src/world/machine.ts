@@ -36,6 +36,8 @@ export interface MachineListener {
   onPlannedCrash(machine: Machine, point: string): void;
   onUp(machine: Machine, replica: Replica): void;
   onDown(machine: Machine, kind: CrashKind): void;
+  /** A process gets no time any more. */
+  onPaused(machine: Machine): void;
   /** A process that was paused is about to go on. */
   onResumed(machine: Machine): void;
   /** A member did not start. */
@@ -58,6 +60,8 @@ export interface MachineOptions {
   readonly open: (options: ReplicaOptions) => Promise<Replica>;
   /** What all members of the simulation are told. */
   readonly replicaOptions: Partial<ReplicaOptions>;
+  /** The same, where it is made of a process's own clock. */
+  readonly processOptions: (process: SimProcess) => Partial<ReplicaOptions>;
 }
 
 /** Methods of observers take one event or nothing; which one goes with the name. */
@@ -191,7 +195,9 @@ export class Machine {
 
   /** The system gives the process no time until `resume`. */
   pause(): void {
-    this.#process?.pause();
+    if (this.#process === undefined || this.isPaused) return;
+    this.#process.pause();
+    this.#options.listener.onPaused(this);
   }
 
   resume(): void {
@@ -235,13 +241,15 @@ export class Machine {
   }
 
   #open(process: SimProcess, boot: BootOptions): Promise<Replica> {
-    const { name, wires, chance, troubles, backendWriteMs, snapshots, open, replicaOptions } = this.#options;
+    const { name, wires, chance, troubles, backendWriteMs, snapshots, open } = this.#options;
+    const { replicaOptions, processOptions } = this.#options;
     const mine = chance.branch(`life ${this.#lives}`);
     return open({
       serverVersion: '3.6.14',
       clusterToken: 'simulation',
       clientUrls: [`http://${name}:2379`],
       ...replicaOptions,
+      ...processOptions(process),
       ...boot,
       name,
       walDir: '/data/member/wal',

@@ -1,7 +1,11 @@
+import type { AuthOperation, AuthSnapshot } from '../history/auth.ts';
 import type { History, LeaderPeriod, WatchHistory } from '../history/types.ts';
+import { findCanary } from './auth/find-canary.ts';
+import { Population } from './auth/population.ts';
+import { authSnapshotOf } from './clients/auth-from-wire.ts';
 import { SharedKnowledge } from './clients/shared-knowledge.ts';
 import { SimWatcher } from './clients/watcher.ts';
-import { runWorker } from './clients/worker.ts';
+import { runWorker, type WorkerOptions } from './clients/worker.ts';
 import type { Caller } from './clients/caller.ts';
 import { drawWatch } from './clients/draw-watch.ts';
 import { Crew } from './crew.ts';
@@ -20,6 +24,9 @@ const settledMs = 5_000;
 /** The longest TTL of the workload, an election timeout that a new leader adds, and time to revoke. */
 const leasesGoneMs = 12_000;
 
+/** How long clients go on when faults are over, where there are users. */
+const peaceMs = 2_500;
+
 /** What a seed came to. */
 export interface SeedReport {
   readonly seed: number;
@@ -37,7 +44,12 @@ export interface SeedReport {
 export interface Evidence {
   readonly history: History;
   readonly watches: readonly WatchHistory[];
+  /** Calls about users. */
+  readonly authOperations: readonly AuthOperation[];
+  /** Users and roles that the members agree on at the end; left out where there are none. */
+  readonly authState?: AuthSnapshot;
   readonly judge: Judge;
+  readonly tally: Tally;
   readonly leaders: readonly LeaderPeriod[];
   readonly endedAtMs: number;
   readonly leaseBounds: {
@@ -78,6 +90,7 @@ class SeedRun {
   readonly #judge: Judge;
   readonly #crew: Crew;
   readonly #atlas: FaultAtlas;
+  readonly #population: Population | undefined;
   readonly #callers: Caller[] = [];
   readonly #watchers: SimWatcher[] = [];
   #isFaultTime = true;
@@ -89,11 +102,16 @@ class SeedRun {
     this.#judge = new Judge(world);
     this.#atlas = new FaultAtlas(plan.members);
     this.#crew = new Crew(world, world.chance.branch('crew'), this.#atlas);
+    const { auth } = plan;
+    this.#population = auth && new Population(world, this.#judge, { plan, auth });
+    if (this.#population !== undefined) this.#callers.push(this.#population.registrarCaller);
     countRareStates(world, this.#crew);
   }
 
   get operationCount(): number {
-    return this.#callers.reduce((sum, { operations }) => sum + operations.length, 0);
+    const countOf = ({ operations, authOperations }: Caller): number =>
+      operations.length + authOperations.length;
+    return this.#callers.reduce((sum, caller) => sum + countOf(caller), 0);
   }
 
   async go(): Promise<Evidence> {
@@ -103,6 +121,7 @@ class SeedRun {
     const work = this.#startClients(knowledge);
     const storm = this.#world.addCaller();
     this.#callers.push(storm);
+    this.#population?.become(storm, 'root');
     unleash({
       ...{ world: this.#world, crew: this.#crew, plan: this.#plan, atlas: this.#atlas, storm, knowledge },
       isOver: () => !this.#isFaultTime,
@@ -113,37 +132,75 @@ class SeedRun {
     await timeline.sleep(500);
     this.#isWorkTime = false;
     await Promise.all(work);
+    if (this.#population !== undefined) await this.#workInPeace(knowledge, this.#population);
     const revision = await converge(this.#world, this.#crew, this.#judge);
     const term = this.#termOfLeader();
     const from = timeline.nowMs;
     // What was applied is on its way to watchers, and leases that nobody renews have to run out.
     await timeline.sleep(this.#plan.workload.leases > 0 ? leasesGoneMs : settledMs);
+    if (this.#population !== undefined) await findCanary(this.#world.machines);
     // A leader may lose its office in peace, too: messages are late now and then.
     const stayed = this.#termOfLeader() === term;
     return this.#evidence(revision, stayed ? [{ term, from, until: Infinity }] : []);
   }
 
+  /** Clients go on for a while when all is well: what was revoked must be so everywhere within a second. */
+  async #workInPeace(knowledge: SharedKnowledge, { witness, registrar }: Population): Promise<void> {
+    const { timeline } = this.#world;
+    await converge(this.#world, this.#crew, this.#judge);
+    witness.calmSinceMs = timeline.nowMs;
+    this.#isWorkTime = true;
+    const work = [...this.#startWorkers(knowledge, 'worker in peace'), registrar.work(this.#client())];
+    await timeline.sleep(peaceMs);
+    this.#isWorkTime = false;
+    await Promise.all(work);
+  }
+
   #startClients(knowledge: SharedKnowledge): Promise<void>[] {
-    const { world, workload } = { world: this.#world, workload: this.#plan.workload };
-    const machines = () => this.#crew.members;
-    const sleep = (ms: number): Promise<void> => world.timeline.sleep(ms);
-    const isOver = (): boolean => !this.#isWorkTime;
+    const world = this.#world;
+    const { workload } = this.#plan;
+    const population = this.#population;
+    const { machines, isOver, sleep } = this.#client();
     for (let i = 0; i < workload.watchers; i++) {
       const chance = world.chance.branch(`watcher ${i}`);
       const request = drawWatch(chance, workload);
+      const caller = population && this.#newCaller();
       const watcher = new SimWatcher({
         ...{ id: i, client: 100 + i, wires: world.wires, chance, request, machines, isOver },
+        ...(caller !== undefined && { caller }),
         restlessMs: chance.magnitude(500, 60_000),
       });
       this.#watchers.push(watcher);
       world.timeline.after(chance.between(0, 2000), 'watcher', () => watcher.run());
     }
-    return Array.from({ length: workload.workers }, (_, i) => {
-      const caller = world.addCaller();
-      this.#callers.push(caller);
-      const chance = world.chance.branch(`worker ${i}`);
-      return runWorker({ caller, chance, plan: workload, knowledge, machines, sleep, isOver });
+    const workers = this.#startWorkers(knowledge, 'worker');
+    if (population === undefined) return workers;
+    return [...workers, population.registrar.run({ machines, isOver, sleep })];
+  }
+
+  #startWorkers(knowledge: SharedKnowledge, name: string): Promise<void>[] {
+    const plan = this.#plan.workload;
+    return Array.from({ length: plan.workers }, (_, i) => {
+      const caller = this.#newCaller();
+      const chance = this.#world.chance.branch(`${name} ${i}`);
+      return runWorker({ caller, chance, plan, knowledge, ...this.#client() });
     });
+  }
+
+  /** What every client lives by. */
+  #client(): Pick<WorkerOptions, 'machines' | 'sleep' | 'isOver'> {
+    return {
+      machines: () => this.#crew.members,
+      sleep: (ms) => this.#world.timeline.sleep(ms),
+      isOver: () => !this.#isWorkTime,
+    };
+  }
+
+  #newCaller(): Caller {
+    const caller = this.#world.addCaller();
+    this.#callers.push(caller);
+    this.#population?.enroll(caller);
+    return caller;
   }
 
   #termOfLeader(): number {
@@ -152,8 +209,13 @@ class SeedRun {
 
   #evidence(revision: number, leaders: readonly LeaderPeriod[]): Evidence {
     const operations = this.#callers.flatMap((caller) => caller.operations);
+    const replica = this.#population && this.#crew.leader()?.replica;
+    const authState = replica && authSnapshotOf(replica);
     return {
       history: { operations },
+      authOperations: this.#callers.flatMap((caller) => caller.authOperations),
+      ...(authState !== undefined && { authState }),
+      tally: this.#world.tally,
       watches: this.#watchers.map((watcher) => watcher.history(revision)),
       judge: this.#judge,
       leaders,

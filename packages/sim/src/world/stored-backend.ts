@@ -30,6 +30,13 @@ export class StoredRows {
     return rows.sort(([a], [b]) => (a < b ? -1 : 1));
   }
 
+  /** Of all buckets; the values are not the caller's to write to. */
+  *all(): Iterable<{ readonly bucket: Bucket; readonly key: string; readonly value: Uint8Array }> {
+    for (const [bucket, rows] of this.#buckets) {
+      for (const [key, value] of rows) yield { bucket, key, value };
+    }
+  }
+
   copy(): StoredRows {
     const copy = new StoredRows();
     for (const [bucket, rows] of this.#buckets) copy.#buckets.set(bucket, new Map(rows));

@@ -1,3 +1,4 @@
+import { PlainPasswords } from '@quorate/credentials/testing';
 import type { ReplicaOptions } from '@quorate/replica';
 import { Chance } from './chance.ts';
 import type { WorldOptions } from './world.ts';
@@ -45,6 +46,20 @@ export interface WorkloadPlan {
   readonly reads: number;
 }
 
+/** Who the clients are, in a cluster with users, and how often what they may is changed. */
+export interface AuthPlan {
+  readonly users: number;
+  readonly roles: number;
+  /** Mean pause between two changes. */
+  readonly changeMs: number;
+  /** How often a rare change turns authentication off, in per cent. */
+  readonly toggles: number;
+  readonly tokens: 'simple' | 'signed';
+  readonly tokenTtlMs: number;
+  /** How often clients show an old token, or none. */
+  readonly carelessness: number;
+}
+
 /** All that a seed decides before the first event. */
 export interface Plan {
   readonly seed: number;
@@ -53,6 +68,8 @@ export interface Plan {
   readonly durationMs: number;
   readonly world: Omit<WorldOptions, 'onLine'>;
   readonly workload: WorkloadPlan;
+  /** Left out: a cluster without users. */
+  readonly auth?: AuthPlan;
   /** Mean time between strikes of the kinds that are on. */
   readonly faults: Partial<Record<FaultKind, number>>;
 }
@@ -62,7 +79,12 @@ export interface PlanOverrides {
   readonly members?: number;
   readonly durationMs?: number;
   readonly faults?: readonly FaultKind[];
+  /** Whether there are users. */
+  readonly auth?: boolean;
 }
+
+/** How many seeds have users. */
+const authShare = 0.3;
 
 /**
  * Draws what a seed is about: which faults are on and how hard they strike, and members tuned so that snapshots,
@@ -72,10 +94,32 @@ export function drawPlan(seed: number, overrides: PlanOverrides = {}): Plan {
   const chance = new Chance(seed).branch('plan');
   const members = overrides.members ?? drawMembers(chance);
   const durationMs = overrides.durationMs ?? chance.between(4_000, 14_000);
-  const world = drawWorld(seed, chance.branch('world'));
+  const auth = drawAuth(chance.branch('auth'), overrides.auth);
+  const world = withUsers(drawWorld(seed, chance.branch('world')), auth);
   const workload = drawWorkload(chance.branch('workload'));
   const faults = drawFaults(chance.branch('faults'), members, overrides.faults);
-  return { seed, members, durationMs, world, workload, faults };
+  return { seed, members, durationMs, world, workload, faults, ...(auth !== undefined && { auth }) };
+}
+
+function drawAuth(chance: Chance, isWanted?: boolean): AuthPlan | undefined {
+  const isDrawn = chance.happens(authShare);
+  if (!(isWanted ?? isDrawn)) return undefined;
+  return {
+    users: chance.count(1, 4),
+    roles: chance.count(1, 4),
+    changeMs: chance.magnitude(30, 600),
+    toggles: chance.pick([0, 30, 100]),
+    tokens: chance.happens(0.3) ? 'signed' : 'simple',
+    tokenTtlMs: chance.happens(0.2) ? chance.count(1_000, 4_000) : 300_000,
+    carelessness: chance.pick([0, 0.05, 0.2]),
+  };
+}
+
+function withUsers(world: Plan['world'], auth: AuthPlan | undefined): Plan['world'] {
+  if (auth === undefined) return world;
+  const { tokens, tokenTtlMs: simpleTokenTtlMs } = auth;
+  const replica = { ...world.replica, passwords: new PlainPasswords(), simpleTokenTtlMs };
+  return { ...world, replica, signsTokens: tokens === 'signed' };
 }
 
 function drawMembers(chance: Chance): number {

@@ -1,3 +1,4 @@
+import { UnsignedTokens } from '@quorate/credentials/testing';
 import type { Replica, ReplicaObserver, ReplicaOptions } from '@quorate/replica';
 import { Replica as ReplicaClass } from '@quorate/replica';
 import { Chance } from './chance.ts';
@@ -24,6 +25,8 @@ export interface WorldOptions {
   readonly clockDrift: number;
   /** What all members are told. */
   readonly replica: Partial<ReplicaOptions>;
+  /** Members give out tokens that are signed, rather than simple ones. */
+  readonly signsTokens?: boolean;
   /** Sees every event, for a look at a run. */
   readonly onLine?: (line: string) => void;
 }
@@ -84,7 +87,7 @@ export class World {
 
   /** A new machine, with an empty disk, that nothing runs on yet. */
   addMachine(name: string): Machine {
-    const { disk, backendWriteMs, clockDrift, replica } = this.#options;
+    const { disk, backendWriteMs, clockDrift, replica, signsTokens = false } = this.#options;
     const chance = this.chance.branch(`machine ${name}`);
     const machine = new Machine({
       ...{ name, wires: this.wires, chance, backendWriteMs, replicaOptions: replica },
@@ -95,6 +98,7 @@ export class World {
       },
       troubles: new DiskTroubles(chance.branch('troubles'), disk),
       snapshots: () => this.snapshots,
+      processOptions: (clock) => (signsTokens ? { tokens: new UnsignedTokens({ clock }) } : {}),
       listener: this.#relay(),
       open: (options) => ReplicaClass.open(options),
     });
@@ -144,6 +148,7 @@ export class World {
         all.forEach((listener) => listener.onPlannedCrash?.(machine, point)),
       onUp: (machine, replica) => all.forEach((listener) => listener.onUp?.(machine, replica)),
       onDown: (machine, kind) => all.forEach((listener) => listener.onDown?.(machine, kind)),
+      onPaused: (machine) => all.forEach((listener) => listener.onPaused?.(machine)),
       onResumed: (machine) => all.forEach((listener) => listener.onResumed?.(machine)),
       onRefused: (machine, error) => all.forEach((listener) => listener.onRefused?.(machine, error)),
       onFatal: (machine, error) => all.forEach((listener) => listener.onFatal?.(machine, error)),

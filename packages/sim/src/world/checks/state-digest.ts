@@ -1,10 +1,11 @@
+import type { AuthStore } from '@quorate/auth';
 import { unboundedEnd } from '@quorate/mvcc';
 import type { Replica } from '@quorate/replica';
-import { crc32c, fromUtf8 } from '@quorate/std';
+import { crc32c, fromUtf8, toLatin1 } from '@quorate/std';
 
-/** A checksum of the replicated state of a member that is not history: keys, leases, members, alarms. */
+/** A checksum of the replicated state of a member that is not history: keys, leases, members, alarms, users. */
 export function stateDigest({ state }: Replica): number {
-  const { store, lessor, membership, alarms } = state;
+  const { store, lessor, membership, alarms, auth } = state;
   let digest = 0;
   for (const kv of store.range({ start: '', endExclusive: unboundedEnd }).kvs) digest = crc32c(kv, digest);
   const words: string[] = [`${store.currentRevision} ${store.compactedRevision}`];
@@ -22,5 +23,18 @@ export function stateDigest({ state }: Replica): number {
       .join()}`,
   );
   for (const { memberId, type } of alarms.list()) words.push(`alarm ${memberId} ${type}`);
+  if (auth.revision > 1) words.push(...wordsOfAuth(auth));
   return crc32c(fromUtf8(words.join('\n')), digest);
+}
+
+function* wordsOfAuth(auth: AuthStore): Iterable<string> {
+  yield `auth ${auth.isEnabled} ${auth.revision}`;
+  for (const name of auth.users())
+    yield `user ${name} ${auth.passwordOf(name)?.hash} ${auth.userRoles(name).join()}`;
+  for (const name of auth.roles()) {
+    const permissions = auth
+      .rolePermissions(name)
+      .map(({ permType, key, rangeEnd }) => `${permType} ${toLatin1(key)} ${toLatin1(rangeEnd)}`);
+    yield `role ${name} ${permissions.join()}`;
+  }
 }

@@ -1,6 +1,8 @@
 import { crc32c } from '@quorate/std';
 import { decodeRaftEnvelope, type Entry } from '@quorate/wire';
+import type { AppliedAuthEntry } from '../../history/auth.ts';
 import type { AppliedEntry } from '../../history/types.ts';
+import { identityOf, loggedAuthRequest } from '../clients/auth-from-wire.ts';
 import { loggedRequest } from '../clients/from-wire.ts';
 import { SafetyViolation } from './safety-violation.ts';
 
@@ -18,7 +20,9 @@ interface CommittedEntry {
 export class TruthLog {
   readonly #committed = new Map<number, CommittedEntry>();
   readonly #states = new Map<number, { readonly digest: number; readonly member: string }>();
-  readonly applied: AppliedEntry[] = [];
+  readonly applied: (AppliedEntry & { revision?: number })[] = [];
+  /** Those about users, roles and permissions. */
+  readonly appliedAuth: AppliedAuthEntry[] = [];
   #lastIndex = 0;
 
   /** The highest index that was applied anywhere. */
@@ -35,13 +39,21 @@ export class TruthLog {
     return entry !== undefined && entry.committedBy < term ? entry.term : undefined;
   }
 
-  /** A member, in that term by then, applied these entries. @throws SafetyViolation */
+  /**
+   * A member, in that term by then, applied these entries, and came to that revision of its store.
+   *
+   * @throws SafetyViolation
+   */
   add(
     { member, term }: { readonly member: string; readonly term: number },
     entries: readonly Entry[],
-    atMs: number,
+    { atMs, revision }: { readonly atMs: number; readonly revision: number | undefined },
   ): void {
+    const lastIndex = this.#lastIndex;
     for (const entry of entries) this.#add({ member, memberTerm: term }, entry, atMs);
+    const last = this.applied.at(-1);
+    // Whatever came after the last one of these that we keep has made no revision.
+    if (this.#lastIndex > lastIndex && revision !== undefined && last !== undefined) last.revision = revision;
   }
 
   /** What a member's state is after an index. @throws SafetyViolation when another one has a different one */
@@ -76,7 +88,11 @@ export class TruthLog {
     this.#committed.set(index, { term, checksum, committedBy: memberTerm, member });
     this.#lastIndex = index;
     if (type !== 0 || data.length === 0) return;
-    const request = loggedRequest(decodeRaftEnvelope(data));
-    if (request !== undefined) this.applied.push({ index, request, at: atMs });
+    const envelope = decodeRaftEnvelope(data);
+    const from = identityOf(envelope);
+    const request = loggedRequest(envelope);
+    if (request !== undefined) this.applied.push({ index, request, at: atMs, from });
+    const authRequest = request === undefined ? loggedAuthRequest(envelope) : undefined;
+    if (authRequest !== undefined) this.appliedAuth.push({ index, request: authRequest, at: atMs, from });
   }
 }

@@ -29,8 +29,13 @@ export function drawRequest(
   return drawLeaseRequest(chance, knowledge);
 }
 
+/** The key with that number. */
+export function keyName(number: number): string {
+  return `k${String(number).padStart(2, '0')}`;
+}
+
 function drawKey(chance: Chance, plan: WorkloadPlan): string {
-  return `k${String(chance.below(plan.keys)).padStart(2, '0')}`;
+  return keyName(chance.below(plan.keys));
 }
 
 /** A key, some keys, or all of them. */

@@ -21,6 +21,11 @@ const refusals: Readonly<Record<string, RefusalCode>> = {
   REPLICA_REQUEST_TOO_LARGE: 'invalid',
   REPLICA_TOO_MANY_REQUESTS: 'other',
   REPLICA_CORRUPT: 'other',
+  AUTH_USER_EMPTY: 'other',
+  AUTH_USER_NOT_FOUND: 'other',
+  AUTH_PERMISSION_DENIED: 'other',
+  AUTH_INVALID_TOKEN: 'other',
+  AUTH_OLD_REVISION: 'other',
 };
 
 /** How an operation ended that failed with this error. */

@@ -1,19 +1,35 @@
+import type { Caller as AuthCaller } from '@quorate/auth';
+import type { Replica } from '@quorate/replica';
 import { rpcpb } from '@quorate/wire';
 import type {
+  MessageContext,
   WatchAttempt,
   WatchCreateRequest,
   WatchEvent,
   WatchHistory,
   WatchMessage,
 } from '../../history/types.ts';
+import { Deposition } from '../auth/deposition.ts';
 import type { Chance } from '../chance.ts';
 import type { Machine } from '../machine.ts';
+import type { SimProcess } from '../process.ts';
 import type { Wires } from '../wires.ts';
+import { admitted } from './admission.ts';
+import type { Caller } from './caller.ts';
 import { watchEvent } from './from-wire.ts';
+import { codeOf } from './outcome-of.ts';
 import { wireWatchCreate } from './to-wire.ts';
 
 /** Bytes taken from a stream at a time: few, so that slow readers are common. */
 const takeBytes = 2000;
+
+/** How long a watcher waits for an answer when it logs in. */
+const loginTimeoutMs = 2_000;
+
+/** A watcher that was refused waits so long, mostly. */
+const refusedMs = 300;
+
+const watchPath = '/etcdserverpb.Watch/Watch';
 
 /** Of two responses of a stream the later one arrives so much later, at least. */
 const shortestMs = 0.001;
@@ -28,6 +44,8 @@ export interface WatcherOptions {
   /** Mean time after which a client breaks off its stream itself. */
   readonly restlessMs: number;
   readonly isOver: () => boolean;
+  /** Who watches, in a cluster with users. */
+  readonly caller?: Caller;
   /** Told of events as they are seen, each once. */
   readonly onEvents?: (events: readonly WatchEvent[]) => void;
 }
@@ -38,6 +56,15 @@ interface OpenAttempt {
   readonly calledAt: number;
   readonly messages: WatchMessage[];
   settledRevision?: number;
+  deposition: Deposition | undefined;
+}
+
+/** A stream that an attempt goes through. */
+interface OpenStream {
+  readonly machine: Machine;
+  readonly attempt: OpenAttempt;
+  readonly isEnded: () => boolean;
+  readonly end: () => void;
 }
 
 /** A client that watches, and resumes where it was whenever its stream breaks. */
@@ -48,6 +75,7 @@ export class SimWatcher {
   #next: number;
   #isAlive = false;
   #isStopped = false;
+  #wasRefused = false;
 
   constructor(options: WatcherOptions) {
     this.#options = options;
@@ -57,7 +85,10 @@ export class SimWatcher {
   /** What it saw. With `settledRevision` the last attempt, if it lives, must have seen all up to there. */
   history(settledRevision: number): WatchHistory {
     const { id, client } = this.#options;
-    const attempts: WatchAttempt[] = this.#attempts.map((attempt) => ({ ...attempt }));
+    const attempts: WatchAttempt[] = this.#attempts.map(({ deposition, ...attempt }) => ({
+      ...attempt,
+      ...(deposition !== undefined && { context: deposition.end() }),
+    }));
     const last = attempts.pop();
     if (last !== undefined) attempts.push(this.#isAlive ? { ...last, settledRevision } : last);
     return { id, client, attempts };
@@ -81,72 +112,111 @@ export class SimWatcher {
   /** Opens one stream after the other, for ever: it ends with the simulation. */
   run(): void {
     if (this.#isStopped) return;
-    const { wires, chance, machines } = this.#options;
+    const { wires, chance, machines, caller } = this.#options;
     // Never none: a cluster keeps a member.
     const machine = chance.pick(machines());
-    this.#attempt(machine, () => {
+    const onEnd = (): void => {
       this.#isAlive = false;
-      wires.timeline.after(chance.wait(100) + 1, 'watch again', () => this.run());
-    });
+      const meanMs = this.#wasRefused ? refusedMs : 100;
+      wires.timeline.after(chance.wait(meanMs) + 1, 'watch again', () => this.run());
+    };
+    const login = caller?.prepare(machine, { timeoutMs: loginTimeoutMs });
+    if (login === undefined) this.#attempt(machine, onEnd);
+    else void login.then(() => this.#attempt(machine, onEnd));
   }
 
   #attempt(machine: Machine, onEnd: () => void): void {
-    const { wires, chance, isOver, restlessMs } = this.#options;
+    const { wires, caller } = this.#options;
     const { timeline, troubles } = wires;
+    const { nowMs } = timeline;
+    const { session, witness } = caller?.credentials ?? {};
     const request = { ...this.#options.request, startRevision: this.#next };
-    const attempt: OpenAttempt = { request, calledAt: timeline.nowMs, messages: [] };
+    const deposition =
+      witness && new Deposition(witness, { machine, token: session?.show(), calledAtMs: nowMs });
+    const attempt: OpenAttempt = { request, calledAt: nowMs, messages: [], deposition };
     this.#attempts.push(attempt);
+    this.#wasRefused = false;
     let isEnded = false;
-    const end = (): void => {
-      if (isEnded) return;
-      isEnded = true;
-      onEnd();
+    const stream: OpenStream = {
+      ...{ machine, attempt },
+      isEnded: () => isEnded,
+      end: () => {
+        if (isEnded) return;
+        isEnded = true;
+        onEnd();
+      },
     };
+    const refuse = (): void => void timeline.after(troubles.delay().ms, 'watch refused', stream.end);
     timeline.after(troubles.delay().ms, 'watch open', () => {
       const { process, replica } = machine;
-      if (process === undefined || replica === undefined || troubles.isCutFromClients(machine.name)) {
-        return void timeline.after(troubles.delay().ms, 'watch refused', end);
-      }
-      process.onceGone(() => void timeline.after(troubles.delay().ms, 'watch cut', end));
+      if (process === undefined || replica === undefined || troubles.isCutFromClients(machine.name))
+        return refuse();
+      process.onceGone(() => void timeline.after(troubles.delay().ms, 'watch cut', stream.end));
       process.later(0, 'watch request', () => {
-        let isTaking = false;
-        let arrivesAt = 0;
-        const take = (): void => {
-          isTaking = false;
-          if (isEnded) return;
-          if (troubles.isCutFromClients(machine.name)) {
-            stream.close();
-            return void timeline.after(troubles.delay().ms, 'watch cut', end);
-          }
-          for (const response of stream.take(takeBytes)) {
-            // A stream keeps its order.
-            arrivesAt = Math.max(arrivesAt + shortestMs, timeline.nowMs + troubles.delay().ms);
-            timeline.after(arrivesAt - timeline.nowMs, 'watch response', () => {
-              if (!isEnded && !this.#hear(attempt, rpcpb.WatchResponse.decode(response))) end();
-            });
-          }
-          if (stream.hasPending) wake();
-        };
-        const wake = (): void => {
-          if (isTaking) return;
-          isTaking = true;
-          process.later(chance.between(0.01, 2), 'watch take', take);
-        };
-        const stream = replica.watch({ onReadable: wake });
-        stream.request(wireWatchCreate(request));
-        wake();
-        if (restlessMs < Infinity)
-          timeline.after(chance.wait(restlessMs), 'watch restless', () => {
-            if (isEnded || isOver()) return;
-            process.later(0, 'watch close', () => stream.close());
-            end();
-          });
+        if (deposition === undefined) return this.#open(stream, process, replica, undefined);
+        deposition.arrive(replica);
+        admitted(replica, watchPath, deposition.token).then(
+          (who) => {
+            if (!process.isGone) this.#open(stream, process, replica, who);
+          },
+          (error: unknown) => {
+            if (process.isGone) return;
+            session?.hear(codeOf(error));
+            this.#wasRefused = true;
+            refuse();
+          },
+        );
       });
     });
   }
 
+  #open(
+    { machine, attempt, isEnded, end }: OpenStream,
+    process: SimProcess,
+    replica: Replica,
+    caller: AuthCaller | undefined,
+  ): void {
+    const { wires, chance, isOver, restlessMs } = this.#options;
+    const { timeline, troubles } = wires;
+    let isTaking = false;
+    let arrivesAt = 0;
+    const take = (): void => {
+      isTaking = false;
+      if (isEnded()) return;
+      if (troubles.isCutFromClients(machine.name)) {
+        stream.close();
+        return void timeline.after(troubles.delay().ms, 'watch cut', end);
+      }
+      const context = this.#options.caller?.credentials?.witness.ofMessage(process);
+      attempt.deposition?.look(replica);
+      for (const response of stream.take(takeBytes)) {
+        // A stream keeps its order.
+        arrivesAt = Math.max(arrivesAt + shortestMs, timeline.nowMs + troubles.delay().ms);
+        timeline.after(arrivesAt - timeline.nowMs, 'watch response', () => {
+          if (!isEnded() && !this.#hear(attempt, rpcpb.WatchResponse.decode(response), context)) end();
+        });
+      }
+      if (stream.hasPending) wake();
+    };
+    const wake = (): void => {
+      if (isTaking) return;
+      isTaking = true;
+      process.later(chance.between(0.01, 2), 'watch take', take);
+    };
+    const reasonOf = (refusal: unknown): string => codeOf(refusal) ?? String(refusal);
+    const stream = replica.watch({ onReadable: wake, reasonOf, ...(caller !== undefined && { caller }) });
+    void stream.request(wireWatchCreate(attempt.request));
+    wake();
+    if (restlessMs < Infinity)
+      timeline.after(chance.wait(restlessMs), 'watch restless', () => {
+        if (isEnded() || isOver()) return;
+        process.later(0, 'watch close', () => stream.close());
+        end();
+      });
+  }
+
   /** One response; false when the watcher is over with it. */
-  #hear(attempt: OpenAttempt, response: rpcpb.WatchResponse): boolean {
+  #hear(attempt: OpenAttempt, response: rpcpb.WatchResponse, context: MessageContext | undefined): boolean {
     const { timeline } = this.#options.wires;
     const revision = Number(response.header?.revision ?? 0n);
     const events = response.events.map(watchEvent);
@@ -160,8 +230,13 @@ export class SimWatcher {
       ...(compactRevision > 0 && { compactRevision }),
       ...(response.cancelReason !== '' && { cancelReason: response.cancelReason }),
       ...(response.fragment && { fragment: true }),
+      ...(context !== undefined && { context }),
     });
     if (response.canceled) {
+      this.#options.caller?.credentials?.session.hear(response.cancelReason);
+      this.#wasRefused = compactRevision === 0;
+      if (!response.created && response.cancelReason.startsWith('AUTH_'))
+        this.#options.caller?.credentials?.witness.noteWatchCancelled();
       if (compactRevision > 0) this.#next = Math.max(this.#next, compactRevision);
       return false;
     }
