@@ -1,17 +1,6 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { ServerPair, sides, type SideName } from '../src/differential/server-pair.ts';
-import { etcdctl, type CtlCommand, type CtlOutcome } from '../src/etcdctl.ts';
+import { inAllFormats, inLineFormats, line, tellBoth, type Step } from '../src/etcdctl-story.ts';
 import { etcdBin } from '../src/member-process.ts';
-
-/** A step of the story: `{lease}` stands for the ID of the lease that an earlier step was granted. */
-interface Step extends CtlCommand {
-  /** What differs between two servers of the same state, and may. */
-  readonly mask?: readonly RegExp[];
-  readonly grantsLease?: boolean;
-}
 
 const durations = /\b\d+(\.\d+)?(µs|ms|s)\b/g;
 /** How the server is called, and how large its files are. */
@@ -21,12 +10,6 @@ const ofServer = [
   /^"(Version|DBSize|DBSizeInUse|StorageVersion)" : .*\n/gm,
   /\b3\.\d+\.\d+\b|\d+(\.\d+)? [kM]?B/g,
 ];
-const line = (text: string, more: Omit<Step, 'args'> = {}): Step => ({ args: text.split(' '), ...more });
-const inAllFormats = (text: string, more: Omit<Step, 'args'> = {}): Step[] =>
-  ['simple', 'json', 'fields', 'table', 'protobuf'].map((format) => line(`${text} -w ${format}`, more));
-/** The same without tables and protobuf, whose widths and lengths follow from what is masked. */
-const inLineFormats = (text: string, more: Omit<Step, 'args'> = {}): Step[] =>
-  ['simple', 'json', 'fields'].map((format) => line(`${text} -w ${format}`, more));
 
 /** A day of an operator. */
 const story: readonly Step[] = [
@@ -92,44 +75,13 @@ const story: readonly Step[] = [
   line('alarm disarm'),
 ];
 
-/** Runs the story against one of the servers; what differs has one name for both. */
-async function tell(endpoint: string, side: SideName): Promise<{ command: string; outcome: CtlOutcome }[]> {
-  let lease = 'none';
-  const told = [];
-  for (const step of story) {
-    const args = step.args.map((argument) => argument.replace('{lease}', lease));
-    const outcome = await etcdctl(endpoint, { ...step, args });
-    if (step.grantsLease === true) lease = /lease (\w+) granted/.exec(outcome.stdout)?.[1] ?? side;
-    const masked = (text: string): string => {
-      let result = text.replaceAll(endpoint, '<endpoint>').replaceAll(lease, '<lease>');
-      result = result.replaceAll(
-        BigInt(lease === 'none' ? '0x7fffffffffffffff' : `0x${lease}`).toString(),
-        '<lease>',
-      );
-      for (const pattern of step.mask ?? []) result = result.replace(pattern, '<masked>');
-      return result;
-    };
-    told.push({
-      command: step.args.join(' '),
-      outcome: { ...outcome, stdout: masked(outcome.stdout), error: masked(outcome.error) },
-    });
-  }
-  return told;
-}
-
 test.skipIf(etcdBin === undefined)(
   'the real etcdctl prints the same of Quorate as of etcd (set QUORATE_ETCD_BIN to run)',
   { timeout: 120_000 },
   async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'quorate-etcdctl-'));
-    try {
-      await using pair = await ServerPair.start({ folder, flags: ['--unsafe-no-fsync'] });
-      const [quorate, etcd] = await Promise.all(sides.map((side) => tell(pair.members[side].endpoint, side)));
-      for (const [index, expected] of etcd!.entries()) {
-        expect.soft(quorate![index]?.outcome, expected.command).toEqual(expected.outcome);
-      }
-    } finally {
-      await rm(folder, { recursive: true, force: true });
+    const { quorate, etcd } = await tellBoth(story, ['--unsafe-no-fsync']);
+    for (const [index, expected] of etcd.entries()) {
+      expect.soft(quorate[index]?.outcome, expected.command).toEqual(expected.outcome);
     }
   },
 );
