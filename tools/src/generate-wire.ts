@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { globSync, mkdirSync, rmSync } from 'node:fs';
+import { globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 
 /**
@@ -35,8 +35,35 @@ function generate(outDir: string): void {
     `--ts_proto_opt=${tsProtoOptions.join(',')}`,
     ...files,
   ]);
+  writeDescriptors(outDir);
   // The fresh copy of a check lies below node_modules, which prettier passes over unless told.
   run('prettier', ['--log-level=warn', '--ignore-path=/dev/null', '--with-node-modules', '--write', outDir]);
+}
+
+/** The services that have HTTP routes. */
+const servicesWithRoutes = [
+  'etcdserverpb/rpc.proto',
+  'v3lockpb/v3lock.proto',
+  'v3electionpb/v3election.proto',
+];
+
+/** What the messages of clients look like, for whoever has to know at run time: a FileDescriptorSet in base64. */
+function writeDescriptors(outDir: string): void {
+  const path = join(outDir, 'api-descriptors.ts');
+  run('protoc', [
+    `-I${join(root, 'proto')}`,
+    '--include_imports',
+    `--descriptor_set_out=${path}`,
+    ...servicesWithRoutes,
+  ]);
+  const lines = readFileSync(path, 'base64').match(/.{1,100}/g) ?? [];
+  const text = lines.map((line) => `  '${line}',\n`).join('');
+  writeFileSync(
+    path,
+    '// Generated from proto/ by "npm run generate".\n\n' +
+      '/** A google.protobuf.FileDescriptorSet of the services with HTTP routes and all they use, in base64. */\n' +
+      `export const apiDescriptors: string = [\n${text}].join('');\n`,
+  );
 }
 
 function run(tool: string, args: readonly string[]): void {

@@ -64,4 +64,5 @@ export {
 export { checkFields } from './hot/check-fields.ts';
 export { decodeBareRequest, type BareRequest } from './hot/bare-request.ts';
 export { anyTextReader, anyTextWriter } from './any-text.ts';
+export { apiDescriptors } from './generated/api-descriptors.ts';
 export { httpRules, type AnnotatedService, type HttpRule } from './http-rules.ts';
