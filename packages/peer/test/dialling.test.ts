@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { fetchVersions, PeerPort, PeerTransport } from '../src/index.ts';
 import { FakeHost } from '../src/testing/index.ts';
+import { ask } from '../src/asking/request.ts';
 import { dial } from '../src/outgoing/dialling.ts';
 
 const dir = mkdtempSync(join(tmpdir(), 'quorate-peer-'));
@@ -54,10 +55,11 @@ test('a member that takes the connection and says nothing of TLS is given up (GH
   await once(server, 'listening');
   const address = server.address();
   const port = typeof address === 'object' ? address?.port : 0;
-  const asked = fetchVersions([`https://127.0.0.1:${port}`], {
-    timeoutMs: 50,
-    tls: { connectOptions: () => ({}) },
-  });
-  await expect(asked).rejects.toMatchObject({ name: 'PeerError' });
+  const asked = ask(
+    `https://127.0.0.1:${port}`,
+    { method: 'GET', path: '/version' },
+    { dialTimeoutMs: 50, timeoutMs: 100_000, maxBytes: 1_000, tls: { connectOptions: () => ({}) } },
+  );
+  await expect(asked).rejects.toMatchObject({ code: 'PEER_UNREACHABLE', reason: 'no connection in time' });
   server.close();
 });

@@ -1,4 +1,6 @@
+import { X509Certificate } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { Revocations } from '../src/revocation.ts';
 import { CertificateAuthority } from '../src/testing/index.ts';
 import { setUp, showing } from './support/setup.ts';
 
@@ -90,4 +92,24 @@ test.each([
       : folder.write('bad.crl', text, '--client-crl-file');
   await expect(open({ ...mutual, crl })).rejects.toThrow(message);
   await expect(open({ ...mutual, crl })).rejects.toThrow(`--client-crl-file: `);
+});
+
+test('a look-alike of a revoked authority, made by the client, does not hide it', async () => {
+  const below = await ca.intermediate('below', { serial: '79' });
+  const decoy = await (await CertificateAuthority.create(ca.name)).intermediate('below', { serial: '7a' });
+  const file = folder.write('decoy.crl', await ca.crl(['79']), '--client-crl-file');
+  const revocations = await Revocations.read(file, [new X509Certificate(ca.pem)], {
+    nowMs: Date.now(),
+    onWarning: () => {},
+  });
+  const leaf = new X509Certificate((await below.issue()).cert);
+  const sending = (sent: X509Certificate | undefined) =>
+    revocations.refusalOf(
+      Object.defineProperty(leaf, 'issuerCertificate', { value: sent, configurable: true }),
+    );
+  expect(sending(new X509Certificate(below.pem))).toBe('certificate serial 79 is revoked');
+  expect(sending(new X509Certificate(decoy.pem))).toMatch(
+    /^the issuer of certificate serial .* is not known/,
+  );
+  expect(sending(undefined)).toMatch(/^the issuer of certificate serial .* is not known/);
 });
