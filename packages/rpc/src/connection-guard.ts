@@ -37,6 +37,7 @@ interface Connection {
   readonly socket: Pick<Socket, 'bytesRead' | 'bytesWritten'> | undefined;
   readonly commonName: string | undefined;
   readonly meter: TrafficMeter;
+  isCut: boolean;
   /** Calls at present: their stream is open or their work runs. */
   open: number;
   calls: number;
@@ -178,7 +179,7 @@ export class ConnectionGuard {
       clock.now(),
     );
     const connection: Connection = {
-      ...{ session, meter, open: 0, calls: 0, headerBytes: 0, messageBytes: 0 },
+      ...{ session, meter, isCut: false, open: 0, calls: 0, headerBytes: 0, messageBytes: 0 },
       socket: arriving !== undefined && countsBytes(arriving.socket) ? arriving.socket : undefined,
       commonName: arriving?.commonName,
     };
@@ -214,6 +215,8 @@ export class ConnectionGuard {
     flags: number,
     rawHeaders: readonly string[],
   ): void {
+    // A stream may fail more than once, and grpc-js listens once: the next error would end the process.
+    stream.on('error', () => {});
     const connection = stream.session && this.#connections.get(stream.session);
     if (connection === undefined) return stream.close(constants.NGHTTP2_REFUSED_STREAM);
     const { limits } = this.#options;
@@ -296,16 +299,18 @@ export class ConnectionGuard {
     stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
 
-  #cutConnection({ session }: Connection, reason: CutReason): void {
-    if (session.destroyed) return;
+  #cutConnection(connection: Connection, reason: CutReason): void {
+    const { session } = connection;
+    if (connection.isCut || session.destroyed) return;
+    connection.isCut = true;
     this.#options.onCut(reason);
-    session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    // Not here: this may be in the middle of what was just read.
+    this.#options.clock.soon(() => session.destroy(undefined, constants.NGHTTP2_ENHANCE_YOUR_CALM));
   }
 
   /** Answers a call before anybody has looked at it. */
   #refuse(stream: ServerHttp2Stream, reason: CutReason): void {
     this.#options.onCut(reason);
-    stream.on('error', () => {}); // The client is gone already.
     stream.respond(
       {
         ':status': 200,
