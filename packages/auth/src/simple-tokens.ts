@@ -18,7 +18,7 @@ const letters = 'abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ';
 const prefixLength = 16;
 
 /**
- * The simple tokens that hold at this member: 16 random letters, a dot, and the raft index of the login. They are
+ * The simple tokens that hold at this member: 16 random letters, a dot, and the raft index before the login's. They are
  * assigned by the log, on every member; how long they hold is each member's own knowledge, as is their end at a
  * restart.
  *
@@ -85,17 +85,20 @@ export function newTokenPrefix(random: Random): string {
   return prefix;
 }
 
-/** The token of a login that was applied at this index of the log. */
+/**
+ * The token of a login that was applied at this index of the log. It names the index before: members of etcd 3.5 and
+ * later make it while that is the last entry they count as applied, and all members have to make the same.
+ */
 export function simpleTokenOf(prefix: string, index: number): string {
-  return `${prefix}.${index}`;
+  return `${prefix}.${index - 1}`;
 }
 
 /**
- * The raft index in a simple token: a member that has applied less cannot know the token yet. Undefined for what
- * is no such token, or has an index that no log reaches.
+ * The index of the login that a simple token is of: a member that has applied less cannot know the token yet.
+ * Undefined for what is no such token, or has an index that no log reaches.
  */
 export function simpleTokenIndex(token: string): number | undefined {
   if (!/^[a-zA-Z]{16}\.[0-9]{1,16}$/.test(token)) return undefined;
-  const index = Number(token.slice(prefixLength + 1));
+  const index = Number(token.slice(prefixLength + 1)) + 1;
   return Number.isSafeInteger(index) ? index : undefined;
 }

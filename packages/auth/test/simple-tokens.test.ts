@@ -1,7 +1,7 @@
 import { SeededRandom } from '@quorate/std';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { newTokenPrefix, simpleTokenIndex, SimpleTokens, type User } from '@quorate/auth';
+import { newTokenPrefix, simpleTokenIndex, simpleTokenOf, SimpleTokens, type User } from '@quorate/auth';
 
 const alice: User = { kind: 'user', name: 'alice', provenAt: 3 };
 const bob: User = { kind: 'user', name: 'bob', provenAt: 4 };
@@ -87,9 +87,14 @@ test('a new prefix is 16 letters, other ones each time', () => {
   expect(new Set(prefixes.join('')).size).toBe(52);
 });
 
+test('a token names the entry before that of its login, as with etcd, where each member makes it by itself', () => {
+  expect(simpleTokenOf('abcdefghijKLMNOP', 43)).toBe('abcdefghijKLMNOP.42');
+});
+
 test('a token tells the index from which on it can be known', () => {
-  expect(simpleTokenIndex('abcdefghijKLMNOP.42')).toBe(42);
-  expect(simpleTokenIndex('abcdefghijKLMNOP.9007199254740991')).toBe(Number.MAX_SAFE_INTEGER);
+  expect(simpleTokenIndex('abcdefghijKLMNOP.42')).toBe(43);
+  expect(simpleTokenIndex(simpleTokenOf('abcdefghijKLMNOP', 7))).toBe(7);
+  expect(simpleTokenIndex('abcdefghijKLMNOP.9007199254740990')).toBe(Number.MAX_SAFE_INTEGER);
 });
 
 test.each([
@@ -101,6 +106,7 @@ test.each([
   'abcdefghijKLMNOP.0x10',
   'abcdefghijKLMNOP. 1',
   'abcdefghijKLMNOP.1\n',
+  'abcdefghijKLMNOP.9007199254740991',
   'abcdefghijKLMNOP.9007199254740992',
   'abcdefghijKLMNOP.99999999999999999999',
   'abcdefghijKLMN0P.1',
