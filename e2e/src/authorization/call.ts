@@ -1,4 +1,4 @@
-import { RpcError, status, toRpcError, type Call, type MethodTable, type StreamCall } from '@quorate/rpc';
+import { RpcError, status, toRpcError, type MethodTable, type StreamCall } from '@quorate/rpc';
 import type { EncodedAsk } from './ask.ts';
 
 /** What a client shows of itself. */
@@ -17,6 +17,11 @@ export interface Answer {
   readonly messages: readonly Uint8Array[];
 }
 
+/** Turns of the event loop in which something must come of a call, or the client gives up. */
+const turnsMax = 1_000;
+/** Turns without a message after which a stream has said all it has to say. */
+const quietTurns = 4;
+
 /**
  * Calls a method as a transport does, without one. A stream that does not end by itself is ended by the client when it
  * has said something and nothing more comes.
@@ -25,56 +30,34 @@ export async function call(table: MethodTable, ask: EncodedAsk, shown: Shown): P
   const { path, messages } = ask;
   const method = table.get(path);
   if (method === undefined) return { code: status.UNIMPLEMENTED, text: 'no such method', messages: [] };
-  const heard: Uint8Array[] = [];
+  const made = new HandmadeCall(shown, messages);
+  const patience = made.giveUpInTime();
   try {
-    if (method.kind === 'unary') {
-      heard.push(await method.handler(messages[0]!, new HandmadeCall(shown)));
-    } else {
-      await callStream(method.handler, { messages, shown, heard });
-    }
-    return { code: status.OK, text: '', messages: heard };
+    if (method.kind === 'unary') made.send(await method.handler(messages[0]!, made));
+    else await method.handler(made);
+    return { code: status.OK, text: '', messages: made.heard };
   } catch (error) {
+    if (made.hasHeardEnough) return { code: status.OK, text: '', messages: made.heard };
     const { status: code, message: text } = toRpcError(error);
-    return { code, text, messages: heard };
-  }
-}
-
-async function callStream(
-  handler: (call: StreamCall) => Promise<void>,
-  {
-    messages,
-    shown,
-    heard,
-  }: { readonly messages: readonly Uint8Array[]; readonly shown: Shown; readonly heard: Uint8Array[] },
-): Promise<void> {
-  const made = new HandmadeStream(shown, messages, heard);
-  let isOver = false;
-  const handled = handler(made).finally(() => (isOver = true));
-  const quiet = made.heardSomething.then(async () => {
-    for (let known = -1; known < heard.length;) {
-      known = heard.length;
-      for (let turn = 0; turn < 4; turn++) await nextTurn();
-    }
-    if (!isOver) made.giveUp();
-  });
-  try {
-    await handled;
-  } catch (error) {
-    if (!made.hasGivenUp) throw error;
+    return { code, text, messages: made.heard };
   } finally {
-    made.end();
-    await quiet;
+    made.isOver = true;
+    await patience;
   }
 }
 
-class HandmadeCall implements Call {
+class HandmadeCall implements StreamCall {
   readonly commonName: string | undefined;
   readonly address = '192.0.2.1';
+  readonly heard: Uint8Array[] = [];
+  isOver = false;
   readonly #shown: Shown;
+  readonly #messages: readonly Uint8Array[];
   readonly #controller = new AbortController();
 
-  constructor(shown: Shown) {
+  constructor(shown: Shown, messages: readonly Uint8Array[]) {
     this.#shown = shown;
+    this.#messages = messages;
     this.commonName = shown.commonName;
   }
 
@@ -82,8 +65,13 @@ class HandmadeCall implements Call {
     return this.#controller.signal;
   }
 
-  get hasGivenUp(): boolean {
-    return this.#controller.signal.aborted;
+  get requests(): AsyncIterable<Uint8Array> {
+    return this.#read();
+  }
+
+  /** Whether the client has left since all had been said. */
+  get hasHeardEnough(): boolean {
+    return this.#controller.signal.aborted && this.heard.length > 0;
   }
 
   metadata(key: string): string | undefined {
@@ -91,39 +79,23 @@ class HandmadeCall implements Call {
     return key === 'authorization' ? this.#shown.authorization : undefined;
   }
 
-  giveUp(): void {
-    this.#controller.abort(new RpcError(status.CANCELLED, 'context canceled'));
-  }
-}
-
-class HandmadeStream extends HandmadeCall implements StreamCall {
-  readonly heardSomething: Promise<void>;
-  readonly #messages: readonly Uint8Array[];
-  readonly #heard: Uint8Array[];
-  readonly #first = Promise.withResolvers<void>();
-
-  constructor(shown: Shown, messages: readonly Uint8Array[], heard: Uint8Array[]) {
-    super(shown);
-    this.#messages = messages;
-    this.#heard = heard;
-    this.heardSomething = this.#first.promise;
-  }
-
-  get requests(): AsyncIterable<Uint8Array> {
-    return this.#read();
-  }
-
   send(message: Uint8Array): boolean {
     // The bytes are the transport's only until it has sent them.
-    this.#heard.push(Uint8Array.from(message));
-    this.#first.resolve();
+    this.heard.push(Uint8Array.from(message));
     return true;
   }
 
   async drained(): Promise<void> {}
 
-  end(): void {
-    this.#first.resolve();
+  async giveUpInTime(): Promise<void> {
+    let known = 0;
+    for (let turn = 0, quiet = 0; !this.isOver; turn++) {
+      quiet = this.heard.length > known ? 0 : quiet + 1;
+      known = this.heard.length;
+      if (turn > turnsMax || (known > 0 && quiet > quietTurns)) break;
+      await nextTurn();
+    }
+    if (!this.isOver) this.#controller.abort(new RpcError(status.CANCELLED, 'context canceled'));
   }
 
   async *#read(): AsyncGenerator<Uint8Array, void, undefined> {
