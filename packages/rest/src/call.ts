@@ -1,0 +1,41 @@
+import type { Clock } from '@quorate/std';
+import type { IncomingHttpHeaders } from 'node:http';
+import type { RestCall } from './backend.ts';
+import { requestMetadata } from './metadata.ts';
+import { code, RestError } from './status.ts';
+
+/** A call of an HTTP request, from its head on until somebody ends it. */
+export class OpenCall implements RestCall, Disposable {
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly address: string | undefined;
+  readonly #ended = new AbortController();
+  readonly #deadline: { cancel(): void } | undefined;
+
+  /** @throws RestError where the headers make no sense */
+  constructor(
+    headers: IncomingHttpHeaders,
+    options: { readonly address: string | undefined; readonly clock: Clock },
+  ) {
+    const { metadata, timeoutMs } = requestMetadata(headers);
+    this.metadata = metadata;
+    this.address = options.address;
+    if (timeoutMs === undefined) return;
+    this.#deadline = options.clock.after(timeoutMs, () =>
+      this.cancel(new RestError(code.DEADLINE_EXCEEDED, 'context deadline exceeded')),
+    );
+  }
+
+  get signal(): AbortSignal {
+    return this.#ended.signal;
+  }
+
+  /** Nobody wants the answer any more. Harmless after the end. */
+  cancel(reason: RestError = new RestError(code.CANCELLED, 'context canceled')): void {
+    this.#ended.abort(reason);
+  }
+
+  [Symbol.dispose](): void {
+    this.#deadline?.cancel();
+    this.cancel();
+  }
+}
