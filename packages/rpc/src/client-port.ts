@@ -5,7 +5,7 @@ import { Connections, type ConnectionRefusal } from './connections.ts';
 import { onFirstBytes, type Spoken } from './first-bytes.ts';
 import type { GrpcServer } from './grpc-server.ts';
 import type { HttpAccess } from './http-access.ts';
-import { HttpFront } from './http-front.ts';
+import { HttpFront, type HttpHandler } from './http-front.ts';
 import type { HttpSurface } from './http-surface.ts';
 
 /** Does the TLS handshake on a socket, and hands over the secured one with what its certificate has proved. */
@@ -27,6 +27,8 @@ export interface ClientListener {
 export interface ClientPortOptions {
   readonly grpc: GrpcServer;
   readonly http: HttpSurface;
+  /** Answers HTTP requests on paths of its own, beside the surface; nobody when it is left out. */
+  readonly api?: HttpHandler | undefined;
   /** Which hosts and origins HTTP is for; all when it is left out. */
   readonly access?: HttpAccess;
   /** Connections of all listeners together; 10,000 when it is left out. */
@@ -70,7 +72,7 @@ export class ClientPort implements AsyncDisposable {
     );
     const front = { surface: options.http, access, requestTimeoutMs };
     this.#fronts = {
-      all: new HttpFront({ ...front, scope: 'all' }),
+      all: new HttpFront({ ...front, api: options.api, scope: 'all' }),
       metrics: new HttpFront({ ...front, scope: 'metrics' }),
     };
   }
@@ -146,6 +148,6 @@ export class ClientPort implements AsyncDisposable {
       this.#options.grpc.serve(socket, { commonName });
     } else if (spoken === 'http2' || serves === 'grpc') socket.destroy();
     // What is neither gets an answer of HTTP's that says so.
-    else this.#fronts[serves === 'metrics' ? 'metrics' : 'all'].serve(socket);
+    else this.#fronts[serves === 'metrics' ? 'metrics' : 'all'].serve(socket, { commonName });
   }
 }

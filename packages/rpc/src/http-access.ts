@@ -7,13 +7,18 @@ export interface HttpAccess {
   readonly hosts: readonly string[];
   /** Origins whose pages may read answers; `*` stands for all. */
   readonly origins: readonly string[];
+  /** Whether a certificate that names somebody keeps calls from being made; never, when it is left out. */
+  readonly refusesNames?: () => boolean;
 }
 
 /** What is checked of a request. */
 export interface HttpHead {
   readonly method: string;
+  readonly url?: string;
   readonly headers: IncomingHttpHeaders;
   readonly isEncrypted: boolean;
+  /** Of a certificate that was verified. */
+  readonly commonName?: string | undefined;
 }
 
 /**
@@ -34,6 +39,37 @@ export function refuseHost(
       `The host ${JSON.stringify(host)} of this request is not one of those that this member answers to.\n` +
       `Either use https, where every host is taken, or start the member with --host-whitelist ${JSON.stringify(host)}.\n` +
       'A page of a stranger could otherwise speak with the member through the browser of somebody else (CVE-2018-5702).\n',
+  };
+}
+
+/**
+ * Refuses a call as JSON over a connection whose certificate names a user, as etcd does: such calls are nobody's but
+ * the token's, and whoever counts on the certificate should hear that. What is no call is answered.
+ */
+export function refuseCertificate(
+  { url = '', commonName }: HttpHead,
+  { refusesNames }: HttpAccess,
+): HttpAnswer | undefined {
+  if (commonName === undefined || commonName === '' || !/^\/v3(beta)?\//.test(url)) return undefined;
+  if (refusesNames?.() !== true) return undefined;
+  return {
+    status: 400,
+    headers: { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' },
+    body: 'CommonName of client sending a request against gateway will be ignored and not used as expected\n',
+  };
+}
+
+/** Refuses a WebSocket from a page of an origin that may not read answers: there is no other check of it. */
+export function refuseOrigin(
+  { headers: { origin, host } }: HttpHead,
+  { origins }: HttpAccess,
+): HttpAnswer | undefined {
+  if (origin === undefined || origins.includes('*') || origins.includes(origin)) return undefined;
+  if (URL.parse(origin)?.host === host) return undefined;
+  return {
+    status: 403,
+    headers: { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' },
+    body: 'Pages of this origin are not among those of --cors.\n',
   };
 }
 

@@ -1,13 +1,36 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  STATUS_CODES,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { Socket } from 'node:net';
-import { corsHeaders, refuseHost, type HttpAccess } from './http-access.ts';
+import type { Duplex } from 'node:stream';
+import {
+  corsHeaders,
+  refuseCertificate,
+  refuseHost,
+  refuseOrigin,
+  type HttpAccess,
+  type HttpHead,
+} from './http-access.ts';
 import type { HttpAnswer, HttpSurface } from './http-surface.ts';
 
 /** What is served: everything, or what may be asked without being a client (reference: --listen-metrics-urls). */
 export type HttpScope = 'all' | 'metrics';
 
+/** Whoever answers HTTP requests on paths of its own. False says that a path is not, and that nothing was done. */
+export interface HttpHandler {
+  handle(request: IncomingMessage, response: ServerResponse): boolean;
+  /** For a WebSocket; the connection is the handler's from then on. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): boolean;
+}
+
 export interface HttpFrontOptions {
   readonly surface: HttpSurface;
+  /** Asked first, where everything is served. */
+  readonly api?: HttpHandler | undefined;
   readonly scope: HttpScope;
   readonly access: HttpAccess;
   readonly requestTimeoutMs: number;
@@ -26,6 +49,8 @@ const stallTimeoutMs = 60_000;
 export class HttpFront {
   readonly #options: HttpFrontOptions;
   readonly #server: Server;
+  /** Of connections with a certificate that names somebody. */
+  readonly #commonNames = new WeakMap<Duplex, string>();
 
   constructor(options: HttpFrontOptions) {
     this.#options = options;
@@ -36,16 +61,20 @@ export class HttpFront {
         requestTimeout: options.requestTimeoutMs,
         keepAliveTimeout: idleTimeoutMs,
         connectionsCheckingInterval: Math.max(50, options.requestTimeoutMs / 8),
+        // Other protocols that a client would like to change to are its wish only.
+        shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
       },
       (request, response) => void this.#answer(request, response),
     );
     this.#server.setTimeout(stallTimeoutMs);
+    this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
     // Node looks for slow requests only in servers that listen; this one is given its connections.
     this.#server.emit('listening');
   }
 
-  /** Serves a connection from its first byte on. */
-  serve(socket: Socket): void {
+  /** Serves a connection from its first byte on. `commonName` is that of a certificate that was verified. */
+  serve(socket: Socket, { commonName }: { readonly commonName?: string | undefined } = {}): void {
+    if (commonName !== undefined) this.#commonNames.set(socket, commonName);
     this.#server.emit('connection', socket);
   }
 
@@ -60,16 +89,41 @@ export class HttpFront {
 
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.on('error', () => {}); // The other side is gone; so is the need for an answer.
-    const { access } = this.#options;
-    const head = {
-      method: request.method ?? 'GET',
-      headers: request.headers,
-      isEncrypted: 'encrypted' in request.socket,
-    };
-    const refusal = this.#options.scope === 'metrics' ? undefined : refuseHost(head, access);
+    const { access, scope, api } = this.#options;
+    const head = this.#headOf(request);
+    const refusal =
+      scope === 'metrics' ? undefined : (refuseHost(head, access) ?? refuseCertificate(head, access));
+    const cors = scope === 'metrics' || refusal !== undefined ? {} : corsHeaders(head, access);
+    if (scope === 'all' && refusal === undefined && head.method !== 'OPTIONS') {
+      for (const [name, value] of Object.entries(cors)) response.setHeader(name, value);
+      if (api?.handle(request, response) === true) return;
+    }
     const { status, headers, body } = refusal ?? (await this.#answerOf(head.method, request.url ?? '/'));
-    const cors = this.#options.scope === 'metrics' || refusal !== undefined ? {} : corsHeaders(head, access);
     response.writeHead(status, { ...headers, ...cors }).end(body);
+  }
+
+  #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => {}); // As for answers.
+    const { access, scope, api } = this.#options;
+    const asked = this.#headOf(request);
+    const refusal =
+      scope === 'metrics'
+        ? notFound
+        : (refuseHost(asked, access) ?? refuseCertificate(asked, access) ?? refuseOrigin(asked, access));
+    if (refusal === undefined && api?.upgrade(request, socket, head) === true) return;
+    const { status, body } = refusal ?? notFound;
+    const lines = [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      'Connection: close',
+      'Content-Type: text/plain',
+    ];
+    socket.end(`${lines.join('\r\n')}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+  }
+
+  #headOf(request: IncomingMessage): HttpHead {
+    const { method = 'GET', url = '/', headers, socket } = request;
+    const commonName = this.#commonNames.get(socket);
+    return { method, url, headers, isEncrypted: 'encrypted' in socket, commonName };
   }
 
   async #answerOf(method: string, url: string): Promise<HttpAnswer> {
