@@ -1,10 +1,12 @@
 import { PeerTransport, type PeerPort } from '@quorate/peer';
 import { defaults, LevelBackend, Replica, type ReplicaObserver } from '@quorate/replica';
-import { ClientPort, GrpcServer, HttpSurface, methodTable } from '@quorate/rpc';
+import { RestSurface } from '@quorate/rest';
+import { ClientPort, GrpcServer, HttpSurface, LocalCalls, methodTable } from '@quorate/rpc';
 import { idToHex, systemClock, systemRandom } from '@quorate/std';
 import { NodeDisk } from '@quorate/wal';
 import type { Logger } from 'pino';
 import { resolveBootstrap, type ResolvedBootstrap } from './bootstrap.ts';
+import { clientLimits } from './client-limits.ts';
 import { retentionOf } from './config/load.ts';
 import type { ServerConfig } from './config/schema.ts';
 import { openCredentials, type Credentials } from './credentials.ts';
@@ -96,11 +98,13 @@ export class Server implements AsyncDisposable {
   static async #serve(parts: Parts, replica: Replica): Promise<Server> {
     const { config, log, peerPort, credentials, metrics, tls } = parts;
     metrics.watch(replica, credentials);
+    const methods = methodTable(replica);
+    const maxReceiveBytes = config.maxRequestBytes + 512 * 1024;
     const clientPort = new ClientPort({
       grpc: new GrpcServer({
-        methods: methodTable(replica),
-        maxReceiveBytes: config.maxRequestBytes + 512 * 1024,
-        maxConcurrentStreams: config.maxConcurrentStreams,
+        methods,
+        maxReceiveBytes,
+        limits: clientLimits(config),
         keepAliveIntervalMs: config.grpcKeepAliveIntervalMs,
         keepAliveTimeoutMs: config.grpcKeepAliveTimeoutMs,
         observer: withSlowCallLog(metrics.grpc, { log, slowCallMs: config.warningUnaryRequestDurationMs }),
@@ -115,7 +119,19 @@ export class Server implements AsyncDisposable {
         metrics: () => metrics.text(),
         observer: metrics.httpObserver,
       }),
-      access: { hosts: namesIn(config.hostWhitelist), origins: namesIn(config.cors) },
+      api: config.enableGrpcGateway
+        ? new RestSurface({
+            backend: new LocalCalls(methods),
+            maxMessageBytes: maxReceiveBytes,
+            version: serverVersion,
+            onInternalError: (path, error) => log.error({ err: error, path }, 'a call over HTTP failed'),
+          })
+        : undefined,
+      access: {
+        hosts: namesIn(config.hostWhitelist),
+        origins: namesIn(config.cors),
+        refusesNames: () => config.enableGrpcGateway && replica.state.auth.isEnabled,
+      },
       maxConnections: maxConnectionsOf(config),
       requestTimeoutMs: config.connectionTimeoutMs,
       onConnectionError: (error) => log.debug({ err: error }, 'a client connection failed'),

@@ -159,7 +159,6 @@ export const memberFields = {
   enableGrpcGateway: boolean(true, {
     flag: 'enable-grpc-gateway',
     section: 'member',
-    ignored: 'there is no JSON gateway in this version',
     description: 'Serve the API as JSON over HTTP.',
   }),
   raftReadTimeoutMs: duration('5s', {
