@@ -98,6 +98,7 @@ export class ConnectionGuard {
   readonly #unfinished = new Debts<Exchange>();
   readonly #untaken = new Debts<Exchange>();
   #arriving: { readonly socket: Duplex; readonly commonName: string | undefined } | undefined;
+  readonly #arrived: Parameters<StreamListener>[] = [];
   #lastId = 0;
   #look: Timer | undefined;
   #isClosed = false;
@@ -111,7 +112,7 @@ export class ConnectionGuard {
       if (error.code?.startsWith('ERR_HTTP2') === true) options.onCut('protocol');
     });
     http2.on('stream', (stream, headers, flags, rawHeaders) =>
-      this.#admit(stream, headers, flags, rawHeaders),
+      this.#arrive(stream, headers, flags, rawHeaders),
     );
   }
 
@@ -210,14 +211,27 @@ export class ConnectionGuard {
     session.on('remoteSettings', count('settings'));
   }
 
+  /**
+   * Calls begin after what was just read has been taken in as a whole: those that were reset in the same breath have
+   * cost next to nothing by then. What comes of a request meanwhile waits in its stream.
+   */
+  #arrive(...arrival: Parameters<StreamListener>): void {
+    // A stream may fail more than once, and grpc-js listens once: the next error would end the process.
+    arrival[0].on('error', () => {});
+    if (this.#arrived.push(arrival) > 1) return;
+    setImmediate(() => {
+      for (const [stream, ...rest] of this.#arrived.splice(0)) {
+        if (!stream.closed && !stream.destroyed) this.#admit(stream, ...rest);
+      }
+    });
+  }
+
   #admit(
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
     flags: number,
     rawHeaders: readonly string[],
   ): void {
-    // A stream may fail more than once, and grpc-js listens once: the next error would end the process.
-    stream.on('error', () => {});
     const connection = stream.session && this.#connections.get(stream.session);
     if (connection === undefined) return stream.close(constants.NGHTTP2_REFUSED_STREAM);
     const { limits } = this.#options;

@@ -17,7 +17,7 @@ export const limitFields = {
     max: 65_535,
     description: 'Bytes of the metadata of a gRPC call, names and values, tokens included.',
   }),
-  maxStreamResets: integer(200, {
+  maxStreamResets: integer(100, {
     flag: 'max-stream-resets',
     section: 'member',
     own: true,
