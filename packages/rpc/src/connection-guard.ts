@@ -19,6 +19,9 @@ import { TrafficMeter } from './traffic-meter.ts';
 /** How often connections are looked at; with many of them less often, since a look costs some 0.2 µs for each. */
 const lookIntervalMs = 25;
 const lookIntervalMsPerConnection = 0.05;
+/** Calls of a connection that begin at once in so many milliseconds. */
+const breathCallsMax = 64;
+const breathMs = 10;
 /** Pings and settings that come at once, and in a second for ever: no client has a reason for a hundredth of it. */
 const signalsBurst = 1_000;
 const signalsPerSecond = 100;
@@ -39,6 +42,9 @@ interface Connection {
   readonly commonName: string | undefined;
   readonly meter: TrafficMeter;
   isCut: boolean;
+  /** When calls were last counted from 0, and how many have come since. */
+  breathAtMs: number;
+  breathCalls: number;
   /** Calls at present: their stream is open or their work runs. */
   open: number;
   calls: number;
@@ -98,7 +104,7 @@ export class ConnectionGuard {
   readonly #unfinished = new Debts<Exchange>();
   readonly #untaken = new Debts<Exchange>();
   #arriving: { readonly socket: Duplex; readonly commonName: string | undefined } | undefined;
-  readonly #arrived: Parameters<StreamListener>[] = [];
+  readonly #arrived: [Connection, ...Parameters<StreamListener>][] = [];
   #lastId = 0;
   #look: Timer | undefined;
   #isClosed = false;
@@ -181,7 +187,17 @@ export class ConnectionGuard {
       clock.now(),
     );
     const connection: Connection = {
-      ...{ session, meter, isCut: false, open: 0, calls: 0, headerBytes: 0, messageBytes: 0 },
+      ...{
+        session,
+        meter,
+        isCut: false,
+        breathAtMs: -Infinity,
+        breathCalls: 0,
+        open: 0,
+        calls: 0,
+        headerBytes: 0,
+        messageBytes: 0,
+      },
       socket: arriving !== undefined && countsBytes(arriving.socket) ? arriving.socket : undefined,
       commonName: arriving?.commonName,
     };
@@ -212,28 +228,37 @@ export class ConnectionGuard {
   }
 
   /**
-   * Calls begin after what was just read has been taken in as a whole: those that were reset in the same breath have
-   * cost next to nothing by then. What comes of a request meanwhile waits in its stream.
+   * Lets a call in, at once or, when its connection has begun many just now, after all that was just read has been
+   * taken in: those that were reset in the same breath have cost next to nothing by then. What comes of a request
+   * meanwhile waits in its stream.
    */
   #arrive(...arrival: Parameters<StreamListener>): void {
+    const [stream] = arrival;
     // A stream may fail more than once, and grpc-js listens once: the next error would end the process.
-    arrival[0].on('error', () => {});
-    if (this.#arrived.push(arrival) > 1) return;
+    stream.on('error', () => {});
+    const connection = stream.session && this.#connections.get(stream.session);
+    if (connection === undefined) return stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    const nowMs = this.#options.clock.now();
+    if (nowMs - connection.breathAtMs > breathMs) {
+      connection.breathAtMs = nowMs;
+      connection.breathCalls = 0;
+    }
+    if (connection.breathCalls++ < breathCallsMax) return this.#admit(connection, ...arrival);
+    if (this.#arrived.push([connection, ...arrival]) > 1) return;
     setImmediate(() => {
-      for (const [stream, ...rest] of this.#arrived.splice(0)) {
-        if (!stream.closed && !stream.destroyed) this.#admit(stream, ...rest);
+      for (const [from, late, ...rest] of this.#arrived.splice(0)) {
+        if (!late.closed && !late.destroyed) this.#admit(from, late, ...rest);
       }
     });
   }
 
   #admit(
+    connection: Connection,
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
     flags: number,
     rawHeaders: readonly string[],
   ): void {
-    const connection = stream.session && this.#connections.get(stream.session);
-    if (connection === undefined) return stream.close(constants.NGHTTP2_REFUSED_STREAM);
     const { limits } = this.#options;
     connection.calls++;
     for (const text of rawHeaders) connection.headerBytes += text.length + 2;

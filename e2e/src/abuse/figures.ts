@@ -1,0 +1,61 @@
+import { authAttacks } from './auth-attacks.ts';
+import type { Answers } from './attack-connection.ts';
+import { http2Attacks } from './http2-attacks.ts';
+import { Siege, type SiegeEffort, type SiegeResult } from './siege.ts';
+import { isHarmless } from './verdict.ts';
+
+/** What one attack came to; without a result the member was not as before, and `error` says how. */
+export interface AbuseFigures {
+  readonly attack: string;
+  readonly result?: SiegeResult;
+  readonly error?: string;
+  readonly isHarmless: boolean;
+  /** In words. */
+  readonly stoppedBy: string;
+}
+
+/** Flags of a member whose limits of memory and time are small enough to be reached while an attack runs. */
+export const siegeFlags: readonly string[] = [
+  '--max-unfinished-bytes=33554432',
+  '--max-untaken-bytes=67108864',
+  '--request-body-timeout=1s',
+];
+
+/** Runs all attacks whose names hold `only`, one after the other. */
+export async function* abuseFigures(options: {
+  readonly effort: SiegeEffort;
+  readonly only: string;
+}): AsyncGenerator<AbuseFigures, void, undefined> {
+  for (const [attacks, withLogins] of [
+    [http2Attacks, false],
+    [authAttacks, true],
+  ] as const) {
+    const names = Object.keys(attacks).filter((name) => name.includes(options.only));
+    if (names.length === 0) continue;
+    await using siege = await Siege.start({ withLogins, flags: siegeFlags });
+    for (const attack of names) yield await figuresOf(siege, attack, options.effort);
+  }
+}
+
+async function figuresOf(siege: Siege, attack: string, effort: SiegeEffort): Promise<AbuseFigures> {
+  try {
+    const result = await siege.run(attack, effort);
+    return { attack, result, isHarmless: isHarmless(result), stoppedBy: inWords(result) };
+  } catch (error) {
+    return { attack, error: String(error), isHarmless: false, stoppedBy: '' };
+  }
+}
+
+function inWords({ answers, stoppedBy }: SiegeResult): string {
+  const parts = [
+    ...Object.entries(stoppedBy).map(([reason, count]) => `ended \`${reason}\` ${count}`),
+    ...closedBy(answers),
+    ...(answers.resets > 0 ? [`${answers.resets} streams reset`] : []),
+    ...(answers.answers > 0 ? [`${answers.answers} calls answered`] : []),
+  ];
+  return parts.length === 0 ? 'nothing: it is harmless' : parts.join(', ');
+}
+
+function closedBy({ connections, closed }: Answers): string[] {
+  return closed === 0 ? [] : [`${closed} of ${connections} connections closed`];
+}

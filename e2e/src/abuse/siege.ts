@@ -1,0 +1,304 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Worker } from 'node:worker_threads';
+import { fromUtf8 } from '@quorate/std';
+import { rpcpb } from '@quorate/wire';
+import { until } from '../cluster/until.ts';
+import { GrpcCaller } from '../differential/grpc-caller.ts';
+import { op } from '../differential/operation.ts';
+import { startQuorate, type MemberProcess } from '../member-process.ts';
+import type { Target } from './attack.ts';
+import { noAnswers, type Answers } from './attack-connection.ts';
+import { Bystander } from './bystander.ts';
+
+/** How long is measured. */
+export interface SiegeEffort {
+  /** Quiet and attacked phases of each kind, in turns. */
+  readonly phases: number;
+  readonly phaseMs: number;
+}
+
+/** Enough for a verdict; for figures take more. */
+export const testEffort: SiegeEffort = { phases: 3, phaseMs: 600 };
+/** An attack runs that long before it is measured. */
+const warmUpMs = 100;
+/** Below this a latency is no harm, whatever it is beside the quiet one: the machine may have few cores. */
+export const floorMs = 50;
+/** What a member may hold more afterwards than before. */
+const moreMiBMax = 256;
+const moreFilesMax = 8;
+
+const password = randomBytes(12).toString('hex');
+
+/** What an attack came to. */
+export interface SiegeResult {
+  readonly attack: string;
+  /** Medians, over the phases, of the 99th percentile of the bystander's latency. */
+  readonly quietMs: number;
+  readonly attackedMs: number;
+  readonly answers: Answers;
+  /** By how much counts of the member grew: ends by a limit by their reason, logins that were refused. */
+  readonly stoppedBy: Readonly<Record<string, number>>;
+  /** Of the member, before and after. */
+  readonly residentMiB: readonly [number, number];
+}
+
+/** A member that is attacked while somebody works with it. */
+export class Siege implements AsyncDisposable {
+  readonly #member: MemberProcess;
+  readonly #bystander: Bystander;
+  readonly #folder: string;
+  readonly #target: Target;
+  readonly #token: string | undefined;
+
+  private constructor(made: {
+    readonly member: MemberProcess;
+    readonly folder: string;
+    readonly target: Target;
+    readonly token: string | undefined;
+  }) {
+    this.#member = made.member;
+    this.#folder = made.folder;
+    this.#target = made.target;
+    this.#token = made.token;
+    this.#bystander = new Bystander(made.member.endpoint, made.token);
+  }
+
+  /** Starts a member, with logins if asked for. */
+  static async start({
+    withLogins = false,
+    flags = [],
+  }: { readonly withLogins?: boolean; readonly flags?: readonly string[] } = {}): Promise<Siege> {
+    const folder = await mkdtemp(join(tmpdir(), 'quorate-siege-'));
+    const member = await startQuorate({ dataDir: folder, flags: ['--unsafe-no-fsync', ...flags] });
+    const [host = '', port = ''] = member.endpoint.split(':');
+    const target = { host, port: Number(port), largeKey: 'large' };
+    using caller = new GrpcCaller(member.endpoint);
+    const put = op.put({ key: fromUtf8(target.largeKey), value: new Uint8Array(1_000_000) });
+    await succeed(caller, put.path, put.bytes);
+    const token = withLogins ? await enableLogins(caller) : undefined;
+    const siege = new Siege({ member, folder, target, token });
+    // What is compiled on first use is compiled now.
+    await siege.#bystander.measure(1_000);
+    return siege;
+  }
+
+  get endpoint(): string {
+    return this.#member.endpoint;
+  }
+
+  get member(): MemberProcess {
+    return this.#member;
+  }
+
+  /**
+   * Runs an attack in turns with quiet. What a member holds afterwards is compared with what it holds after a first
+   * dose of the same: buffers and heaps grow once, leaks each time.
+   *
+   * @throws Error when the member is not as it was before
+   */
+  async run(attack: string, { phases, phaseMs }: SiegeEffort = testEffort): Promise<SiegeResult> {
+    const leadership = (await this.#condition()).leadership;
+    await using attacker = await Attacker.start(attack, this.#target);
+    await attacker.during(() => this.#bystander.measure(phaseMs));
+    const before = { ...(await this.#settled()), leadership };
+    const quiet: number[] = [];
+    const attacked: number[] = [];
+    let answers = noAnswers();
+    for (let phase = 0; phase < phases; phase++) {
+      quiet.push(p99(await this.#bystander.measure(phaseMs)));
+      const phaseOfAttack = await attacker.during(() => this.#bystander.measure(phaseMs));
+      attacked.push(p99(phaseOfAttack.result));
+      answers = added(answers, phaseOfAttack.answers);
+    }
+    const after = await this.#recovered(before);
+    return {
+      attack,
+      quietMs: median(quiet),
+      attackedMs: median(attacked),
+      answers,
+      stoppedBy: grown(before.counts, after.counts),
+      residentMiB: [before.residentMiB, after.residentMiB],
+    };
+  }
+
+  /** Waits until the member holds no more than before. */
+  async #recovered(before: Condition): Promise<Condition> {
+    let after = await this.#condition();
+    const differences = (): string[] => [
+      ...(after.leadership === before.leadership ? [] : [`${before.leadership} became ${after.leadership}`]),
+      ...(after.calls <= before.calls ? [] : [`${after.calls} calls`]),
+      ...(after.connections <= before.connections ? [] : [`${after.connections} connections`]),
+      ...(after.waitingBytes <= before.waitingBytes ? [] : [`${after.waitingBytes} bytes wait`]),
+      ...(after.files <= before.files + moreFilesMax ? [] : [`${after.files} files after ${before.files}`]),
+      ...(after.residentMiB <= before.residentMiB + moreMiBMax
+        ? []
+        : [`${after.residentMiB} MiB after ${before.residentMiB}`]),
+    ];
+    return until('the member to be as it was before the attack', async () => {
+      // Memory is given back while a member works.
+      await this.#bystander.measure(200);
+      after = await this.#condition();
+      if (differences().length > 0) throw new Error(`the member has ${differences().join(', ')}`);
+      return after;
+    });
+  }
+
+  /** Waits until nothing of an attack is under way any more. */
+  async #settled(): Promise<Condition> {
+    return until('the end of an attack', async () => {
+      const condition = await this.#condition();
+      return condition.calls === 0 && condition.waitingBytes === 0 ? condition : undefined;
+    });
+  }
+
+  async #condition(): Promise<Condition> {
+    const { pid, endpoint } = this.#member;
+    const response = await fetch(`http://${endpoint}/metrics`, { headers: { connection: 'close' } });
+    const metrics = await response.text();
+    const gauge = (name: string): number =>
+      Number(new RegExp(`^${name} (\\S+)$`, 'm').exec(metrics)?.[1] ?? NaN);
+    const processStatus = await readFile(`/proc/${pid}/status`, 'utf8');
+    using caller = new GrpcCaller(endpoint);
+    const asked = op.status();
+    const { leader, raftTerm } = rpcpb.StatusResponse.decode(
+      await succeed(caller, asked.path, asked.bytes, this.#token),
+    );
+    return {
+      leadership: `leader ${leader} of term ${raftTerm}`,
+      calls: gauge('quorate_grpc_calls'),
+      connections: gauge('quorate_grpc_connections'),
+      waitingBytes: gauge('quorate_grpc_unfinished_bytes') + gauge('quorate_grpc_untaken_bytes'),
+      files: (await readdir(`/proc/${pid}/fd`)).length,
+      residentMiB: Math.round(Number(/VmRSS:\s+(\d+) kB/.exec(processStatus)?.[1]) / 1024),
+      counts: countsIn(metrics),
+    };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#bystander[Symbol.dispose]();
+    await this.#member[Symbol.asyncDispose]();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+}
+
+interface Condition {
+  readonly leadership: string;
+  readonly calls: number;
+  readonly connections: number;
+  readonly waitingBytes: number;
+  readonly files: number;
+  readonly residentMiB: number;
+  readonly counts: Readonly<Record<string, number>>;
+}
+
+/** An attack that runs in a thread of its own. */
+class Attacker implements AsyncDisposable {
+  readonly #worker: Worker;
+
+  private constructor(worker: Worker) {
+    this.#worker = worker;
+  }
+
+  static async start(name: string, target: Target): Promise<Attacker> {
+    const worker = new Worker(new URL('attack-worker.ts', import.meta.url), { workerData: { name, target } });
+    await once(worker, 'message');
+    return new Attacker(worker);
+  }
+
+  /** Attacks while `meanwhile` runs, and a moment before. */
+  async during<T>(meanwhile: () => Promise<T>): Promise<{ readonly result: T; readonly answers: Answers }> {
+    this.#worker.postMessage('begin');
+    await new Promise((resolve) => setTimeout(resolve, warmUpMs));
+    const result = await meanwhile();
+    this.#worker.postMessage('end');
+    const [answers] = (await once(this.#worker, 'message')) as [Answers]; // It sends nothing else.
+    return { result, answers };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#worker.terminate();
+  }
+}
+
+/** Makes root, and a user who may do everything, and enables logins; resolves to his token. */
+async function enableLogins(caller: GrpcCaller): Promise<string> {
+  const auth = (method: string, bytes: Uint8Array): Promise<Uint8Array> =>
+    succeed(caller, `/etcdserverpb.Auth/${method}`, bytes);
+  for (const name of ['root', 'bystander']) {
+    await auth(
+      'UserAdd',
+      rpcpb.AuthUserAddRequest.encode({ ...rpcpb.AuthUserAddRequest.create(), name, password }).finish(),
+    );
+    await auth(
+      'UserGrantRole',
+      rpcpb.AuthUserGrantRoleRequest.encode({ user: name, role: 'root' }).finish(),
+    ).catch(async () => {
+      await auth('RoleAdd', rpcpb.AuthRoleAddRequest.encode({ name: 'root' }).finish());
+      await auth(
+        'UserGrantRole',
+        rpcpb.AuthUserGrantRoleRequest.encode({ user: name, role: 'root' }).finish(),
+      );
+    });
+  }
+  await auth('AuthEnable', new Uint8Array(0));
+  const login = rpcpb.AuthenticateRequest.encode({ name: 'bystander', password }).finish();
+  return rpcpb.AuthenticateResponse.decode(await auth('Authenticate', login)).token;
+}
+
+async function succeed(
+  caller: GrpcCaller,
+  path: string,
+  bytes: Uint8Array,
+  token?: string,
+): Promise<Uint8Array> {
+  const reply = await caller.unary(path, bytes, token === undefined ? {} : { token });
+  if (reply.code !== 0) throw new Error(`${path} was answered with ${reply.code}, "${reply.message}"`);
+  return reply.bytes;
+}
+
+/** What tells why an attack got nowhere. */
+function countsIn(metrics: string): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const [, reason = '', value] of metrics.matchAll(
+    /^quorate_grpc_cuts_total\{reason="(\w+)"\} (\d+)$/gm,
+  )) {
+    counts[reason] = Number(value);
+  }
+  for (const [, name = '', value] of metrics.matchAll(
+    /^quorate_auth_(logins|passwords)_refused_total (\d+)$/gm,
+  )) {
+    counts[`${name} refused`] = Number(value);
+  }
+  return counts;
+}
+
+function grown(
+  before: Readonly<Record<string, number>>,
+  after: Readonly<Record<string, number>>,
+): Record<string, number> {
+  const entries = Object.entries(after).map(([name, count]) => [name, count - (before[name] ?? 0)] as const);
+  return Object.fromEntries(entries.filter(([, count]) => count > 0));
+}
+
+function added(sum: Answers, more: Answers): Answers {
+  for (const [code, count] of Object.entries(more.goAways)) {
+    sum.goAways[Number(code)] = (sum.goAways[Number(code)] ?? 0) + count;
+  }
+  sum.connections += more.connections;
+  sum.closed += more.closed;
+  sum.resets += more.resets;
+  sum.answers += more.answers;
+  return sum;
+}
+
+function p99(sorted: readonly number[]): number {
+  return sorted[Math.floor(sorted.length * 0.99)] ?? NaN;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;
+}

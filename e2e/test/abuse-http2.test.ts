@@ -1,0 +1,21 @@
+import { afterAll, beforeAll, test } from 'vitest';
+import { siegeFlags } from '../src/abuse/figures.ts';
+import { http2Attacks } from '../src/abuse/http2-attacks.ts';
+import { Siege } from '../src/abuse/siege.ts';
+import { expectHarmless } from '../src/abuse/verdict.ts';
+
+let siege: Siege;
+beforeAll(async () => {
+  siege = await Siege.start({ flags: siegeFlags });
+}, 60_000);
+afterAll(() => siege[Symbol.asyncDispose]());
+
+test.each(Object.keys(http2Attacks))(
+  '%s: others are served as ever, and nothing is left of it',
+  {
+    timeout: 180_000,
+  },
+  async (attack) => {
+    await expectHarmless(siege, attack);
+  },
+);

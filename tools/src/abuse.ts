@@ -1,0 +1,84 @@
+import { abuseFigures, type AbuseFigures } from '@quorate/e2e';
+import { writeFileSync } from 'node:fs';
+import { loadavg } from 'node:os';
+import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { format, resolveConfig } from 'prettier';
+import { describeEnvironment } from './bench/environment.ts';
+import { figure, table } from './bench/markdown-table.ts';
+
+/**
+ * `npm run abuse -- --phases=5 --phase-ms=1000 --only=reset --write`: attacks a member in every way we know while
+ * somebody works with it, prints what that came to, and with `--write` puts it into `docs/abuse.md`.
+ */
+const { values } = parseArgs({
+  options: {
+    phases: { type: 'string', default: '5' },
+    'phase-ms': { type: 'string', default: '1000' },
+    only: { type: 'string', default: '' },
+    write: { type: 'boolean', default: false },
+  },
+});
+const root = resolve(import.meta.dirname, '../..');
+const environment = await describeEnvironment({
+  dir: root,
+  command: ['npm run abuse --', ...process.argv.slice(2)].join(' '),
+});
+const effort = { phases: Number(values.phases), phaseMs: Number(values['phase-ms']) };
+const rows: string[][] = [];
+for await (const figures of abuseFigures({ effort, only: values.only })) {
+  const row = rowOf(figures);
+  rows.push(row);
+  console.log(row.join(' | '));
+}
+if (values.write) {
+  const path = join(root, 'docs/abuse.md');
+  const page = await format(pageOf(rows), { ...(await resolveConfig(path)), parser: 'markdown' });
+  writeFileSync(path, page);
+}
+process.exit(rows.some((row) => row.at(-1)?.includes('**') === true) ? 1 : 0);
+
+function rowOf(figures: AbuseFigures): string[] {
+  const { attack, error, result } = figures;
+  if (result === undefined) return [attack, '', '', '', `**${error ?? ''}**`];
+  const verdict = figures.isHarmless ? '' : '**others waited for too long**; ';
+  return [
+    attack,
+    figure(result.quietMs),
+    figure(result.attackedMs),
+    `${result.residentMiB[0]} → ${result.residentMiB[1]}`,
+    `${verdict}${figures.stoppedBy}`,
+  ];
+}
+
+function pageOf(lines: readonly (readonly string[])[]): string {
+  const { cpu, cores, kernel, node, quorate, date, loadBefore, command } = environment;
+  const [loadAfter = 0] = loadavg();
+  const head = ['attack', 'quiet p99 ms', 'attacked p99 ms', 'memory MiB', 'what stopped it'];
+  return `# Abuse
+
+What attacks on the client port cost others. \`npm run abuse -- --write\` wrote this page, so do not edit it; the tests
+\`e2e/test/abuse-*.test.ts\` run the same attacks, and \`e2e/README.md\` says by which rule they judge.
+
+A member is attacked from a thread of its own, as fast as it takes it, and the attacker comes back 50 ms after each time
+that it is thrown out. Meanwhile a bystander puts and gets by turns every 5 ms over a connection of its own; what a
+call waits counts, also when the ones before it wait. Quiet and attacked phases take turns (${effort.phases} of
+${effort.phaseMs} ms each); figures are medians over the phases of the 99th percentile. Attacker, bystander and member share the
+cores, so a part of what is attacked is the attacker's own work. "Memory" is what the member holds after a first dose of
+the attack and after all of it.
+
+| | |
+| --- | --- |
+| command | \`${command}\` |
+| date | ${date} |
+| machine | ${cpu}, ${cores} cores, ${kernel} |
+| load average | ${figure(loadBefore)} before, ${figure(loadAfter)} after |
+| Quorate | ${quorate} |
+| Node | ${node} |
+
+${table(head, lines)}
+
+"Ended" counts by the label \`reason\` of \`quorate_grpc_cuts_total\`: \`protocol\` is nghttp2 and Node (a violation of HTTP/2, more than
+\`--max-stream-resets\`, a queue of answers that nobody takes), the others are our own limits; \`docs/flags.md\` lists their flags.
+`;
+}
