@@ -1,7 +1,8 @@
 import type { X509Certificate } from 'node:crypto';
+import { equalBytes } from '@quorate/std';
+import { normalSerial, parseCrl, subjectOf, type Crl } from './crl.ts';
 import { TlsConfigError, textOf } from './errors.ts';
 import { readNamed, type NamedFile } from './files.ts';
-import { PemConverter, X509Certificate as ParsedCertificate, X509Crl } from './x509.ts';
 
 /** A list of revoked certificates, as far as handshakes need it. */
 interface RevocationList {
@@ -9,9 +10,6 @@ interface RevocationList {
   readonly issuer: string | undefined;
   readonly serials: ReadonlySet<string>;
 }
-
-/** Extensions that make a list one about certificates of others than its issuer (RFC 5280 §5.2.5). */
-const issuingDistributionPoint = '2.5.29.28';
 
 /** What is checked of a certificate beyond its signature: whether somebody in its chain has lost the trust. */
 export class Revocations {
@@ -30,29 +28,24 @@ export class Revocations {
    *
    * @throws TlsConfigError
    */
-  static async read(
+  static read(
     file: NamedFile,
     authorities: readonly X509Certificate[],
     { nowMs, onWarning }: { readonly nowMs: number; readonly onWarning: (message: string) => void },
-  ): Promise<Revocations> {
+  ): Revocations {
     const lists: RevocationList[] = [];
     for (const crl of parse(readNamed(file), file)) {
-      const issuer = await signerOf(crl, authorities, file);
+      const issuer = signerOf(crl, authorities, file);
       if (issuer === undefined) {
         onWarning(
-          `${file.flag}: the list of "${crl.issuer}" in ${file.path} cannot be verified, and counts for all`,
+          `${file.flag}: a list in ${file.path} is of nobody who is trusted, and counts for all certificates`,
         );
       }
-      if (crl.nextUpdate !== undefined && crl.nextUpdate.getTime() < nowMs) {
-        onWarning(
-          `${file.flag}: the list of "${crl.issuer}" in ${file.path} was to be replaced by ${crl.nextUpdate.toISOString()}`,
-        );
+      if (crl.nextUpdateMs !== undefined && crl.nextUpdateMs < nowMs) {
+        const due = new Date(crl.nextUpdateMs).toISOString();
+        onWarning(`${file.flag}: a list in ${file.path} was to be replaced by ${due}`);
       }
-      const isOfOthers = crl.getExtension(issuingDistributionPoint) !== null;
-      lists.push({
-        issuer: isOfOthers ? undefined : issuer,
-        serials: new Set(crl.entries.map((entry) => normalSerial(entry.serialNumber))),
-      });
+      lists.push({ issuer: crl.isOfOthers ? undefined : issuer, serials: crl.serials });
     }
     return new Revocations(lists, authorities);
   }
@@ -101,16 +94,13 @@ export class Revocations {
 /** Longer than any chain that TLS verifies. */
 const chainLengthMax = 16;
 
-function parse(bytes: Buffer, { path, flag }: NamedFile): X509Crl[] {
+function parse(bytes: Buffer, { path, flag }: NamedFile): Crl[] {
   try {
     const text = bytes.toString('latin1');
-    const blocks = text.includes('-----BEGIN')
-      ? PemConverter.decodeWithHeaders(text)
-          .filter(({ type }) => type === 'X509 CRL' || type === 'CRL')
-          .map(({ rawData }) => rawData)
-      : [bytes];
+    if (!text.includes('-----BEGIN')) return [parseCrl(bytes)];
+    const blocks = [...text.matchAll(pemBlock)];
     if (blocks.length === 0) throw new Error('no block with BEGIN X509 CRL in it');
-    return blocks.map((block) => new X509Crl(block));
+    return blocks.map(([, base64 = '']) => parseCrl(Buffer.from(base64, 'base64')));
   } catch (error) {
     throw new TlsConfigError(
       `${flag}: ${path} holds no list of revoked certificates that can be read (${textOf(error)}): ` +
@@ -120,24 +110,19 @@ function parse(bytes: Buffer, { path, flag }: NamedFile): X509Crl[] {
   }
 }
 
+const pemBlock = /-----BEGIN X509 CRL-----([^-]*)-----END X509 CRL-----/g;
+
 /** The name of the authority that has signed a list, undefined for somebody unknown. @throws TlsConfigError */
-async function signerOf(
-  crl: X509Crl,
+function signerOf(
+  crl: Crl,
   authorities: readonly X509Certificate[],
   { path, flag }: NamedFile,
-): Promise<string | undefined> {
-  const named = authorities.filter(({ raw }) => new ParsedCertificate(raw).subject === crl.issuer);
-  for (const authority of named) {
-    const { publicKey } = new ParsedCertificate(authority.raw);
-    if (await crl.verify({ publicKey })) return authority.subject;
-  }
-  if (named.length === 0) return undefined;
+): string | undefined {
+  const signer = authorities.find(({ publicKey }) => crl.isSignedBy(publicKey));
+  if (signer !== undefined) return signer.subject;
+  const named = authorities.find((authority) => equalBytes(subjectOf(authority), crl.issuer));
+  if (named === undefined) return undefined;
   throw new TlsConfigError(
-    `${flag}: the list of "${crl.issuer}" in ${path} does not bear the signature of that authority: get it anew from there`,
+    `${flag}: the list of "${named.subject}" in ${path} does not bear the signature of that authority: get it anew from there`,
   );
-}
-
-/** Hex without leading zeros, in lower case: parsers differ in both. */
-function normalSerial(hex: string): string {
-  return hex.toLowerCase().replace(/^0+(?=.)/, '');
 }

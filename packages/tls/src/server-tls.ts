@@ -80,7 +80,7 @@ export class ServerTls implements AsyncDisposable {
     checkSettings(settings);
     // Before they are read, so that a change in between is seen.
     const watch = new FileWatch(filesOf(settings));
-    return new ServerTls(settings, watch, await load(settings));
+    return new ServerTls(settings, watch, load(settings));
   }
 
   private constructor(settings: Settings, watch: FileWatch, loaded: Loaded) {
@@ -219,10 +219,10 @@ export class ServerTls implements AsyncDisposable {
     this.#reloading = reloading;
   }
 
-  async #reload(): Promise<void> {
+  #reload(): void {
     const { observer } = this.#settings;
     try {
-      const { context, revocations } = await load(this.#settings);
+      const { context, revocations } = load(this.#settings);
       this.#server.setSecureContext(context);
       this.#revocations = revocations;
       observer.onReloaded?.({ files: this.#watch.paths });
@@ -255,7 +255,7 @@ function checkSettings(settings: Settings): void {
   );
 }
 
-async function load(settings: Settings): Promise<Loaded> {
+function load(settings: Settings): Loaded {
   const { cert, key, trustedCa, crl, clock, observer } = settings;
   const options = {
     nowMs: clock.wallMs(),
@@ -268,7 +268,7 @@ async function load(settings: Settings): Promise<Loaded> {
   if (trustedCa !== undefined) warnOfMissingRoots(certificates, trustedCa, options);
   return {
     context: { ...protocol, ...pair, ca: [...ca] },
-    revocations: crl === undefined ? undefined : await Revocations.read(crl, certificates, options),
+    revocations: crl === undefined ? undefined : Revocations.read(crl, certificates, options),
   };
 }
 

@@ -17,7 +17,6 @@ export {
   AuthorityKeyIdentifierExtension,
   X509Certificate,
   X509CertificateGenerator,
-  X509Crl,
   X509CrlGenerator,
   type Extension,
   type JsonGeneralName,
