@@ -29,6 +29,9 @@ export interface TlsMember {
   readonly clientPort: number;
   readonly peerPort: number;
   readonly files: MemberFiles;
+  readonly kind: MemberKind;
+  /** What it was started with beside its URLs. */
+  readonly flags: readonly string[];
   readonly process: MemberProcess;
 }
 
@@ -84,6 +87,15 @@ export class TlsCluster implements AsyncDisposable {
     });
   }
 
+  /** Stops all members, and starts them again on what they have. */
+  async restart(): Promise<void> {
+    const stopped = this.#members;
+    await Promise.all(stopped.map(({ process }) => process.stop()));
+    this.#members = [];
+    for (const member of stopped) await this.#launch(member, member.flags);
+    await Promise.all(this.#members.map(({ process }) => process.ready));
+  }
+
   /** Says that certificates are revoked, from the next connection on. */
   async revoke(serials: readonly string[]): Promise<void> {
     this.folder.write('revoked.crl', await this.ca.crl(serials));
@@ -128,11 +140,11 @@ export class TlsCluster implements AsyncDisposable {
         ...flags,
       ],
     });
-    this.#members = [...this.#members, { ...member, process }];
+    this.#members = [...this.#members, { ...member, flags, process }];
   }
 }
 
-type PlannedMember = Omit<TlsMember, 'process'> & { readonly kind: MemberKind };
+type PlannedMember = Omit<TlsMember, 'process' | 'flags'>;
 
 function initialClusterOf(members: readonly { readonly name: string; readonly peerPort: number }[]): string {
   return members.map(({ name, peerPort }) => `${name}=https://127.0.0.1:${peerPort}`).join(',');
