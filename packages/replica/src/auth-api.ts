@@ -169,7 +169,8 @@ export class AuthApi {
 
   async userAdd(request: rpcpb.AuthUserAddRequest, caller: Caller = nobody): Promise<Headed> {
     await this.#admin(caller);
-    const hasPassword = request.options?.noPassword !== true;
+    // As in etcd, an empty password is none: nobody logs in with it.
+    const hasPassword = request.options?.noPassword !== true && request.password !== '';
     const hashedPassword = hasPassword && request.name !== '' ? await this.#hash(request.password) : '';
     const encoded = rpcpb.AuthUserAddRequest.encode({ ...request, password: '', hashedPassword }).finish();
     return this.#change(caller, raftRequestField.authUserAdd, encoded);

@@ -416,6 +416,16 @@ test('a user whose password was taken away is refused as one with a wrong passwo
   }
 });
 
+test('nobody logs in with an empty password, also where a user was made with it', async () => {
+  const cluster = await startWithPasswords();
+  const root = await enable(cluster);
+  const { auth } = cluster.member(cluster.leader);
+  await cluster.during(
+    auth.userAdd({ name: 'ann', password: '', hashedPassword: '', options: undefined }, root),
+  );
+  expect(await codeOf(cluster.during(auth.authenticate({ name: 'ann', password: '' })))).toBe('AUTH_FAILED');
+});
+
 test('a new member stores the auth revision, which a member of etcd that gets its snapshot looks for', async () => {
   const cluster = await startWithPasswords();
   await cluster.advance(500);
