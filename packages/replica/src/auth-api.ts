@@ -38,6 +38,7 @@ export interface AuthApiOptions {
   /** Index of the last entry that was applied. */
   readonly applied: () => number;
   readonly linearizable: () => Promise<void>;
+  readonly hasLeader: () => boolean;
 }
 
 /** What a caller shows of himself. */
@@ -94,19 +95,23 @@ export class AuthApi {
   }
 
   /**
-   * Decides for a call as a whole; see `Gate.require`. While authentication is off, as far as this member knows, there
-   * is nothing to wait for: a cluster without a leader must be able to say so.
+   * Decides for a call as a whole; see `Gate.require`. That authentication is off may be old news: what only an
+   * administrator may do, and the log does not decide, waits until this member knows better. But a cluster without a
+   * leader must be able to say so.
    *
    * @throws AuthError
    */
   permit(
     caller: Caller,
     access: Access,
-    options: { readonly asOf: 'now' | 'local' },
+    { asOf }: { readonly asOf: 'now' | 'local' },
   ): Promise<void> | undefined {
-    const { gate } = this.#options;
-    if (gate.isOpen) return undefined;
-    return gate.require(caller, () => access, options);
+    const { gate, linearizable, hasLeader } = this.#options;
+    if (!gate.isOpen) return gate.require(caller, () => access, { asOf });
+    if (asOf === 'local' || access.level === 'login' || !hasLeader()) return undefined;
+    return linearizable()
+      .catch(() => {}) // The handler finds the same.
+      .then(() => gate.check(caller, access));
   }
 
   /**

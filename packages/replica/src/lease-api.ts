@@ -125,7 +125,8 @@ export class LeaseApi {
   ): Promise<rpcpb.LeaseTimeToLiveResponse> {
     const { network, header, gate } = this.#options;
     const { ID, keys } = request;
-    if (!gate.isOpen) await gate.require(caller, () => accessOfLeaseTimeToLive({ id: ID, keys }));
+    if (!gate.isOpen)
+      await gate.require(caller, () => accessOfLeaseTimeToLive({ id: ID, keys }), { asOf: 'now' });
     const found = await this.#atLeader(
       () => this.timeToLiveHere(ID, { keys }),
       (leader) => network.leaseTimeToLive(leader, ID, { keys }),
@@ -158,7 +159,7 @@ export class LeaseApi {
   /** All leases, the next to expire first. */
   async leases(caller: Caller = nobody): Promise<rpcpb.LeaseLeasesResponse> {
     const { gate, header } = this.#options;
-    if (!gate.isOpen) await gate.require(caller, accessOfLeases);
+    if (!gate.isOpen) await gate.require(caller, accessOfLeases, { asOf: 'now' });
     const { lessor } = this.#options;
     return { header: header(), leases: lessor.list().map((ID) => ({ ID })) };
   }

@@ -426,6 +426,51 @@ test('nobody logs in with an empty password, also where a user was made with it'
   expect(await codeOf(cluster.during(auth.authenticate({ name: 'ann', password: '' })))).toBe('AUTH_FAILED');
 });
 
+test('a member that does not know yet that authentication is on lets nobody do the work of administrators', async () => {
+  const cluster = await startWithPasswords();
+  await addUser(cluster, 'root');
+  const lagging = cluster.followers[0]!;
+  await statesOf(cluster);
+  cluster.pause(lagging);
+  await cluster.during(cluster.member(cluster.leader).auth.enable());
+  const { auth } = cluster.member(lagging);
+  const admin = { level: 'admin' } as const;
+  const asking = codeOf(Promise.resolve(auth.permit(nobody, admin, { asOf: 'now' })));
+  // What is there for a member without a leader is not waited for.
+  expect(auth.permit(nobody, admin, { asOf: 'local' })).toBe(undefined);
+  cluster.resume(lagging);
+  expect(await cluster.during(asking)).toBe('AUTH_USER_EMPTY');
+});
+
+test('where there is no leader, an administrator hears of that, with authentication off, and not of a timeout', async () => {
+  const cluster = await startWithPasswords();
+  const [first, second] = cluster.followers as [string, string];
+  await cluster.stop(cluster.leader);
+  await cluster.stop(second);
+  await cluster.until(() => !cluster.member(first).hasLeader);
+  expect(cluster.member(first).auth.permit(nobody, { level: 'admin' }, { asOf: 'now' })).toBe(undefined);
+});
+
+test('who may not read the keys of a lease any more is not told of them by a member that lags', async () => {
+  const cluster = await startWithPasswords();
+  const root = await enable(cluster);
+  await addUser(cluster, 'ann', { prefix: 'ann/', caller: root });
+  const lagging = cluster.followers[0]!;
+  const ann = await callerOf(cluster, lagging, await logIn(cluster, lagging, 'ann'));
+  const leader = cluster.member(cluster.leader);
+  await cluster.during(leader.leases.grant({ ID: 7n, TTL: 600n }, root));
+  await cluster.during(leader.kv.put(putRequest('ann/1', 'v', { lease: 7n }), root));
+  await statesOf(cluster);
+  cluster.pause(lagging);
+  await revokePrefix(cluster, 'ann', 'ann/', root);
+  const { leases } = cluster.member(lagging);
+  const asking = [leases.timeToLive({ ID: 7n, keys: true }, ann), leases.leases(ann)].map((work) =>
+    codeOf(work),
+  );
+  cluster.resume(lagging);
+  expect(await cluster.during(Promise.all(asking))).toEqual(Array(2).fill('AUTH_PERMISSION_DENIED'));
+});
+
 test('a new member stores the auth revision, which a member of etcd that gets its snapshot looks for', async () => {
   const cluster = await startWithPasswords();
   await cluster.advance(500);
