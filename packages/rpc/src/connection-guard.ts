@@ -20,7 +20,7 @@ import { TrafficMeter } from './traffic-meter.ts';
 const lookIntervalMs = 25;
 const lookIntervalMsPerConnection = 0.05;
 /** Calls of a connection that begin at once in so many milliseconds. */
-const breathCallsMax = 64;
+const breathCallsMax = 8;
 const breathMs = 10;
 /** Pings and settings that come at once, and in a second for ever: no client has a reason for a hundredth of it. */
 const signalsBurst = 1_000;
@@ -238,18 +238,25 @@ export class ConnectionGuard {
     stream.on('error', () => {});
     const connection = stream.session && this.#connections.get(stream.session);
     if (connection === undefined) return stream.close(constants.NGHTTP2_REFUSED_STREAM);
-    const nowMs = this.#options.clock.now();
-    if (nowMs - connection.breathAtMs > breathMs) {
+    const { clock } = this.#options;
+    const nowMs = clock.now();
+    // Time passes during a long breath, too: once calls wait, only its end lets the next in.
+    if (connection.breathCalls < breathCallsMax && nowMs - connection.breathAtMs > breathMs) {
       connection.breathAtMs = nowMs;
       connection.breathCalls = 0;
     }
-    if (connection.breathCalls++ < breathCallsMax) return this.#admit(connection, ...arrival);
-    if (this.#arrived.push([connection, ...arrival]) > 1) return;
-    setImmediate(() => {
-      for (const [from, late, ...rest] of this.#arrived.splice(0)) {
-        if (!late.closed && !late.destroyed) this.#admit(from, late, ...rest);
-      }
-    });
+    if (connection.breathCalls < breathCallsMax) {
+      connection.breathCalls++;
+      return this.#admit(connection, ...arrival);
+    }
+    if (this.#arrived.push([connection, ...arrival]) === 1) clock.soon(() => this.#admitArrived());
+  }
+
+  #admitArrived(): void {
+    for (const [connection, stream, ...rest] of this.#arrived.splice(0)) {
+      connection.breathCalls = 0;
+      if (!stream.closed && !stream.destroyed) this.#admit(connection, stream, ...rest);
+    }
   }
 
   #admit(
@@ -261,7 +268,10 @@ export class ConnectionGuard {
   ): void {
     const { limits } = this.#options;
     connection.calls++;
-    for (const text of rawHeaders) connection.headerBytes += text.length + 2;
+    const headerBytes = sizeOf(rawHeaders);
+    // Node keeps to the limit, too, but only after the client has agreed to it.
+    if (headerBytes > limits.maxHeaderBytes) return this.#refuse(stream, 'header_bytes');
+    connection.headerBytes += headerBytes;
     if (connection.open >= limits.maxConcurrentStreams) return this.#refuse(stream, 'connection_calls');
     if (this.#exchanges.size >= limits.maxConcurrentCalls) return this.#refuse(stream, 'calls');
     const exchange = new Exchange(this, { connection, stream, id: String(++this.#lastId) });
@@ -368,6 +378,13 @@ export class ConnectionGuard {
     // What is still to come of the request is nobody's.
     stream.close(constants.NGHTTP2_NO_ERROR);
   }
+}
+
+/** As HTTP/2 counts (RFC 9113 §6.5.2): each field has 32 bytes beside its name and value. */
+function sizeOf(rawHeaders: readonly string[]): number {
+  let bytes = 16 * rawHeaders.length;
+  for (const text of rawHeaders) bytes += text.length;
+  return bytes;
 }
 
 function countsBytes(socket: Duplex): socket is Duplex & Pick<Socket, 'bytesRead' | 'bytesWritten'> {

@@ -49,6 +49,8 @@ export const cutReasons = [
   /** The connection sent pings or settings by the thousand. */
   'pings',
   'settings',
+  /** The headers of a call are too large. */
+  'header_bytes',
   /** The connection, or the member, has too many calls. */
   'connection_calls',
   'calls',
