@@ -1,10 +1,11 @@
+import { authBugs } from './auth-bugs.ts';
 import type { PlantedBug } from './planted-bug.ts';
 import { raftBugs } from './raft-bugs.ts';
 import { stateBugs } from './state-bugs.ts';
 import { storageBugs } from './storage-bugs.ts';
 
 /** All bugs that can be planted. */
-export const bugs: readonly PlantedBug[] = [...raftBugs, ...storageBugs, ...stateBugs];
+export const bugs: readonly PlantedBug[] = [...raftBugs, ...storageBugs, ...stateBugs, ...authBugs];
 
 export const bugNames: readonly string[] = bugs.map(({ name }) => name);
 

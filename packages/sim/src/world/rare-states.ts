@@ -40,7 +40,7 @@ export const mustHappen: readonly string[] = [
   'stopped by disk',
   'token used at a member that had not applied its login',
   'torn tail repaired',
-  'users changed while a snapshot was installed',
+  'users changed by a snapshot',
   'voter added',
   'watch cancelled by a revocation',
   'write tried again for an old auth revision',

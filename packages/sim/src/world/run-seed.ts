@@ -25,7 +25,7 @@ const settledMs = 5_000;
 const leasesGoneMs = 12_000;
 
 /** How long clients go on when faults are over, where there are users. */
-const peaceMs = 2_500;
+const peaceMs = 2_000;
 
 /** What a seed came to. */
 export interface SeedReport {

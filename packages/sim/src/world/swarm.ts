@@ -84,7 +84,7 @@ export interface PlanOverrides {
 }
 
 /** How many seeds have users. */
-const authShare = 0.3;
+const authShare = 0.25;
 
 /**
  * Draws what a seed is about: which faults are on and how hard they strike, and members tuned so that snapshots,

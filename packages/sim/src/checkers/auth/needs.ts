@@ -27,9 +27,9 @@ export type Demand =
 
 /**
  * Where it is decided. `log`: when the request is applied. `now`: on a state as new as the call. `local`: on what the
- * member knows.
+ * member knows. `nowIfOn`: as `now`, if the member knows that authentication is on.
  */
-export type Decision = 'log' | 'now' | 'local';
+export type Decision = 'log' | 'now' | 'local' | 'nowIfOn';
 
 /** What a request demands of who makes it. */
 export function demandOf(request: Request): Demand {
@@ -68,9 +68,10 @@ export function decisionOf(request: Request): Decision {
     case 'leaseKeepAlive':
       return 'local';
     case 'compact':
+      return 'now';
     case 'leaseGrant':
     case 'leaseTimeToLive':
-      return 'now';
+      return 'nowIfOn';
     default:
       return unreachable(request);
   }

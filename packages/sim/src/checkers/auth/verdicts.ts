@@ -35,6 +35,13 @@ export function mayPass(course: AuthCourse, call: Decided, from = firstDecisive(
     // Which keys hung on a lease at that moment is not asked: without any it passes more easily.
     if (course.refusalAt(state, context, demand, () => []) === undefined) return true;
   }
+  return call.decision === 'nowIfOn' && isOffSomewhere(course, call);
+}
+
+/** Whether authentication may have been off, as far as the member knew. */
+function isOffSomewhere(course: AuthCourse, { context }: Decided): boolean {
+  const { knownBefore = context.committedBefore, committedAfter } = context;
+  for (const { enabled } of course.statesIn(knownBefore, committedAfter)) if (!enabled) return true;
   return false;
 }
 
@@ -50,7 +57,7 @@ export function mayBeRefused(
   const { context, demand, decision, tookMs } = call;
   if (code === 'AUTH_INVALID_TOKEN' && context.mayBeForgotten) return true;
   if (code === 'AUTH_OLD_REVISION' && tookMs >= patienceMs) return true;
-  const isAlone = context.mayLackLeader && decision !== 'now';
+  const isAlone = context.mayLackLeader && (decision === 'local' || decision === 'log');
   const from = isAlone ? (context.knownBefore ?? 0) : context.committedBefore;
   for (const state of course.statesIn(Math.min(from, context.committedBefore), context.committedAfter)) {
     const refusal = course.refusalAt(state, context, demand, keysEverOf);

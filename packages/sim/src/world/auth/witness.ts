@@ -63,7 +63,7 @@ export class Witness {
       observer: (machine) => ({
         onApplied: ({ applied }) => this.#noteApplied(machine, applied.at(-1)?.index ?? 0),
         onSnapshotInstalled: ({ index, durationMs }) => {
-          this.#noteSnapshot(durationMs);
+          this.#noteSnapshot(machine, index, durationMs);
           this.#noteApplied(machine, index);
         },
         onLeaderChange: () => {
@@ -148,7 +148,9 @@ export class Witness {
     if (changed > (applied.at(-1)?.index ?? 0)) applied.push({ index: changed, atMs: this.#nowMs });
   }
 
-  #noteSnapshot(durationMs: number): void {
+  #noteSnapshot({ process }: Machine, index: number, durationMs: number): void {
+    const known = (process && this.#applied.get(process)?.at(-1)?.index) ?? 0;
+    if (this.#lastChangeUpTo(index) > known) this.#world.tally.note('users changed by a snapshot');
     const newest = this.#judge.truth.appliedAuth.at(-1)?.at ?? -Infinity;
     // Somebody's clock measured the time, another one's the change: a little more counts, too.
     if (newest >= this.#nowMs - durationMs - 10)
