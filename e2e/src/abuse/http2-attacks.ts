@@ -205,7 +205,7 @@ export const http2Attacks: Readonly<Record<string, Attack>> = {
   'requests that never end': async (target, { answers, isOver }) => {
     const connection = await AttackConnection.open(target, { answers });
     // Each says that a megabyte follows, and sends what the window lets it.
-    const begun = Buffer.alloc(2_000);
+    const begun = Buffer.alloc(50_000);
     begun.writeUInt32BE(1_000_000, 1);
     for (let i = 0; i < 2_000 && !isOver() && !connection.isClosed; i++) {
       const stream = connection.newStream();
