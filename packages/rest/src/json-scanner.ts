@@ -66,6 +66,7 @@ export class JsonScanner {
       }
       if (this.#state === 'string') {
         index = this.#insideString(piece, index);
+        if (this.#isComplete) yield this.#take(piece.subarray(start, index + 1));
         continue;
       }
       // A number at the top ends only with the byte behind it, which is not its own.

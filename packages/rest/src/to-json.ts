@@ -25,8 +25,9 @@ export function* jsonPieces(
   shape: MessageShape,
   bytes: Uint8Array,
   form: JsonForm,
+  { wholeBytesMax } = { wholeBytesMax: pieceBytes },
 ): Generator<string, void, undefined> {
-  if (bytes.length <= pieceBytes) return yield toJson(shape, bytes, form);
+  if (bytes.length <= wholeBytesMax) return yield toJson(shape, bytes, form);
   const fields = fieldsOf(shape, bytes);
   let open = '{';
   let last: FieldShape | undefined;
@@ -39,7 +40,7 @@ export function* jsonPieces(
     open = ',';
     last = field;
     const value = bytes.subarray(start, end);
-    if (field.message !== undefined) yield* jsonPieces(field.message, value, form);
+    if (field.message !== undefined) yield* jsonPieces(field.message, value, form, { wholeBytesMax });
     else if (isPackedList) yield packedText(field, new BinaryReader(value), form);
     else yield scalarText(field, new BinaryReader(value), form);
   }
