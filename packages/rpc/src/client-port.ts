@@ -87,7 +87,9 @@ export class ClientPort implements AsyncDisposable {
     address: { readonly host: string; readonly port: number } | { readonly path: string },
     options: ClientListener = { serves: 'all' },
   ): Promise<number> {
-    const listener = createServer({ noDelay: true }, (socket) => this.#accept(socket, options));
+    // A client of HTTP/1 may say all it has to say and close its side: it gets its answer.
+    const settings = { noDelay: true, allowHalfOpen: true };
+    const listener = createServer(settings, (socket) => this.#accept(socket, options));
     await new Promise<void>((resolve, reject) => {
       listener.once('error', reject);
       listener.listen(address, () => {
@@ -145,6 +147,7 @@ export class ClientPort implements AsyncDisposable {
 
   #serve(socket: Socket, spoken: Spoken, { serves }: ClientListener, commonName: string | undefined): void {
     if (spoken === 'http2' && (serves === 'all' || serves === 'grpc')) {
+      socket.allowHalfOpen = false;
       this.#options.grpc.serve(socket, { commonName });
     } else if (spoken === 'http2' || serves === 'grpc') socket.destroy();
     // What is neither gets an answer of HTTP's that says so.

@@ -128,6 +128,25 @@ test.each([
   expect(port.connections.open).toBe(0);
 });
 
+test('a client of HTTP/1 that closes its side behind its request gets the answer', async () => {
+  const { dial } = await openPort();
+  const socket = await dial();
+  socket.end('GET /version HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+  expect(await readToEnd(socket)).toMatch(/^HTTP\/1.1 200 OK[^]*"etcdserver":"3.6.14"/);
+});
+
+test('a connection whose client closes its side of HTTP/2, or says nothing, is let go', async () => {
+  const { port, dial, waitFor, clock } = await openPort({ requestTimeoutMs: 10_000 });
+  const speaking = await dial();
+  speaking.end(`${preface}\0\0\0\x04\0\0\0\0\0`);
+  expect((await readToEnd(speaking)).length).toBeGreaterThan(0);
+  const silent = await dial();
+  silent.end();
+  await waitFor(() => port.connections.open === 1);
+  clock.advance(10_000);
+  await waitFor(() => port.connections.open === 0);
+});
+
 test('a head that is too large is refused', async () => {
   const { dial } = await openPort();
   const socket = await dial();
