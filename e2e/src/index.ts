@@ -12,6 +12,7 @@ export { runCrashRounds, type CrashRoundsOptions, type CrashRoundsResult } from 
 export { ClusterMember, type Bootstrap, type ClusterMemberOptions } from './cluster/cluster-member.ts';
 export { until } from './cluster/until.ts';
 export { withCluster, type ProcessCluster, type ProcessClusterOptions } from './cluster/process-cluster.ts';
+export { abuseFigures, type AbuseFigures } from './abuse/figures.ts';
 export { runClusterRounds, type ClusterRoundsOptions } from './cluster/cluster-rounds.ts';
 export { faultNames, snapshotFlags, type FaultName } from './cluster/faults.ts';
 export type { Verified } from './cluster/verify.ts';

@@ -63,7 +63,8 @@ What attacks on the client port cost others. \`npm run abuse -- --write\` wrote 
 A member is attacked from a thread of its own, as fast as it takes it, and the attacker comes back 50 ms after each time
 that it is thrown out. Meanwhile a bystander puts and gets by turns every 5 ms over a connection of its own; what a
 call waits counts, also when the ones before it wait. Quiet and attacked phases take turns (${effort.phases} of
-${effort.phaseMs} ms each); figures are medians over the phases of the 99th percentile. Attacker, bystander and member share the
+${effort.phaseMs} ms each); figures are medians over the phases of the 99th percentile. An attack that
+seems to hold others up is run again, up to three times: "run 2" says so. Attacker, bystander and member share the
 cores, so a part of what is attacked is the attacker's own work. "Memory" is what the member holds after a first dose of
 the attack and after all of it.
 

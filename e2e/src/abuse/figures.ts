@@ -2,7 +2,7 @@ import { authAttacks } from './auth-attacks.ts';
 import type { Answers } from './attack-connection.ts';
 import { http2Attacks } from './http2-attacks.ts';
 import { Siege, type SiegeEffort, type SiegeResult } from './siege.ts';
-import { isHarmless } from './verdict.ts';
+import { isHarmless, judged } from './verdict.ts';
 
 /** What one attack came to; without a result the member was not as before, and `error` says how. */
 export interface AbuseFigures {
@@ -39,8 +39,9 @@ export async function* abuseFigures(options: {
 
 async function figuresOf(siege: Siege, attack: string, effort: SiegeEffort): Promise<AbuseFigures> {
   try {
-    const result = await siege.run(attack, effort);
-    return { attack, result, isHarmless: isHarmless(result), stoppedBy: inWords(result) };
+    const { result, runs } = await judged(siege, attack, effort);
+    const again = runs === 1 ? '' : ` (run ${runs})`;
+    return { attack, result, isHarmless: isHarmless(result), stoppedBy: `${inWords(result)}${again}` };
   } catch (error) {
     return { attack, error: String(error), isHarmless: false, stoppedBy: '' };
   }

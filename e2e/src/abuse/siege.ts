@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Worker } from 'node:worker_threads';
 import { fromUtf8 } from '@quorate/std';
@@ -28,8 +28,12 @@ const warmUpMs = 100;
 /**
  * Below this a latency is no harm, whatever it is beside the quiet one: Node takes in two megabytes of a connection
  * before it lets others have their turn, and attacker and member share a few cores.
+ * Where others want the cores, too, everything takes longer by about as many as want one.
  */
-export const floorMs = 150;
+export function floorMs(): number {
+  const [load = 0] = loadavg();
+  return 150 * Math.max(1, load / availableParallelism());
+}
 /** What a member may hold more afterwards than before. */
 const moreMiBMax = 256;
 const moreFilesMax = 8;
