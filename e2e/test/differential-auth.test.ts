@@ -15,8 +15,8 @@ const seeds =
 
 const flags = ['--unsafe-no-fsync', '--bcrypt-cost=4', '--snapshot-count=1000000'];
 const kinds = [
-  { tokens: 'simple', operations: 2_000, restarts: 1 },
-  { tokens: 'jwt', operations: 1_000, restarts: 1 },
+  { tokens: 'simple', operations: 1_600, restarts: 1 },
+  { tokens: 'jwt', operations: 800, restarts: 1 },
 ] as const;
 
 async function runInFolder(kind: (typeof kinds)[number], seed: number): Promise<AuthProfileResult> {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Client } from '@quorate/client';
+import { Client, type ClientOptions } from '@quorate/client';
 import type { MemberKind } from '../member-process.ts';
 import { ClusterMember } from './cluster-member.ts';
 import { until } from './until.ts';
@@ -23,6 +23,8 @@ const lastWordsLengthMax = 2_000;
 /** Members on loopback, each a process of its own, Quorate's and real etcd's as asked for. */
 export class ProcessCluster implements AsyncDisposable {
   readonly folder: string;
+  /** As whom its clients call from now on, once authentication is on. */
+  credentials: ClientOptions['auth'];
   readonly #flags: readonly string[];
   #members: readonly ClusterMember[] = [];
   /** Those that were removed as well: their processes are ours until the end. */
@@ -65,7 +67,9 @@ export class ProcessCluster implements AsyncDisposable {
 
   /** A client of the members that are alive. */
   client(members: readonly ClusterMember[] = this.alive): Client {
-    return new Client({ endpoints: members.map(({ endpoint }) => endpoint) });
+    const { credentials } = this;
+    const endpoints = members.map(({ endpoint }) => endpoint);
+    return new Client({ endpoints, ...(credentials !== undefined && { auth: credentials }) });
   }
 
   /** The member that leads, once one of the members alive says so of itself and most others of it. */

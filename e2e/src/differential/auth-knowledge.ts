@@ -12,7 +12,6 @@ export class AuthKnowledge {
   isEnabled = false;
   readonly #passwords = new Map<string, string>();
   readonly #withoutPassword = new Set<string>();
-  readonly #emptied = new Set<string>();
   /** The auth revisions of creations and changes of password. */
   readonly #credentialsSince = new Map<string, bigint>();
   #disabledAt = 0n;
@@ -23,9 +22,8 @@ export class AuthKnowledge {
     return this.#passwords;
   }
 
-  /** Whether a user lost his password by a change of it. */
-  isEmptied(user: string): boolean {
-    return this.#emptied.has(user);
+  isUser(name: string): boolean {
+    return this.#credentialsSince.has(name);
   }
 
   /** Takes note of an operation that both servers did. Some have raised the revision, as only asking can tell. */
@@ -48,7 +46,6 @@ export class AuthKnowledge {
         this.#credentialsSince.delete(name);
         this.#passwords.delete(name);
         this.#withoutPassword.delete(name);
-        this.#emptied.delete(name);
         return;
       }
     }
@@ -75,10 +72,7 @@ export class AuthKnowledge {
   /** Who has none by his options goes on so. */
   #learnPassword({ name, password }: rpcpb.AuthUserChangePasswordRequest): void {
     this.#credentialsSince.set(name, ++this.revision);
-    this.#emptied.delete(name);
-    if (password === '') {
-      this.#passwords.delete(name);
-      this.#emptied.add(name);
-    } else if (!this.#withoutPassword.has(name)) this.#passwords.set(name, password);
+    if (password === '') this.#passwords.delete(name);
+    else if (!this.#withoutPassword.has(name)) this.#passwords.set(name, password);
   }
 }

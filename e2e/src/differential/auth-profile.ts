@@ -12,7 +12,7 @@ import { Identities, sameForBoth, type Identity } from './identities.ts';
 import { KvRequests } from './kv-requests.ts';
 import { op, show, type Operation } from './operation.ts';
 import { ServerPair, sides, type SideName } from './server-pair.ts';
-import { storedAuth } from './stored-auth.ts';
+import { storedAuth, withoutSalts } from './stored-auth.ts';
 
 export interface AuthProfileOptions {
   readonly seed: number;
@@ -120,7 +120,7 @@ export class AuthProfile {
     await this.#ask(op.range({ key: new Uint8Array(1), rangeEnd: new Uint8Array(1) }), this.#root);
     // Members count leases from when they began to lead, which is not the same moment.
     await this.#keepAlive(leaseIds, this.#root);
-    if (this.#storesCompared > 0) await this.#compareStores();
+    await this.#compareStores();
   }
 
   /** Authentication needs a root who is root. */
@@ -266,7 +266,7 @@ export class AuthProfile {
     const inAll = this.#wrongLogins.values().reduce((sum, count) => sum + count, 0);
     if (ofUser >= wrongLoginsMax.ofUser || inAll >= wrongLoginsMax.inAll) return;
     const password = this.#dice.perMille(200) ? '' : this.#requests.password();
-    if (this.#knowledge.passwords.get(user) === password || this.#knowledge.isEmptied(user)) return;
+    if (this.#knowledge.passwords.get(user) === password) return;
     this.#wrongLogins.set(user, ofUser + 1);
     await this.#ask(authOp.authenticate(user, password), nobody);
   }
@@ -484,7 +484,7 @@ export class AuthProfile {
     await this.#becomeRoot();
     const { shows } = this.#root;
     const [quorate, etcd] = await Promise.all(
-      sides.map((side) => storedAuth(this.#running.callers[side], shows[side])),
+      sides.map(async (side) => withoutSalts(await storedAuth(this.#running.callers[side], shows[side]))),
     );
     if (show(quorate) !== show(etcd)) {
       throw new Error(`what is stored differs\nquorate: ${show(quorate)}\netcd:    ${show(etcd)}`);

@@ -11,6 +11,15 @@ const digestBytes = 32;
 /** `$2a$`, the cost, salt and hash; the latter two are never the same. */
 const bcryptHash = /(\$2a\$\d\d\$)[./A-Za-z0-9]{53}/g;
 
+/** The same without salts and hashes of passwords, which two clusters never have in common. */
+export function withoutSalts(stored: StoredAuth): StoredAuth {
+  return stored.map(([bucket, key, value]) => [
+    bucket,
+    key,
+    value.replace(bcryptHash, (_, cost: string) => `${cost}<salt and hash>`),
+  ]);
+}
+
 /** What a member has stored about users and roles, as a snapshot of it shows. @throws Error when it gives none */
 export async function storedAuth(caller: GrpcCaller, credentials: Credentials): Promise<StoredAuth> {
   const bytes = await snapshotOf(caller, credentials);
@@ -22,7 +31,7 @@ export async function storedAuth(caller: GrpcCaller, credentials: Credentials): 
   const stored: [string, string, string][] = [];
   for (const bucket of buckets) {
     for await (const slice of bolt.rows(bucket)) {
-      for (const [key, value] of slice) stored.push([bucket, latin1(key), withoutSalt(latin1(value))]);
+      for (const [key, value] of slice) stored.push([bucket, latin1(key), latin1(value)]);
     }
   }
   return stored;
@@ -40,8 +49,4 @@ async function snapshotOf(caller: GrpcCaller, credentials: Credentials): Promise
 
 function latin1(bytes: Uint8Array): string {
   return Buffer.from(bytes).toString('latin1');
-}
-
-function withoutSalt(row: string): string {
-  return row.replace(bcryptHash, (_, cost: string) => `${cost}<salt and hash>`);
 }
