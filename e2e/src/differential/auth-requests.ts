@@ -115,7 +115,7 @@ export class AuthRequests {
   /** What operators ask for; nothing that a cluster of one member would do. */
   cluster(): Operation {
     const dice = this.#dice;
-    const unknown = dice.pick([1n, 7n, 2n ** 64n - 1n]);
+    const unknown = dice.pick([0n, 1n, 2n ** 64n - 1n]);
     switch (
       dice.weighted({
         list: 6,
