@@ -3,6 +3,8 @@ import { asBuffer, systemClock, systemRandom, type Clock, type Random } from '@q
 import { Endpoint, type EndpointOptions } from './endpoint.ts';
 import { EtcdError } from './errors.ts';
 import { abortReason, plainBytes, sameBuffer, toEtcdError } from './grpc-values.ts';
+import { SeenRevision } from './monotonic-reads.ts';
+import { harmlessly, ObservedCall, type ClientObserver } from './observer.ts';
 import type { CallOptions, ClientOptions } from './options.ts';
 import { sleep } from './sleep.ts';
 import { DuplexStream, ServerStream, type StreamSetup } from './streams.ts';
@@ -20,6 +22,10 @@ import {
 const attemptsMax = 100;
 /** The mean pause between two tries; 10 % jitter keeps clients from marching in step. */
 const backoffMs = 25;
+/** What is tried again without end is so after pauses that grow up to this. */
+const pauseMaxMs = 1_000;
+/** How long an endpoint that failed is left out when calls go round. */
+const penaltyMs = 1_000;
 const maxSendBytesDefault = 2 * 1024 * 1024;
 
 /** How a unary call may be repeated. */
@@ -36,10 +42,15 @@ export class Connections {
   readonly endpoints: readonly string[];
   readonly clock: Clock;
   readonly random: Random;
+  readonly seen: SeenRevision;
+  readonly requestTimeoutMs: number;
   readonly #opened = new Map<string, Endpoint>();
   readonly #endpointOptions: EndpointOptions;
   readonly #dialTimeoutMs: number;
-  readonly #requestTimeoutMs: number;
+  readonly #observer: ClientObserver | undefined;
+  readonly #goesRound: boolean;
+  /** When an endpoint may be asked again that failed, where calls go round. */
+  readonly #failedUntil = new Map<string, number>();
   readonly #maxSendBytes: number;
   readonly #streams = new Set<ServerStream>();
   readonly #unaryCalls = new Set<Promise<unknown>>();
@@ -54,8 +65,11 @@ export class Connections {
     this.clock = options.clock ?? systemClock;
     this.random = options.random ?? systemRandom;
     this.#dialTimeoutMs = options.dialTimeoutMs ?? 2_000;
-    this.#requestTimeoutMs = options.requestTimeoutMs ?? 10_000;
+    this.requestTimeoutMs = options.requestTimeoutMs ?? 10_000;
     this.#maxSendBytes = options.maxSendBytes ?? maxSendBytesDefault;
+    this.seen = new SeenRevision({ isKept: options.monotonicReads === true });
+    this.#observer = options.observer;
+    this.#goesRound = options.balancing === 'round-robin';
     this.#tokens = this.#tokenSource(options);
     checkTlsOptions(options.tls);
     this.#endpointOptions = {
@@ -67,7 +81,8 @@ export class Connections {
 
   /** One request, one response. `path` is `/package.Service/Method`. @throws EtcdError, or the signal's reason */
   async unary(path: string, request: Uint8Array, options: UnaryCallOptions = {}): Promise<Uint8Array> {
-    const call = this.#authorized(path, request, options);
+    const observed = new ObservedCall(this.#observer, { path, kind: 'unary' });
+    const call = observed.during(() => this.#authorized(path, request, options, observed));
     this.#unaryCalls.add(call);
     try {
       return await call;
@@ -78,7 +93,7 @@ export class Connections {
 
   /** Gets the token that calls carry, so that wrong credentials are found out early. @throws EtcdError */
   async authenticate({ timeoutMs, signal }: CallOptions = {}): Promise<void> {
-    const deadline = this.clock.now() + (timeoutMs ?? this.#requestTimeoutMs);
+    const deadline = this.clock.now() + (timeoutMs ?? this.requestTimeoutMs);
     await this.#tokens?.get({ deadline, signal });
   }
 
@@ -110,15 +125,21 @@ export class Connections {
   }
 
   /** A call that is refused for its token was not done, so even a write is sent again with a new one. */
-  async #authorized(path: string, request: Uint8Array, options: UnaryCallOptions): Promise<Uint8Array> {
-    const deadline = this.clock.now() + (options.timeoutMs ?? this.#requestTimeoutMs);
+  async #authorized(
+    path: string,
+    request: Uint8Array,
+    options: UnaryCallOptions,
+    observed: ObservedCall,
+  ): Promise<Uint8Array> {
+    const deadline = this.clock.now() + (options.timeoutMs ?? this.requestTimeoutMs);
     for (let renewals = 0; ; renewals++) {
       const login = await this.#login(deadline, options.signal);
       try {
-        return await this.#unary(path, request, options, deadline, login);
+        return await this.#unary(path, request, options, { deadline, login, observed });
       } catch (error) {
         if (!(error instanceof EtcdError) || renewals === renewalsMax) throw error;
         if (!this.renewToken(login, error)) throw error;
+        observed.attemptFailed(error);
       }
     }
   }
@@ -137,8 +158,12 @@ export class Connections {
     return new PasswordTokens(auth, {
       // Asking twice makes two tokens, which harms nobody; so a question is repeated like a read.
       call: (path, request, signal) => {
-        const deadline = this.clock.now() + this.#requestTimeoutMs;
-        return this.#unary(path, request, { repeatable: true, signal }, deadline, nobody);
+        const deadline = this.clock.now() + this.requestTimeoutMs;
+        const observed = new ObservedCall(this.#observer, { path, kind: 'unary' });
+        const options = { repeatable: true, signal };
+        return observed.during(() =>
+          this.#unary(path, request, options, { deadline, login: nobody, observed }),
+        );
       },
       clock: this.clock,
       random: this.random,
@@ -149,24 +174,20 @@ export class Connections {
     path: string,
     request: Uint8Array,
     options: UnaryCallOptions,
-    deadline: number,
-    login: Login,
+    { deadline, login, observed }: Attempted,
   ): Promise<Uint8Array> {
     this.#checkSize(request);
     for (let attempt = 1; ; attempt++) {
       options.signal?.throwIfAborted();
       const endpoint = this.#pick(options);
+      observed.attempt(endpoint.address);
       try {
         await this.#connect(endpoint, deadline, options.signal);
-        return await unaryCall(
-          endpoint,
-          path,
-          request,
-          this.#callSetup(options, deadline, login),
-          options.signal,
-        );
+        const setup = this.#callSetup(options, deadline, login, observed);
+        return await unaryCall(endpoint, path, request, setup, options.signal);
       } catch (error) {
         if (!(error instanceof EtcdError) || !mayRepeat(error, attempt, options)) throw error;
+        observed.attemptFailed(error);
         this.#rotateFrom(endpoint);
         await this.#backOff(deadline, error, options.signal);
       }
@@ -176,7 +197,7 @@ export class Connections {
   /** One request, a stream of responses. Never retried: what has been received cannot be taken back. */
   async #serverStream(path: string, request: Uint8Array, options: CallOptions = {}): Promise<ServerStream> {
     this.#checkSize(request);
-    const { endpoint, setup, login } = await this.#openStream(options);
+    const { endpoint, setup, login, observed } = await this.#openStream(path, options);
     const call = endpoint.grpc.makeServerStreamRequest<Buffer, Buffer>(
       path,
       sameBuffer,
@@ -185,12 +206,12 @@ export class Connections {
       setup.metadata,
       setup.options,
     );
-    return this.#track(new ServerStream(call, this.#streamSetup(options, login)));
+    return this.#track(new ServerStream(call, this.#streamSetup(options, login, observed)));
   }
 
   /** A stream both ways. Never retried. */
   async duplexStream(path: string, options: CallOptions = {}): Promise<DuplexStream> {
-    const { endpoint, setup, login } = await this.#openStream(options);
+    const { endpoint, setup, login, observed } = await this.#openStream(path, options);
     const call = endpoint.grpc.makeBidiStreamRequest<Buffer, Buffer>(
       path,
       sameBuffer,
@@ -198,12 +219,27 @@ export class Connections {
       setup.metadata,
       setup.options,
     );
-    return this.#track(new DuplexStream(call, this.#streamSetup(options, login)));
+    return this.#track(new DuplexStream(call, this.#streamSetup(options, login, observed)));
   }
 
   /** Prefer another endpoint from now on: for a stream whose member failed. */
   rotate(): void {
+    if (this.#goesRound) return;
+    const from = this.endpoints[this.#current] ?? '';
     this.#current = (this.#current + 1) % this.endpoints.length;
+    const to = this.endpoints[this.#current] ?? '';
+    if (from !== to) harmlessly(() => this.#observer?.endpointChanged?.({ from, to }));
+  }
+
+  /** A watch that broke of this error is created again. */
+  watchResumed(startRevision: bigint, error: Error | undefined): void {
+    harmlessly(() => this.#observer?.watchResumed?.({ startRevision, error }));
+  }
+
+  /** Waits before try number `attempt + 1` of something that is tried without end: 25 ms, growing to a second. */
+  async pause(attempt: number, signal: AbortSignal | undefined): Promise<void> {
+    const meanMs = Math.min(pauseMaxMs, backoffMs * 2 ** Math.min(attempt - 1, 10));
+    await sleep(this.clock, meanMs * (0.9 + this.random.below(1000) / 5000), signal);
   }
 
   /** Ends all streams, waits for unary calls under way and closes the connections. Harmless when done twice. */
@@ -221,17 +257,37 @@ export class Connections {
     return stream;
   }
 
-  #streamSetup({ signal }: CallOptions, login: Login): StreamSetup {
-    return { signal, login, onEnd: (stream) => this.#streams.delete(stream) };
+  #streamSetup({ signal }: CallOptions, login: Login, observed: ObservedCall): StreamSetup {
+    const onEnd = (stream: ServerStream, error: unknown) => {
+      this.#streams.delete(stream);
+      observed.ended(error);
+    };
+    return { signal, login, onEnd };
   }
 
-  async #openStream(options: CallOptions): Promise<OpenedStream> {
+  async #openStream(path: string, options: CallOptions): Promise<OpenedStream> {
     options.signal?.throwIfAborted();
-    const timeout = options.timeoutMs ?? Infinity;
-    const deadline = this.clock.now() + timeout;
-    const login = await this.#login(deadline, options.signal);
-    // Not before: the question for a token may have found out that another endpoint is the better one.
+    const observed = new ObservedCall(this.#observer, { path, kind: 'stream' });
+    try {
+      const timeout = options.timeoutMs ?? Infinity;
+      const deadline = this.clock.now() + timeout;
+      const login = await this.#login(deadline, options.signal);
+      const endpoint = await this.#connectedForStream(options, deadline, observed);
+      return { endpoint, setup: this.#callSetup(options, deadline, login, observed), login, observed };
+    } catch (error) {
+      observed.ended(error);
+      throw error;
+    }
+  }
+
+  async #connectedForStream(
+    options: CallOptions,
+    deadline: number,
+    observed: ObservedCall,
+  ): Promise<Endpoint> {
+    // Not before there is a token: the question for it may have found out that another endpoint is the better one.
     const endpoint = this.#pick(options);
+    observed.attempt(endpoint.address);
     try {
       await this.#connect(endpoint, deadline, options.signal);
     } catch (error) {
@@ -239,12 +295,12 @@ export class Connections {
       throw error;
     }
     if (this.#closed) throw clientClosed();
-    return { endpoint, setup: this.#callSetup(options, deadline, login), login };
+    return endpoint;
   }
 
   #pick(options: CallOptions): Endpoint {
     if (this.#closed) throw clientClosed();
-    const address = options.endpoint ?? this.endpoints[this.#current] ?? '';
+    const address = options.endpoint ?? this.#nextAddress();
     let endpoint = this.#opened.get(address);
     if (endpoint === undefined) {
       endpoint = new Endpoint(address, this.#endpointOptions);
@@ -253,8 +309,21 @@ export class Connections {
     return endpoint;
   }
 
+  /** The current endpoint, or where calls go round the one after it that has not failed a moment ago. */
+  #nextAddress(): string {
+    if (this.#goesRound) {
+      const now = this.clock.now();
+      const count = this.endpoints.length;
+      const steps = Array.from({ length: count }, (_, i) => (this.#current + 1 + i) % count);
+      const isWell = (at: number) => (this.#failedUntil.get(this.endpoints[at] ?? '') ?? 0) <= now;
+      this.#current = steps.find(isWell) ?? steps[0] ?? 0;
+    }
+    return this.endpoints[this.#current] ?? '';
+  }
+
   /** Calls that failed together move on by one endpoint, not by one each. */
   #rotateFrom(endpoint: Endpoint): void {
+    if (this.#goesRound) this.#failedUntil.set(endpoint.address, this.clock.now() + penaltyMs);
     if (this.endpoints[this.#current] === endpoint.address) this.rotate();
   }
 
@@ -281,8 +350,9 @@ export class Connections {
   }
 
   /** gRPC wants to know the moment of a deadline by the wall clock; ours are by the one that does not jump. */
-  #callSetup(options: CallOptions, deadline: number, { token }: Login): CallSetup {
+  #callSetup(options: CallOptions, deadline: number, { token }: Login, observed: ObservedCall): CallSetup {
     const metadata = new grpc.Metadata();
+    for (const [name, value] of Object.entries(observed.metadata)) metadata.set(name, value);
     if (options.requireLeader === true) metadata.set('hasleader', 'true');
     if (token !== undefined) metadata.set('token', token);
     return { metadata, options: { deadline: this.clock.wallMs() + (deadline - this.clock.now()) } };
@@ -312,6 +382,14 @@ interface OpenedStream {
   readonly endpoint: Endpoint;
   readonly setup: CallSetup;
   readonly login: Login;
+  readonly observed: ObservedCall;
+}
+
+/** What belongs to all attempts of a call. */
+interface Attempted {
+  readonly deadline: number;
+  readonly login: Login;
+  readonly observed: ObservedCall;
 }
 
 interface CallSetup {

@@ -1,5 +1,6 @@
-/** A client for etcd and Quorate: typed calls, watches that resume, leases that are kept alive. */
-export { Client, type PutOptions, type ReadAllOptions, type ReadOptions } from './client.ts';
+/** A client for etcd and Quorate: typed calls, watches that resume, leases, locks, elections, views, transactions. */
+export { Client } from './client.ts';
+export { Keyspace, type PutOptions, type ReadAllOptions, type ReadOptions } from './keyspace.ts';
 export type { CallOptions, ClientOptions } from './options.ts';
 export type { Credentials } from './tokens.ts';
 export { TlsOptionsError, type TlsOptions, type TlsOptionsErrorCode } from './tls-options.ts';
@@ -14,7 +15,7 @@ export {
   type EtcdErrorCode,
 } from './errors.ts';
 export { prefixEnd, toKeyRange, type Bytes, type KeyRange, type KeySelector } from './keys.ts';
-export { compare, op, type CompareSign, type Txn } from './txn.ts';
+export { compare, op, type Compared, type CompareSign, type Txn } from './txn.ts';
 export { Watch, type WatchBatch, type WatchEvent, type WatchOptions } from './watch.ts';
 export { Kv } from './kv.ts';
 export { Leases, type GrantOptions } from './lease.ts';
@@ -30,3 +31,12 @@ export {
   type RolePermission,
 } from './auth.ts';
 export type { SnapshotPart } from './snapshot.ts';
+export type { Page, PageOptions } from './pages.ts';
+export type { Session, SessionOptions, WaitOptions } from './session.ts';
+export type { Leadership, Lock } from './lock.ts';
+export type { Election } from './election.ts';
+export type { StmIsolation, StmOptions, StmTransaction } from './stm.ts';
+export type { View, ViewChange, ViewOptions } from './view.ts';
+export { json, text, type Codec, type TypedEntry, type TypedEvent, type TypedKv } from './typed-kv.ts';
+export type { ElectionService, LockService } from './recipe-services.ts';
+export type { CallObserver, ClientObserver, EndedCall, StartedCall } from './observer.ts';

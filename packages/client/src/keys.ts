@@ -23,6 +23,11 @@ export function toBytes(bytes: Bytes): Uint8Array {
   return typeof bytes === 'string' ? fromUtf8(bytes) : bytes;
 }
 
+/** A key as the selector of only itself. */
+export function toSelector(keys: Bytes | KeySelector): KeySelector {
+  return typeof keys === 'string' || keys instanceof Uint8Array ? { key: keys } : keys;
+}
+
 /** The range that a selector means. An empty prefix means every key. */
 export function toKeyRange(selector: KeySelector): KeyRange {
   if ('key' in selector) return { key: toBytes(selector.key), rangeEnd: new Uint8Array(0) };

@@ -1,8 +1,10 @@
 import { rpcpb } from '@quorate/wire';
 import type { Connections } from './connections.ts';
 import { EtcdError, LeaseLostError } from './errors.ts';
+import { noPrefix, type KeyPrefix } from './key-prefix.ts';
 import { encodeMessage, methodPath, unaryMethod, type UnaryMethod } from './method.ts';
 import type { CallOptions } from './options.ts';
+import { isPassing } from './persistently.ts';
 import { sleep } from './sleep.ts';
 import type { DuplexStream } from './streams.ts';
 import { renewalsMax } from './tokens.ts';
@@ -20,17 +22,37 @@ export interface GrantOptions {
   readonly id?: bigint;
 }
 
+/** A lease that is to be renewed, and what is known of it. */
+export interface HeldLease {
+  readonly id: bigint;
+  readonly ttlMs: number;
+  /** By the clock that does not jump; Infinity when unknown. */
+  readonly expiresAtMs: number;
+  /** How long to wait before the first renewal. */
+  readonly firstAfterMs?: number;
+}
+
+/** A renewal that succeeded. The lease lives for `ttlMs` from when it was sent, or longer. */
+export interface Renewal {
+  readonly response: rpcpb.LeaseKeepAliveResponse;
+  readonly ttlMs: number;
+  readonly sentAtMs: number;
+  readonly sentAtWallMs: number;
+}
+
 /** Leases: keys that vanish when nobody renews. */
 export class Leases {
   readonly #connections: Connections;
+  readonly #prefix: KeyPrefix;
   readonly #grant: UnaryMethod<rpcpb.LeaseGrantRequest, rpcpb.LeaseGrantResponse>;
   readonly #revoke: UnaryMethod<rpcpb.LeaseRevokeRequest, rpcpb.LeaseRevokeResponse>;
   readonly #timeToLive: UnaryMethod<rpcpb.LeaseTimeToLiveRequest, rpcpb.LeaseTimeToLiveResponse>;
   readonly #leases: UnaryMethod<rpcpb.LeaseLeasesRequest, rpcpb.LeaseLeasesResponse>;
 
-  constructor(connections: Connections) {
+  constructor(connections: Connections, prefix: KeyPrefix = noPrefix) {
     const service = rpcpb.LeaseDefinition;
     this.#connections = connections;
+    this.#prefix = prefix;
     this.#grant = unaryMethod(connections, service, methods.leaseGrant, { repeatable: false });
     this.#revoke = unaryMethod(connections, service, methods.leaseRevoke, { repeatable: false });
     this.#timeToLive = unaryMethod(connections, service, methods.leaseTimeToLive, { repeatable: true });
@@ -47,12 +69,18 @@ export class Leases {
     return this.#revoke({ ID: id }, options);
   }
 
-  /** How long a lease has left, and with `keys` what is attached to it. A lease that is gone has a TTL of -1. */
-  timeToLive(
+  /**
+   * How long a lease has left, and with `keys` what is attached to it, of a namespace only its own. A lease that is
+   * gone has a TTL of -1.
+   */
+  async timeToLive(
     id: bigint,
     { keys = false, ...options }: CallOptions & { readonly keys?: boolean } = {},
   ): Promise<rpcpb.LeaseTimeToLiveResponse> {
-    return this.#timeToLive({ ID: id, keys }, options);
+    const response = await this.#timeToLive({ ID: id, keys }, options);
+    if (this.#prefix.isEmpty) return response;
+    const own = response.keys.filter((key) => this.#prefix.isOf(key));
+    return { ...response, keys: own.map((key) => this.#prefix.stripKey(key)) };
   }
 
   /** The leases there are. */
@@ -91,22 +119,33 @@ export class Leases {
     id: bigint,
     options: CallOptions = {},
   ): AsyncGenerator<rpcpb.LeaseKeepAliveResponse, never, undefined> {
-    const { clock } = this.#connections;
     // Until the first answer we do not know the time to live, and keep asking.
-    let expiresAtMs = Infinity;
+    const held = { id, ttlMs: Infinity, expiresAtMs: Infinity };
+    const renewals = this.renewals(held, options);
+    for (;;) yield (await renewals.next()).value.response;
+  }
+
+  /** As `keepAlive`, of a lease that something is known of, and with the moment until which each renewal holds. */
+  async *renewals(held: HeldLease, options: CallOptions = {}): AsyncGenerator<Renewal, never, undefined> {
+    const { clock } = this.#connections;
+    let { ttlMs, expiresAtMs } = held;
+    let wait = held.firstAfterMs ?? 0;
     for (;;) {
+      if (wait > 0) await sleep(clock, wait, options.signal);
       const sentAtMs = clock.now();
-      const outcome = await this.#renew(id, options, expiresAtMs - sentAtMs);
+      const sentAtWallMs = clock.wallMs();
+      const outcome = await this.#renew(held.id, options, Math.min(expiresAtMs - sentAtMs, ttlMs / 3));
       if (outcome instanceof EtcdError) {
-        await sleep(clock, Math.min(retryPauseMs, Math.max(0, expiresAtMs - clock.now())), options.signal);
-        if (clock.now() >= expiresAtMs) throw new LeaseLostError(id, { cause: outcome });
+        const leftMs = Math.max(0, expiresAtMs - clock.now());
+        await sleep(clock, Math.min(retryPauseMs, leftMs), options.signal);
+        if (clock.now() >= expiresAtMs) throw new LeaseLostError(held.id, { cause: outcome });
+        wait = 0;
         continue;
       }
-      const ttlMs = Number(outcome.TTL) * 1000;
+      ttlMs = Number(outcome.TTL) * 1000;
       expiresAtMs = sentAtMs + ttlMs;
-      yield outcome;
-      const pauseMs = sentAtMs + ttlMs / 3 - clock.now();
-      if (pauseMs > 0) await sleep(clock, pauseMs, options.signal);
+      yield { response: outcome, ttlMs, sentAtMs, sentAtWallMs };
+      wait = sentAtMs + ttlMs / 3 - clock.now();
     }
   }
 
@@ -114,22 +153,19 @@ export class Leases {
   async #renew(
     id: bigint,
     options: CallOptions,
-    leftMs: number,
+    timeLimitMs: number,
   ): Promise<rpcpb.LeaseKeepAliveResponse | EtcdError> {
-    const timeoutMs = Math.max(1, Math.min(options.timeoutMs ?? renewTimeoutMs, leftMs));
+    const timeoutMs = Math.max(1, Math.min(options.timeoutMs ?? renewTimeoutMs, timeLimitMs));
     try {
       return await this.keepAliveOnce(id, { requireLeader: true, ...options, timeoutMs });
     } catch (error) {
       if (!(error instanceof EtcdError)) throw error;
-      if (!passing.has(error.code)) throw error;
+      if (!isPassing(error)) throw error;
       this.#connections.rotate();
       return error;
     }
   }
 }
-
-/** Troubles of a member or of the way to it, not of the request. */
-const passing: ReadonlySet<string> = new Set(['UNAVAILABLE', 'DEADLINE_EXCEEDED', 'INTERNAL', 'CANCELLED']);
 
 async function firstAnswer(id: bigint, stream: DuplexStream): Promise<rpcpb.LeaseKeepAliveResponse> {
   for await (const message of stream) {

@@ -1,4 +1,5 @@
 import type { Clock, Random } from '@quorate/std';
+import type { ClientObserver } from './observer.ts';
 import type { TlsOptions } from './tls-options.ts';
 import type { Credentials } from './tokens.ts';
 
@@ -21,6 +22,18 @@ export interface ClientOptions {
   readonly auth?: Credentials;
   /** A token made elsewhere, such as a JWT, in place of `auth`. It is not renewed. */
   readonly authToken?: string;
+  /**
+   * `sticky`, which is the default: all calls go to one endpoint until it fails, then to the next. `round-robin`: each
+   * call goes to another one than the last, those left out that failed a moment ago.
+   */
+  readonly balancing?: 'sticky' | 'round-robin';
+  /**
+   * Refuse answers of members that are behind what this client has already seen, and ask others: what matters for
+   * `serializable` reads. When no member is as far, the read fails with UNAVAILABLE.
+   */
+  readonly monotonicReads?: boolean;
+  /** Hears of calls, for metrics and traces. */
+  readonly observer?: ClientObserver;
   /** For tests. */
   readonly clock?: Clock;
   /** For tests. */

@@ -8,7 +8,7 @@ export interface StreamSetup {
   readonly signal: AbortSignal | undefined;
   readonly login: Login;
   /** Called when the stream is over, whoever ended it. */
-  readonly onEnd: (stream: ServerStream) => void;
+  readonly onEnd: (stream: ServerStream, error: unknown) => void;
 }
 
 /**
@@ -19,7 +19,8 @@ export class ServerStream implements AsyncIterable<Uint8Array>, Disposable {
   readonly #call: ClientReadableStream<Buffer> | ClientDuplexStream<Buffer, Buffer>;
   readonly #signal: AbortSignal | undefined;
   readonly #cancel: () => void;
-  readonly #onEnd: (stream: ServerStream) => void;
+  readonly #onEnd: (stream: ServerStream, error: unknown) => void;
+  #error: unknown;
   readonly #login: Login;
 
   constructor(
@@ -49,7 +50,8 @@ export class ServerStream implements AsyncIterable<Uint8Array>, Disposable {
       for await (const message of this.#call as AsyncIterable<Buffer>) yield plainBytes(message);
       this.#signal?.throwIfAborted();
     } catch (error) {
-      throw this.#signal?.aborted === true ? abortReason(this.#signal) : toEtcdError(error);
+      this.#error = this.#signal?.aborted === true ? abortReason(this.#signal) : toEtcdError(error);
+      throw this.#error;
     } finally {
       this[Symbol.dispose]();
     }
@@ -59,7 +61,7 @@ export class ServerStream implements AsyncIterable<Uint8Array>, Disposable {
   [Symbol.dispose](): void {
     this.#signal?.removeEventListener('abort', this.#cancel);
     this.#call.cancel();
-    this.#onEnd(this);
+    this.#onEnd(this, this.#error);
   }
 }
 

@@ -1,5 +1,5 @@
 import { rpcpb } from '@quorate/wire';
-import { toBytes, toKeyRange, type Bytes, type KeySelector } from './keys.ts';
+import { toBytes, toKeyRange, toSelector, type Bytes, type KeySelector } from './keys.ts';
 
 /** A transaction: if all comparisons hold the first list is done, otherwise the second; all or nothing. */
 export interface Txn {
@@ -18,25 +18,29 @@ const results = {
   '<': rpcpb.Compare_CompareResult.LESS,
 } as const satisfies Record<CompareSign, rpcpb.Compare_CompareResult>;
 
+/** What a comparison is of: one key, or all keys of a selection, each of which must hold. */
+export type Compared = Bytes | KeySelector;
+
 /**
  * The comparisons of a transaction. Of a key that does not exist all numbers are 0, and no comparison of its
- * value holds.
+ * value holds. A selection without keys is compared like a key that does not exist: `version = 0` says that it is
+ * empty.
  */
 export const compare = {
   /** How often the key was put since it was created; 0 means that it does not exist. */
-  version: (key: Bytes, sign: CompareSign, value: bigint) =>
+  version: (key: Compared, sign: CompareSign, value: bigint) =>
     comparison(key, sign, rpcpb.Compare_CompareTarget.VERSION, { $case: 'version', value }),
   /** The revision that created the key. */
-  createRevision: (key: Bytes, sign: CompareSign, value: bigint) =>
+  createRevision: (key: Compared, sign: CompareSign, value: bigint) =>
     comparison(key, sign, rpcpb.Compare_CompareTarget.CREATE, { $case: 'createRevision', value }),
   /** The revision that last put the key. */
-  modRevision: (key: Bytes, sign: CompareSign, value: bigint) =>
+  modRevision: (key: Compared, sign: CompareSign, value: bigint) =>
     comparison(key, sign, rpcpb.Compare_CompareTarget.MOD, { $case: 'modRevision', value }),
   /** What the key holds, compared byte by byte. */
-  value: (key: Bytes, sign: CompareSign, value: Bytes) =>
+  value: (key: Compared, sign: CompareSign, value: Bytes) =>
     comparison(key, sign, rpcpb.Compare_CompareTarget.VALUE, { $case: 'value', value: toBytes(value) }),
   /** The lease that the key is attached to; 0 is none. */
-  lease: (key: Bytes, sign: CompareSign, value: bigint) =>
+  lease: (key: Compared, sign: CompareSign, value: bigint) =>
     comparison(key, sign, rpcpb.Compare_CompareTarget.LEASE, { $case: 'lease', value }),
 } as const;
 
@@ -63,7 +67,7 @@ export function toTxnRequest({ compare = [], success = [], failure = [] }: Txn):
 }
 
 function comparison(
-  key: Bytes,
+  key: Compared,
   sign: CompareSign,
   target: rpcpb.Compare_CompareTarget,
   targetUnion: rpcpb.Compare['targetUnion'],
@@ -71,8 +75,7 @@ function comparison(
   return {
     result: results[sign],
     target,
-    key: toBytes(key),
+    ...toKeyRange(toSelector(key)),
     targetUnion,
-    rangeEnd: new Uint8Array(0),
   };
 }

@@ -1,16 +1,12 @@
 import { rpcpb, type mvccpb } from '@quorate/wire';
 import type { Connections } from './connections.ts';
 import { EtcdError, WatchCanceledError, watchCanceledError } from './errors.ts';
+import { noPrefix, type KeyPrefix } from './key-prefix.ts';
 import { toKeyRange, type KeyRange, type KeySelector } from './keys.ts';
 import { encodeMessage, methodPath } from './method.ts';
 import type { CallOptions } from './options.ts';
-import { sleep } from './sleep.ts';
 import type { DuplexStream } from './streams.ts';
 import { renewalsMax } from './tokens.ts';
-
-/** Pause before the first try to resume; each further one that fails doubles it, up to the longest. */
-const resumePauseMs = 25;
-const resumePauseMaxMs = 1_000;
 
 /** What to watch, and from where on. */
 export type WatchOptions = KeySelector &
@@ -58,6 +54,7 @@ export class Watch implements AsyncIterable<WatchEvent> {
   readonly #connections: Connections;
   readonly #options: WatchOptions;
   readonly #range: KeyRange;
+  readonly #prefix: KeyPrefix;
   /** 0 until known: the server starts after its current revision, and says which that was. */
   #nextRevision: bigint;
   #created = false;
@@ -65,10 +62,11 @@ export class Watch implements AsyncIterable<WatchEvent> {
   /** Events of a revision that comes in fragments; dropped when the stream breaks before the last of them. */
   #fragments: WatchEvent[] = [];
 
-  constructor(connections: Connections, options: WatchOptions) {
+  constructor(connections: Connections, options: WatchOptions, prefix: KeyPrefix = noPrefix) {
     this.#connections = connections;
     this.#options = options;
-    this.#range = toKeyRange(options);
+    this.#prefix = prefix;
+    this.#range = prefix.addToWatched(toKeyRange(options));
     this.#nextRevision = options.startRevision ?? 0n;
   }
 
@@ -84,6 +82,7 @@ export class Watch implements AsyncIterable<WatchEvent> {
     for (let failures = 0, renewals = 0; ; failures++) {
       let opened: DuplexStream | undefined;
       let renewed = false;
+      let failure: Error | undefined;
       try {
         using stream = await this.#connections.duplexStream(path, { signal, endpoint, requireLeader });
         opened = stream;
@@ -97,6 +96,7 @@ export class Watch implements AsyncIterable<WatchEvent> {
         }
       } catch (error) {
         if (!(error instanceof EtcdError)) throw error;
+        failure = error;
         renewed = opened !== undefined && this.#connections.renewToken(opened.login, error);
         if (renewed ? renewals++ === renewalsMax : !canResumeAfter(error)) throw error;
       } finally {
@@ -104,7 +104,8 @@ export class Watch implements AsyncIterable<WatchEvent> {
       }
       // A member that refuses a token is well; one whose stream broke may not be.
       if (!renewed) this.#connections.rotate();
-      await this.#pause(failures);
+      this.#connections.watchResumed(this.#nextRevision, failure);
+      await this.#connections.pause(failures + 1, signal);
     }
   }
 
@@ -134,12 +135,13 @@ export class Watch implements AsyncIterable<WatchEvent> {
     if (response.canceled) throw watchCanceledError(response);
     if (header === undefined) throw new EtcdError('INTERNAL', 'a watch response came without a header');
     if (response.created) return this.#receiveCreated(header);
-    for (const event of response.events) this.#fragments.push(toWatchEvent(event));
+    for (const event of response.events) this.#fragments.push(this.#toWatchEvent(event));
     if (response.fragment) return undefined;
     const events = this.#fragments;
     this.#fragments = [];
     const last = events.at(-1);
     if (last !== undefined) {
+      this.#connections.seen.note(header);
       this.#nextRevision = last.kv.modRevision + 1n;
       return { kind: 'events', header, events };
     }
@@ -150,17 +152,17 @@ export class Watch implements AsyncIterable<WatchEvent> {
     return { kind: 'progress', header, events };
   }
 
+  #toWatchEvent({ type, kv, prevKv }: mvccpb.Event): WatchEvent {
+    if (kv === undefined) throw new EtcdError('INTERNAL', 'a watch event came without a key');
+    const [now, before] = [this.#prefix.stripKv(kv), this.#prefix.stripKv(prevKv)];
+    return { type: type === 0 ? 'put' : 'delete', kv: now, prevKv: before };
+  }
+
   #receiveCreated(header: rpcpb.ResponseHeader): WatchBatch | undefined {
     if (this.#nextRevision === 0n) this.#nextRevision = header.revision + 1n;
     if (this.#created) return undefined;
     this.#created = true;
     return { kind: 'created', header, events: [] };
-  }
-
-  async #pause(failures: number): Promise<void> {
-    const { clock, random } = this.#connections;
-    const meanMs = Math.min(resumePauseMaxMs, resumePauseMs * 2 ** Math.min(failures, 10));
-    await sleep(clock, meanMs * (0.9 + random.below(1000) / 5000), this.#options.signal);
   }
 }
 
@@ -170,9 +172,4 @@ function canResumeAfter(error: EtcdError): boolean {
   if (error.code === 'UNAVAILABLE' || error.code === 'INTERNAL') return true;
   // A stream is also CANCELLED by a server that stops; unsent, it was our own client that closed.
   return error.code === 'CANCELLED' && error.cause !== undefined;
-}
-
-function toWatchEvent({ type, kv, prevKv }: mvccpb.Event): WatchEvent {
-  if (kv === undefined) throw new EtcdError('INTERNAL', 'a watch event came without a key');
-  return { type: type === 0 ? 'put' : 'delete', kv, prevKv };
 }

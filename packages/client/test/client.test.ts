@@ -1,23 +1,14 @@
 import { toUtf8 } from '@quorate/std';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { Client, compare, CompactedError, LeaseLostError, op } from '../src/index.ts';
-import { etcdBinFolder, startRealEtcd, type StartedServer } from '../src/testing/index.ts';
+import type { StartedServer } from '../src/testing/index.ts';
+import { describeOnBoth } from './both-servers.ts';
 
-// A server is started here, which takes a while on a busy machine.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
-
-describe.skipIf(etcdBinFolder === undefined)('against a real etcd (set QUORATE_ETCD_BIN to run)', () => {
+describeOnBoth('client', (fixture) => {
   let server: StartedServer;
   let client: Client;
-
-  beforeAll(async () => {
-    server = await startRealEtcd(etcdBinFolder ?? '');
-    client = new Client({ endpoints: [server.endpoint] });
-  });
-
-  afterAll(async () => {
-    await client?.close();
-    await server?.[Symbol.asyncDispose]();
+  beforeAll(() => {
+    ({ server, client } = fixture());
   });
 
   test('what was put is got, and gone when deleted', async () => {
@@ -118,7 +109,7 @@ describe.skipIf(etcdBinFolder === undefined)('against a real etcd (set QUORATE_E
   });
 
   test('a server with TLS is spoken to by its https endpoint, and its certificate is checked', async () => {
-    await using secure = await startRealEtcd(etcdBinFolder ?? '', { tls: true });
+    await using secure = await fixture().start({ tls: true });
     await using trusting = new Client({ endpoints: [secure.endpoint], tls: { insecureSkipVerify: true } });
     await trusting.put('tls', 'yes');
     await using careful = new Client({ endpoints: [secure.endpoint], requestTimeoutMs: 100 });

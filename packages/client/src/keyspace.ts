@@ -1,0 +1,148 @@
+import type { mvccpb, rpcpb } from '@quorate/wire';
+import type { Connections } from './connections.ts';
+import { Election } from './election.ts';
+import type { KeyPrefix } from './key-prefix.ts';
+import { toBytes, toKeyRange, toSelector, type Bytes, type KeySelector } from './keys.ts';
+import { Kv } from './kv.ts';
+import { Leases } from './lease.ts';
+import type { CallOptions } from './options.ts';
+import { readPages, type Page, type PageOptions } from './pages.ts';
+import { openSession, type Session, type SessionOptions } from './session.ts';
+import { runStm, type StmOptions, type StmTransaction } from './stm.ts';
+import { toTxnRequest, type Txn } from './txn.ts';
+import { TypedKv, type Codec } from './typed-kv.ts';
+import { openView, type View, type ViewOptions } from './view.ts';
+import { Watch, type WatchOptions } from './watch.ts';
+
+/** How keys are read. */
+export interface ReadOptions extends CallOptions {
+  /** Read as of this revision rather than now. */
+  readonly revision?: bigint;
+  /** Let the member answer from what it has, which may be old, without asking the others. */
+  readonly serializable?: boolean;
+}
+
+/** How several keys are read. */
+export interface ReadAllOptions extends ReadOptions {
+  /** The most keys to return; 0 or left out is all. */
+  readonly limit?: number;
+  /** Leave the values out. */
+  readonly keysOnly?: boolean;
+}
+
+/** How a key is written. */
+export interface PutOptions extends CallOptions {
+  /** The lease that the key shall die with. */
+  readonly lease?: bigint;
+}
+
+/**
+ * Keys, and all that can be done with them: those of a whole cluster, as a `Client` has them, or those of a
+ * `namespace`, whose names are given and delivered without its prefix. Leases, and revisions, are of the cluster.
+ */
+export class Keyspace {
+  readonly kv: Kv;
+  readonly lease: Leases;
+  readonly #connections: Connections;
+  readonly #prefix: KeyPrefix;
+
+  constructor(connections: Connections, prefix: KeyPrefix) {
+    this.#connections = connections;
+    this.#prefix = prefix;
+    this.kv = new Kv(connections, prefix);
+    this.lease = new Leases(connections, prefix);
+  }
+
+  /** The key with its value and revisions, or undefined when there is none. */
+  async get(key: Bytes, options: ReadOptions = {}): Promise<mvccpb.KeyValue | undefined> {
+    const { kvs } = await this.kv.range({ key: toBytes(key), ...readFields(options) }, options);
+    return kvs[0];
+  }
+
+  /** All keys of a selection, in order and as of one revision. */
+  async getAll(selector: KeySelector, options: ReadAllOptions = {}): Promise<mvccpb.KeyValue[]> {
+    const { limit = 0, keysOnly = false } = options;
+    const request = { ...toKeyRange(selector), ...readFields(options), limit: BigInt(limit), keysOnly };
+    const { kvs } = await this.kv.range(request, options);
+    return kvs;
+  }
+
+  /**
+   * The keys of a selection in parts, all as of one revision, each asked for when it is wanted: there is always a
+   * first page, which may be empty. Between two of them a compaction may remove the revision, an EtcdError with the
+   * code OUT_OF_RANGE.
+   */
+  pages(selector: KeySelector, options: PageOptions = {}): AsyncGenerator<Page, void, undefined> {
+    return readPages(this.kv, selector, options);
+  }
+
+  /** How many keys a selection has. */
+  async count(selector: KeySelector, options: ReadOptions = {}): Promise<bigint> {
+    const request = { ...toKeyRange(selector), ...readFields(options), countOnly: true };
+    const { count } = await this.kv.range(request, options);
+    return count;
+  }
+
+  /** Writes a key. The response's header has the revision of the write. */
+  put(key: Bytes, value: Bytes, options: PutOptions = {}): Promise<rpcpb.PutResponse> {
+    const { lease = 0n } = options;
+    return this.kv.put({ key: toBytes(key), value: toBytes(value), lease }, options);
+  }
+
+  /** Deletes keys, and says how many there were. */
+  async delete(keys: Bytes | KeySelector, options: CallOptions = {}): Promise<bigint> {
+    const { deleted } = await this.kv.deleteRange(toKeyRange(toSelector(keys)), options);
+    return deleted;
+  }
+
+  /** Does a transaction; see `compare` and `op` for what it is made of. */
+  txn(txn: Txn, options: CallOptions = {}): Promise<rpcpb.TxnResponse> {
+    return this.kv.txn(toTxnRequest(txn), options);
+  }
+
+  /**
+   * Software transactional memory: reads and writes of `apply` happen as if nobody else wrote meanwhile. When somebody
+   * did, `apply` is called again with what there is now; so it should do nothing else. What it throws ends the
+   * transaction, and nothing is written.
+   *
+   * @throws EtcdError ABORTED when there were too many conflicts. After any other error of the commit that is not
+   *   `unsent`, it may or may not have happened.
+   */
+  stm<T>(apply: (tx: StmTransaction) => Promise<T>, options: StmOptions = {}): Promise<T> {
+    return runStm(this.#connections, this.kv, apply, options);
+  }
+
+  /** Watches keys; nothing is sent before the result is iterated. */
+  watch(options: WatchOptions): Watch {
+    return new Watch(this.#connections, options, this.#prefix);
+  }
+
+  /** Keeps a copy of some keys here, that follows what happens to them. Resolves when it is complete. */
+  view(options: ViewOptions): Promise<View> {
+    return openView(this, this.#connections, options);
+  }
+
+  /** A lease that is kept alive for as long as the session lives, and what one can hold with it. */
+  session(options: SessionOptions = {}): Promise<Session> {
+    return openSession(this, this.#connections, options);
+  }
+
+  /** An election seen from outside; `session.campaign` is for who wants to be elected. */
+  election(name: Bytes): Election {
+    return new Election(this, this.#connections, name);
+  }
+
+  /** The same keys with values of a type: `client.typed(json<User>())`. */
+  typed<T>(codec: Codec<T>): TypedKv<T> {
+    return new TypedKv(this, codec);
+  }
+
+  /** The keys that begin with a prefix, which is put before and taken off all names. */
+  namespace(prefix: Bytes): Keyspace {
+    return new Keyspace(this.#connections, this.#prefix.within(prefix));
+  }
+}
+
+function readFields({ revision = 0n, serializable = false }: ReadOptions) {
+  return { revision, serializable };
+}
