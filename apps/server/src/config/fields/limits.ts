@@ -13,7 +13,7 @@ export const limitFields = {
     flag: 'max-header-bytes',
     section: 'member',
     own: true,
-    min: 1_024,
+    min: 1,
     max: 65_535,
     description: 'Bytes of the metadata of a gRPC call, names and values, tokens included.',
   }),
@@ -29,7 +29,7 @@ export const limitFields = {
     flag: 'max-overhead-rate',
     section: 'member',
     own: true,
-    min: 1_024,
+    min: 1,
     description:
       'Bytes in a second that a client connection may send beyond its calls (pings, settings and the like); four times as many at once.',
   }),
@@ -37,7 +37,7 @@ export const limitFields = {
     flag: 'max-unfinished-bytes',
     section: 'member',
     own: true,
-    min: 1_048_576,
+    min: 1,
     description: 'Bytes of requests that are not whole yet, of all clients together.',
   }),
   requestBodyTimeoutMs: duration('1m', {
@@ -50,7 +50,7 @@ export const limitFields = {
     flag: 'max-untaken-bytes',
     section: 'member',
     own: true,
-    min: 1_048_576,
+    min: 1,
     description: 'Bytes of responses that clients have not taken yet, of all clients together.',
   }),
 };
