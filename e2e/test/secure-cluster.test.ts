@@ -138,7 +138,7 @@ describe.skipIf(etcdBin === undefined)(
         () => 'without a reason',
         (error: unknown) => String(error),
       );
-      await until('the watch to begin', () => seen > 0);
+      await until('the watch to begin', async () => (seen > 0 ? seen : undefined));
       await run(`${root} role revoke-permission fruit fruit/ --prefix=true`);
       const revokedAtMs = performance.now();
       expect(await ended).toContain('permission denied');

@@ -60,12 +60,16 @@ export interface StoreSnapshot {
   readonly chunks: AsyncIterable<Uint8Array>;
 }
 
+/** Each begins with a walk through the whole store, in slices that others' requests have to wait for. */
+const snapshotsAtOnceMax = 8;
+
 /** How often it is looked whether the target leads by now. */
 const transferPollMs = 50;
 
 /** What operators ask of a member. */
 export class MaintenanceApi {
   readonly #options: MaintenanceApiOptions;
+  #snapshotsUnderWay = 0;
 
   constructor(options: MaintenanceApiOptions) {
     this.#options = options;
@@ -173,17 +177,34 @@ export class MaintenanceApi {
     return this.#options.downgrades.downgrade(request);
   }
 
-  /** The whole store as a file of etcd's, as of now. It is read from a frozen view, at the pace of the reader. */
+  /**
+   * The whole store as a file of etcd's, as of now. It is read from a frozen view, at the pace of the reader.
+   *
+   * @throws ReplicaError REPLICA_TOO_MANY_REQUESTS while as many as may be are under way
+   */
   async snapshot(): Promise<StoreSnapshot> {
+    if (this.#snapshotsUnderWay >= snapshotsAtOnceMax) throw new ReplicaError('REPLICA_TOO_MANY_REQUESTS');
+    this.#snapshotsUnderWay++;
+    try {
+      const { sizeBytes, version, chunks } = await this.#newSnapshot();
+      return { sizeBytes, version, chunks: thenRun(chunks, () => this.#snapshotsUnderWay--) };
+    } catch (error) {
+      this.#snapshotsUnderWay--;
+      throw error;
+    }
+  }
+
+  async #newSnapshot(): Promise<StoreSnapshot> {
     const { takeMoment, clock, storageVersion } = this.#options;
     const { store } = await takeMoment();
     try {
       const yieldToLoop = (): Promise<void> => new Promise((resolve) => clock.soon(resolve));
       const file = await exportStore(store, { yieldToLoop });
+      const dispose = (): PromiseLike<void> => store[Symbol.asyncDispose]();
       return {
         sizeBytes: file.sizeBytes,
         version: storageVersion(),
-        chunks: thenDispose(file.chunks(), store),
+        chunks: thenRun(file.chunks(), dispose),
       };
     } catch (error) {
       await store[Symbol.asyncDispose]();
@@ -221,13 +242,38 @@ function checkAlarmRequest({ action, alarm, memberID }: rpcpb.AlarmRequest): voi
   }
 }
 
-async function* thenDispose(
+/** The chunks, and what is to be done once when they have come to an end, or nobody wants more, or any. */
+function thenRun(
   chunks: AsyncIterable<Uint8Array>,
-  resource: AsyncDisposable,
-): AsyncGenerator<Uint8Array, void> {
-  try {
-    yield* chunks;
-  } finally {
-    await resource[Symbol.asyncDispose]();
-  }
+  last: () => unknown,
+): AsyncIterableIterator<Uint8Array, void> {
+  const iterator = chunks[Symbol.asyncIterator]();
+  let isOver = false;
+  const end = async (): Promise<void> => {
+    if (isOver) return;
+    isOver = true;
+    await last();
+  };
+  // No generator: one that is ended before it began does nothing at all.
+  return {
+    [Symbol.asyncIterator]() {
+      return this;
+    },
+    async next() {
+      try {
+        const result = await iterator.next();
+        if (result.done !== true) return result;
+      } catch (error) {
+        await end();
+        throw error;
+      }
+      await end();
+      return { done: true, value: undefined };
+    },
+    async return() {
+      await iterator.return?.();
+      await end();
+      return { done: true, value: undefined };
+    },
+  };
 }

@@ -2,7 +2,7 @@ import { fromUtf8 } from '@quorate/std';
 import { rpcpb } from '@quorate/wire';
 import { expect, test } from 'vitest';
 import type { TestCluster, TestClusterOptions } from '../src/testing/index.ts';
-import { compact, join, put, start, statesOf, valueOf, Watching } from './clusters.ts';
+import { codeOf, compact, join, put, start, statesOf, valueOf, Watching } from './clusters.ts';
 
 const small = { snapshotCount: 50, snapshotCatchUpEntries: 10 } as const;
 
@@ -238,4 +238,27 @@ test('a member that is new gets the store and becomes a voter', async () => {
   await cluster.during(cluster.member(cluster.followers[0]!).cluster.promote({ ID: id }));
   expect((await statesOf(cluster)).size).toBe(1);
   expect(await valueOf(cluster, 'd', 'k9')).toBe('199');
+});
+
+test('so many snapshots are taken at once, one more is refused, and one that nobody reads makes room', async () => {
+  const cluster = await start(1);
+  await put(cluster, 'a', 'k', 'v');
+  const { maintenance } = cluster.member('a');
+  const open = [];
+  for (let i = 0; i < 8; i++) open.push(await cluster.during(maintenance.snapshot()));
+  expect(await codeOf(cluster.during(maintenance.snapshot()))).toBe('REPLICA_TOO_MANY_REQUESTS');
+  const [unread, read, ...others] = open.map(({ chunks }) => chunks[Symbol.asyncIterator]());
+  await unread!.return!();
+  await unread!.return!();
+  const again = await cluster.during(maintenance.snapshot());
+  expect(await codeOf(cluster.during(maintenance.snapshot()))).toBe('REPLICA_TOO_MANY_REQUESTS');
+  for (;;) if ((await cluster.during(read!.next())).done === true) break;
+  const last = await cluster.during(maintenance.snapshot());
+  for (const chunks of [...others, ...[again, last].map(({ chunks }) => chunks[Symbol.asyncIterator]())]) {
+    await chunks.return!();
+  }
+  for (let i = 0; i < 8; i++) {
+    const { chunks } = await cluster.during(maintenance.snapshot());
+    await chunks[Symbol.asyncIterator]().return!();
+  }
 });
