@@ -116,6 +116,7 @@ export class Siege implements AsyncDisposable {
     const attacked: number[] = [];
     let answers = noAnswers();
     for (let phase = 0; phase < phases; phase++) {
+      await this.#settled();
       quiet.push(p99(await this.#bystander.measure(phaseMs)));
       const phaseOfAttack = await attacker.during(() => this.#bystander.measure(phaseMs));
       attacked.push(p99(phaseOfAttack.result));

@@ -5,7 +5,8 @@
 export interface ClientLimits {
   /**
    * Calls that one connection may have at once. Those that were reset and whose work still runs count. etcd allows
-   * 2^32 - 1; a well-made client that is told a limit waits.
+   * 2^32 - 1; a well-made client that is told a limit waits. The end of a connection ends all of its calls at once,
+   * which takes some 0.1 ms for each.
    */
   readonly maxConcurrentStreams: number;
   /** Calls that all connections together may have at once; the next is answered with RESOURCE_EXHAUSTED. */
@@ -30,7 +31,7 @@ export interface ClientLimits {
 
 /** What holds where nothing else is said. */
 export const defaultLimits: ClientLimits = {
-  maxConcurrentStreams: 4_096,
+  maxConcurrentStreams: 1_024,
   maxConcurrentCalls: 32_768,
   maxHeaderBytes: 32 * 1024,
   resetBurst: 1_000,

@@ -121,7 +121,7 @@ export const memberFields = {
     max: 2 ** 30,
     description: 'Largest request in bytes.',
   }),
-  maxConcurrentStreams: integer(4_096, {
+  maxConcurrentStreams: integer(1_024, {
     flag: 'max-concurrent-streams',
     section: 'member',
     min: 1,
