@@ -1,6 +1,7 @@
 import { theMember } from '@quorate/auth';
 import type { RangeRequest } from '@quorate/wire';
 import type { Member } from './member.ts';
+import { toRpcError } from './status.ts';
 
 /** An answer to an HTTP request. */
 export interface HttpAnswer {
@@ -125,7 +126,7 @@ export class HttpSurface {
       await this.#options.member.kv.range({ ...healthRequest, serializable }, theMember);
       return undefined;
     } catch (error) {
-      return error instanceof Error ? error.message : String(error);
+      return toRpcError(error).message;
     }
   }
 }
