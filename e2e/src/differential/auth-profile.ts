@@ -139,6 +139,9 @@ export class AuthProfile {
     await this.#ask(authOp.roleAdd('root'), this.#root);
     await this.#ask(authOp.roleGet('root'), this.#root);
     await this.#ask(op.hash(), nobody);
+    const before = this.#root;
+    await this.#ask(authOp.userChangePassword('root', 'two'), before);
+    await this.#ask(op.memberList({}), before);
     await this.#showFutureToken();
   }
 
