@@ -35,8 +35,8 @@ mixed.each([{ kinds: ['etcd', 'etcd', 'quorate'] }, { kinds: ['quorate', 'quorat
       await liveWithUsers(users, { made: etcd, used: quorate, name: 'dora' });
       const { answers } = await runAuthLoad({ members, users, seed, operations });
       await users.untilEqual();
-      expect(answers.get('0 ')).toBeGreaterThan(operations / 5);
-      expect(answers.get('7 etcdserver: permission denied')).toBeGreaterThan(10);
+      expect(answers.get('0 ')).toBeGreaterThan(operations / 10);
+      expect(answers.get('7 etcdserver: permission denied')).toBeGreaterThan(5);
       await restartOf(etcd, users);
       await restartOf(quorate, users);
       await users.untilEqual();
