@@ -42,7 +42,7 @@ export const authAttacks: Readonly<Record<string, Attack>> = {
   'wrong logins as a thousand users': thousandPerSecond((connection, i) =>
     login(connection, `user ${i % 1_000}`, `guess ${i}`),
   ),
-  'passwords of a megabyte': async (target, { answers, isOver }) => {
+  'passwords of 60,000 letters': async (target, { answers, isOver }) => {
     while (!isOver()) {
       const connection = await AttackConnection.open(target, { answers });
       await connection.send(login(connection, 'bystander', 'x'.repeat(60_000)));
