@@ -182,7 +182,7 @@ export class AuthApi {
 
   async userAdd(request: rpcpb.AuthUserAddRequest, caller: Caller = nobody): Promise<Headed> {
     await this.#admin(caller);
-    // As in etcd, an empty password is none: nobody logs in with it.
+    // Unlike with etcd 3.5, an empty password is none: nobody logs in with it.
     const hasPassword = request.options?.noPassword !== true && request.password !== '';
     const hashedPassword = hasPassword && request.name !== '' ? await this.#hash(request.password) : '';
     const encoded = rpcpb.AuthUserAddRequest.encode({ ...request, password: '', hashedPassword }).finish();
