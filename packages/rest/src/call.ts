@@ -1,4 +1,4 @@
-import type { Clock } from '@quorate/std';
+import type { Clock, Timer } from '@quorate/std';
 import type { IncomingHttpHeaders } from 'node:http';
 import type { RestCall } from './backend.ts';
 import { requestMetadata } from './metadata.ts';
@@ -9,7 +9,7 @@ export class OpenCall implements RestCall, Disposable {
   readonly metadata: ReadonlyMap<string, string>;
   readonly address: string | undefined;
   readonly #ended = new AbortController();
-  readonly #deadline: { cancel(): void } | undefined;
+  readonly #deadline: Timer | undefined;
 
   /** @throws RestError where the headers make no sense */
   constructor(
@@ -20,9 +20,11 @@ export class OpenCall implements RestCall, Disposable {
     this.metadata = metadata;
     this.address = options.address;
     if (timeoutMs === undefined) return;
-    this.#deadline = options.clock.after(timeoutMs, () =>
-      this.cancel(new RestError(code.DEADLINE_EXCEEDED, 'context deadline exceeded')),
-    );
+    const expire = (): void =>
+      this.cancel(new RestError(code.DEADLINE_EXCEEDED, 'context deadline exceeded'));
+    // No timer is that short, and whoever has so little time has none.
+    if (timeoutMs < 1) expire();
+    else this.#deadline = options.clock.after(timeoutMs, expire);
   }
 
   get signal(): AbortSignal {

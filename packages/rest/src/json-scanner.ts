@@ -221,7 +221,6 @@ export class JsonScanner {
   }
 
   #inNumber(state: State, byte: number): 'endedBefore' | undefined {
-    const isE = byte === 0x65 || byte === 0x45;
     switch (state) {
       case 'minus':
         if (!isDigit(byte)) throw unexpected(byte, 'in numeric literal');
@@ -236,7 +235,13 @@ export class JsonScanner {
       case 'exponentDigit':
         if (!isDigit(byte)) throw unexpected(byte, 'in exponent of numeric literal');
         return this.#enter('exponentDigits');
+      default:
+        return this.#afterDigit(state, byte);
     }
+  }
+
+  #afterDigit(state: State, byte: number): 'endedBefore' | undefined {
+    const isE = byte === 0x65 || byte === 0x45;
     if (isDigit(byte) && state !== 'zero') return undefined;
     if (byte === 0x2e && (state === 'zero' || state === 'integer')) return this.#enter('point');
     if (isE && state !== 'exponentDigits') return this.#enter('exponent');

@@ -71,3 +71,9 @@ export async function* bodyMessages(
   }
   reader.end();
 }
+
+/** The first of these messages; one in which nothing is said where there is none. What follows is not asked for. */
+export async function firstOf(messages: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
+  for await (const message of messages) return message;
+  return new Uint8Array(0);
+}

@@ -3,7 +3,7 @@ import { failureOf, type Exchange } from './exchange.ts';
 import { Pieces } from './pieces.ts';
 import { bytesFormOf } from './query.ts';
 import type { Reply } from './reply.ts';
-import { bodyMessages } from './request-messages.ts';
+import { bodyMessages, firstOf } from './request-messages.ts';
 import type { RestError } from './status.ts';
 import { Talk } from './talk.ts';
 
@@ -25,12 +25,15 @@ const lines: Framing = {
 /** Messages of a body in, a line for each answer out, each as soon as there is one. */
 export async function serveStream(exchange: Exchange, reply: Reply): Promise<void> {
   const { route, request, call, settings, query } = exchange;
-  const { request: shape, response } = route.method;
+  const { request: shape, response, clientStreams } = route.method;
   const bytesForm = bytesFormOf(query);
   const form = { shape, bytesForm, maxMessageBytes: settings.maxMessageBytes };
   const events = isEventStream(request) ? new StreamOfEvents(exchange, form) : undefined;
   const framing: Framing = events ?? lines;
-  const talk = new Talk(exchange, events?.requests() ?? bodyMessages(request, form));
+  const requests = events?.requests() ?? bodyMessages(request, form);
+  // One request is read before the call is made, as for a call with one answer.
+  const talk = new Talk(exchange, clientStreams ? requests : [await firstOf(requests)]);
+  call.signal.throwIfAborted();
   reply.waitsForEvents();
   const pieces = new Pieces(settings.clock);
   try {

@@ -4,11 +4,14 @@ import { toRestError, type RestError } from './status.ts';
 /** A call of a stream, for whoever has its requests as they come and wants its answers. */
 export class Talk {
   readonly #exchange: Pick<Exchange, 'route' | 'call' | 'settings'>;
-  readonly #requests: AsyncIterable<Uint8Array>;
+  readonly #requests: AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
   /** What was wrong with a request. */
   #fault: RestError | undefined;
 
-  constructor(exchange: Pick<Exchange, 'route' | 'call' | 'settings'>, requests: AsyncIterable<Uint8Array>) {
+  constructor(
+    exchange: Pick<Exchange, 'route' | 'call' | 'settings'>,
+    requests: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  ) {
     this.#exchange = exchange;
     this.#requests = requests;
   }
@@ -31,20 +34,11 @@ export class Talk {
   }
 
   async *#taken(): AsyncGenerator<Uint8Array, void, undefined> {
-    const { route, call } = this.#exchange;
-    let count = 0;
     try {
-      for await (const request of this.#requests) {
-        count++;
-        yield request;
-        if (!route.method.clientStreams) return;
-      }
+      yield* this.#requests;
     } catch (error) {
       this.#fault = toRestError(error);
-      call.cancel(this.#fault);
-      return;
+      this.#exchange.call.cancel(this.#fault);
     }
-    // A call with one request has one even where nothing is said.
-    if (count === 0 && !route.method.clientStreams) yield new Uint8Array(0);
   }
 }

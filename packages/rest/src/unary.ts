@@ -2,7 +2,7 @@ import type { Exchange } from './exchange.ts';
 import { Pieces } from './pieces.ts';
 import { bytesFormOf } from './query.ts';
 import type { Reply } from './reply.ts';
-import { bodyMessages } from './request-messages.ts';
+import { bodyMessages, firstOf } from './request-messages.ts';
 
 /** One message, one answer; without a body the message is one in which nothing is said. @throws RestError */
 export async function serveUnary(
@@ -14,6 +14,7 @@ export async function serveUnary(
   const { maxMessageBytes } = settings;
   const message = await firstOf(bodyMessages(request, { shape, bytesForm, maxMessageBytes }));
   request.resume();
+  call.signal.throwIfAborted();
   const answer = await settings.backend.unary(path, message, call);
   const form = { bytes: bytesForm, escapesHtml: false };
   for await (const piece of new Pieces(settings.clock).of(response, answer, form)) {
@@ -23,10 +24,4 @@ export async function serveUnary(
     if (call.signal.aborted) return;
   }
   reply.end();
-}
-
-/** What follows the first message is passed over, as by etcd. */
-async function firstOf(messages: AsyncIterable<Uint8Array>): Promise<Uint8Array> {
-  for await (const message of messages) return message;
-  return new Uint8Array(0);
 }

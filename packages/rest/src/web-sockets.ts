@@ -6,7 +6,7 @@ import { failureOf, type RestSettings } from './exchange.ts';
 import { FrameQueue } from './frame-queue.ts';
 import { Pieces } from './pieces.ts';
 import { bytesFormOf } from './query.ts';
-import { maxJsonBytes } from './request-messages.ts';
+import { firstOf, maxJsonBytes } from './request-messages.ts';
 import type { Route } from './routes.ts';
 import { code, RestError, toRestError } from './status.ts';
 import { Talk } from './talk.ts';
@@ -83,19 +83,20 @@ export class WebSockets {
     frames: Frames,
   ): Promise<void> {
     const { route, call, settings, query } = exchange;
-    const { path, request: shape, response, serverStreams } = route.method;
+    const { path, request: shape, response, serverStreams, clientStreams } = route.method;
     const bytesForm = bytesFormOf(query);
     const { maxMessageBytes } = settings;
     const queue = new FrameQueue(webSocket, { shape, bytesForm, maxMessageBytes });
     const form = { bytes: bytesForm, escapesHtml: serverStreams };
     const pieces = new Pieces(settings.clock);
     if (!serverStreams) {
-      const { value: request } = await queue.messages().next();
-      if (request === undefined) return;
+      const request = await firstOf(queue.messages());
+      call.signal.throwIfAborted();
       const answer = await settings.backend.unary(path, request, call);
       return frames.send(await pieces.joined(response, answer, form));
     }
-    for await (const message of new Talk(exchange, queue.messages()).answers()) {
+    const requests = clientStreams ? queue.messages() : [await firstOf(queue.messages())];
+    for await (const message of new Talk(exchange, requests).answers()) {
       await frames.send(`{"result":${await pieces.joined(response, message, form)}}`);
       if (call.signal.aborted) return;
     }
