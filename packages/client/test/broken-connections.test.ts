@@ -1,4 +1,4 @@
-import { concatBytes, fromUtf8, toUtf8 } from '@quorate/std';
+import { fromUtf8, toUtf8 } from '@quorate/std';
 import * as fc from 'fast-check';
 import { beforeAll, expect, test } from 'vitest';
 import { Client, op, type ViewChange } from '../src/index.ts';
@@ -154,21 +154,69 @@ describeOnBoth(
           const key = `once/${runs++}`;
           await using proxy = await CuttingProxy.start(endpoint, cutsAfterBytes);
           await using cutOff = new Client({ endpoints: [proxy.endpoint] });
-          let confirmed = 0n;
-          let unclear = 0n;
+          const { header } = await client.put('start', 'x');
+          const confirmed: string[] = [];
           for (let i = 0; i < 8; i++) {
-            await cutOff.put(key, concatBytes([new Uint8Array(i)])).then(
-              () => confirmed++,
-              () => unclear++,
+            await cutOff.put(key, `${i}`).then(
+              () => confirmed.push(`${i}`),
+              () => {},
             );
           }
-          const version = (await client.get(key))?.version ?? 0n;
-          expect(version).toBeGreaterThanOrEqual(confirmed);
-          expect(version).toBeLessThanOrEqual(confirmed + unclear);
-          expect(confirmed + unclear).toBe(8n);
+          await client.put(`${key}/end`, 'x');
+          const done: string[] = [];
+          for await (const { kv } of client.watch({ prefix: key, startRevision: header?.revision ?? 0n })) {
+            if (toUtf8(kv.key) === `${key}/end`) break;
+            done.push(toUtf8(kv.value));
+          }
+          expect(done).toEqual([...new Set(done)]);
+          expect(done).toEqual(expect.arrayContaining(confirmed));
         },
       );
       await fc.assert(property, { numRuns: 15 });
+    });
+
+    test('a history that comes in fragments is put together, though connections break between them', async () => {
+      const prefix = 'large/';
+      const { header } = await client.put('start', 'x');
+      for (let i = 0; i < 80; i++) await client.put(`${prefix}${i}`, new Uint8Array(15_000));
+      await using proxy = await CuttingProxy.start(endpoint, [300_000, 700_000, 1_000_000]);
+      await using cutOff = new Client({ endpoints: [proxy.endpoint] });
+      const seen: string[] = [];
+      for await (const { kv } of cutOff.watch({ prefix, startRevision: header?.revision ?? 0n })) {
+        expect(kv.value).toHaveLength(15_000);
+        if (seen.push(toUtf8(kv.key)) === 80) break;
+      }
+      expect(seen).toEqual(Array.from({ length: 80 }, (_, i) => `${prefix}${i}`));
+    });
+
+    test('a lock has one holder, and leaves no key, whatever breaks', async () => {
+      const property = fc.asyncProperty(cuts, async (cutsAfterBytes) => {
+        const name = `locked/${runs++}`;
+        await using proxy = await CuttingProxy.start(endpoint, cutsAfterBytes);
+        await using cutOff = new Client({ endpoints: [proxy.endpoint] });
+        // A grant that is cut off is an error, as any write; what is tested comes after it.
+        await using whole = await client.session();
+        await using leased = await client.session();
+        await using broken = await cutOff.session({ leaseId: leased.leaseId }).catch(() => leased);
+        let holders = 0;
+        let lastToken = 0n;
+        const work = [whole, broken].map(async (session) => {
+          for (let i = 0; i < 4; i++) {
+            const lock = await session.lock(name);
+            expect(++holders).toBe(1);
+            expect(lock.fencingToken).toBeGreaterThan(lastToken);
+            lastToken = lock.fencingToken;
+            await client.get(name);
+            holders--;
+            // When nobody could confirm it, the session goes on giving it back.
+            await lock.unlock().catch(() => {});
+          }
+        });
+        await Promise.all(work);
+        await using _last = await whole.lock(name);
+        expect(await client.count({ prefix: `${name}/` })).toBe(1n);
+      });
+      await fc.assert(property, { numRuns: 10 });
     });
   },
   { extraArguments },
