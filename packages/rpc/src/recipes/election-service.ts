@@ -9,7 +9,6 @@ import type { StreamCall } from '../transport.ts';
 import {
   AsCaller,
   CompactedAwayError,
-  deleteOp,
   firstCreated,
   getKey,
   isCreatedAt,
@@ -17,7 +16,7 @@ import {
   putOp,
   rangeOp,
 } from './as-caller.ts';
-import { isStillThere, keyInQueue, ownLeaseTtlSeconds, queuePrefix, untilFirst } from './turn-taking.ts';
+import { awaitTurn, giveUp, keyInQueue, ownLeaseTtlSeconds, queuePrefix, type Place } from './turn-taking.ts';
 
 const { methods } = electionpb.ElectionDefinition;
 
@@ -59,15 +58,13 @@ export function electionService(member: Member): Record<keyof typeof methods, Se
     resign: generatedMethod(methods.resign, async ({ leader }, _call, caller) => {
       const { key, rev } = given(leader);
       const asCaller = new AsCaller(member, caller);
-      return { header: generatedHeader(await resign(asCaller, key, Number(rev))) };
+      return { header: generatedHeader(await giveUp(asCaller, { key, createRevision: Number(rev) })) };
     }),
   };
 }
 
-/** A candidate's hold on its place. */
-interface Place {
-  readonly key: Uint8Array;
-  readonly createRevision: number;
+/** A candidate's place, and the lease that holds it. */
+interface Candidacy extends Place {
   readonly lease: bigint;
 }
 
@@ -86,15 +83,16 @@ async function campaign(
   const header = queued.header ?? member.header();
   // Whoever stands again with the same lease has the old place, and may say something else.
   const old = queued.succeeded ? undefined : member.foundBy(queued, 0).kvs[0];
-  const place: Place = { key, lease, createRevision: old?.createRevision ?? header.revision };
-  try {
-    if (old !== undefined && !equalBytes(old.value, value)) await proclaim(member, place, value);
-    await untilFirst(member, queuePrefix(name), place.createRevision, signal);
-  } catch (error) {
-    await resign(member, key, place.createRevision).catch(() => {}); // The lease takes the key away later.
-    throw error;
+  const place: Candidacy = { key, lease, createRevision: old?.createRevision ?? header.revision };
+  if (old !== undefined && !equalBytes(old.value, value)) {
+    try {
+      await proclaim(member, place, value);
+    } catch (error) {
+      await giveUp(member, place).catch(() => {}); // The lease takes the key away later.
+      throw error;
+    }
   }
-  if (!(await isStillThere(member, key, place.createRevision))) throw notLeader();
+  if ((await awaitTurn(member, queuePrefix(name), place, signal)) === undefined) throw notLeader();
   return {
     header: generatedHeader(header),
     leader: { name, key, rev: BigInt(place.createRevision), lease },
@@ -103,7 +101,7 @@ async function campaign(
 
 async function proclaim(
   member: AsCaller,
-  { key, createRevision, lease }: Place,
+  { key, createRevision, lease }: Candidacy,
   value: Uint8Array,
 ): Promise<ResponseHeader> {
   const { succeeded, header } = await member.txn({
@@ -112,16 +110,6 @@ async function proclaim(
     failure: [],
   });
   if (!succeeded) throw notLeader();
-  return header ?? member.header();
-}
-
-/** Gives the place up; one that is another's by now, or nobody's, stays as it is. */
-async function resign(member: AsCaller, key: Uint8Array, createRevision: number): Promise<ResponseHeader> {
-  const { header } = await member.txn({
-    compare: [isCreatedAt(key, createRevision)],
-    success: [deleteOp(key)],
-    failure: [],
-  });
   return header ?? member.header();
 }
 

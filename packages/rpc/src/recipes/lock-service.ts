@@ -6,7 +6,7 @@ import { generatedMethod } from '../generated-method.ts';
 import type { Member } from '../member.ts';
 import type { ServiceMethod } from '../service-method.ts';
 import { AsCaller, deleteOp, firstCreated, getKey, isCreatedAt, putOp, rangeOp } from './as-caller.ts';
-import { isStillThere, keyInQueue, ownLeaseTtlSeconds, queuePrefix, untilFirst } from './turn-taking.ts';
+import { awaitTurn, giveUp, keyInQueue, ownLeaseTtlSeconds, queuePrefix } from './turn-taking.ts';
 
 const { methods } = lockpb.LockDefinition;
 
@@ -46,23 +46,15 @@ async function lock(
   const createRevision = queued.succeeded
     ? header.revision
     : (member.foundBy(queued, 0).kvs[0]?.createRevision ?? header.revision);
-  if (kvs[0]?.createRevision === createRevision) return held(key, header);
-  try {
-    await untilFirst(member, prefix, createRevision, signal);
-  } catch (error) {
-    await leave(member, key, createRevision);
-    throw error;
+  const place = { key, createRevision };
+  if (kvs[0]?.createRevision === createRevision) {
+    // Whoever brought the lease may have asked again by now, and hold the lock; of one that was made here nobody knows.
+    if (given === 0n && signal.aborted) await giveUp(member, place);
+    return held(key, header);
   }
-  if (!(await isStillThere(member, key, createRevision))) {
-    throw new RpcError(status.UNKNOWN, 'mutex: session is expired');
-  }
-  return held(key, member.header());
-}
-
-/** Takes one's key away again, if it is still one's own; who waits behind it would wait for nobody. */
-async function leave(member: AsCaller, key: Uint8Array, createRevision: number): Promise<void> {
-  const request = { compare: [isCreatedAt(key, createRevision)], success: [deleteOp(key)], failure: [] };
-  await member.txn(request).catch(() => {}); // The lease takes it away later.
+  const turn = await awaitTurn(member, prefix, place, signal);
+  if (turn === undefined) throw new RpcError(status.UNKNOWN, 'mutex: session is expired');
+  return held(key, turn);
 }
 
 function held(key: Uint8Array, header: ResponseHeader): lockpb.LockResponse {

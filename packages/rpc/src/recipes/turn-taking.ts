@@ -1,5 +1,6 @@
 import { concatBytes, fromUtf8 } from '@quorate/std';
-import { AsCaller, CompactedAwayError, getKey, lastCreated } from './as-caller.ts';
+import type { ResponseHeader } from '@quorate/wire';
+import { AsCaller, CompactedAwayError, deleteOp, getKey, isCreatedAt, lastCreated } from './as-caller.ts';
 
 /** How long a lease lives that a caller did not bring (reference: the concurrency package). */
 export const ownLeaseTtlSeconds = 60n;
@@ -14,11 +15,49 @@ export function keyInQueue(name: Uint8Array, lease: bigint): Uint8Array {
   return concatBytes([queuePrefix(name), fromUtf8(lease.toString(16))]);
 }
 
+/** A place in a queue: whose key was created at this revision. */
+export interface Place {
+  readonly key: Uint8Array;
+  readonly createRevision: number;
+}
+
 /**
- * Resolves when no key below the prefix is older than this create revision: then it is the turn of whoever has it. Waits
- * for the one before it only, so that a turn that ends wakes one.
+ * Resolves when it is the turn of whoever has the place, to the header of the read that showed that it is still theirs;
+ * to undefined when it is not, since their lease has ended meanwhile. Whoever goes before that, for whatever reason,
+ * leaves no key behind.
  */
-export async function untilFirst(
+export async function awaitTurn(
+  member: AsCaller,
+  prefix: Uint8Array,
+  place: Place,
+  signal: AbortSignal,
+): Promise<ResponseHeader | undefined> {
+  try {
+    await untilFirst(member, prefix, place.createRevision, signal);
+    const { header, kvs } = await member.range(getKey(place.key));
+    signal.throwIfAborted();
+    return kvs[0]?.createRevision === place.createRevision ? header : undefined;
+  } catch (error) {
+    await giveUp(member, place).catch(() => {}); // The lease takes the key away later.
+    throw error;
+  }
+}
+
+/** Takes one's key away; one that is another's by now, or nobody's, stays as it is. */
+export async function giveUp(member: AsCaller, { key, createRevision }: Place): Promise<ResponseHeader> {
+  const { header } = await member.txn({
+    compare: [isCreatedAt(key, createRevision)],
+    success: [deleteOp(key)],
+    failure: [],
+  });
+  return header ?? member.header();
+}
+
+/**
+ * Resolves when no key below the prefix is older than this create revision. Waits for the one before it only, so that a
+ * turn that ends wakes one.
+ */
+async function untilFirst(
   member: AsCaller,
   prefix: Uint8Array,
   createRevision: number,
@@ -31,16 +70,6 @@ export async function untilFirst(
     if (before === undefined) return;
     await untilDeleted(member, before.key, header.revision, signal);
   }
-}
-
-/** Whether the key is still the one that was created at this revision: not when its lease has ended meanwhile. */
-export async function isStillThere(
-  member: AsCaller,
-  key: Uint8Array,
-  createRevision: number,
-): Promise<boolean> {
-  const { kvs } = await member.range(getKey(key));
-  return kvs[0]?.createRevision === createRevision;
 }
 
 async function untilDeleted(
