@@ -40,6 +40,7 @@ export type {
   LeaseTimeToLiveRequest,
   LeaseTimeToLiveResponse,
   LoggedRequest,
+  MessageContext,
   Operation,
   Outcome,
   PutRequest,
@@ -60,7 +61,24 @@ export type {
   WatchMessage,
 } from './history/types.ts';
 
+export type {
+  AppliedAuthEntry,
+  AuthChange,
+  AuthOperation,
+  AuthOutcome,
+  AuthRefusal,
+  AuthRequest,
+  AuthSnapshot,
+  CallContext,
+  LogIdentity,
+  Login,
+  Permission,
+  Proof,
+} from './history/auth.ts';
+
 // The checkers of what clients saw.
+export { AuthCourse } from './checkers/auth/auth-course.ts';
+export { checkPermissions, type PermissionEvidence } from './checkers/auth/check.ts';
 export { checkCompaction } from './checkers/compaction.ts';
 export { checkLeases, type LeaseBounds, type LeaseOptions } from './checkers/leases/check.ts';
 export { checkLinearizable, type LinearizabilityOptions } from './checkers/linearizability/check.ts';

@@ -29,11 +29,12 @@ async function simulate(
 }
 
 /** The options that a bug is looked for with. */
-function huntFor({ name, faults, members }: PlantedBug): string[] {
+function huntFor({ name, faults, members, auth }: PlantedBug): string[] {
   return [
     ...['--seed', String(foundBy[name]), '--bug', name],
     ...(faults === undefined ? [] : ['--faults', faults.join()]),
     ...(members === undefined ? [] : ['--members', String(members)]),
+    ...(auth === undefined ? [] : ['--auth', auth ? 'on' : 'off']),
   ];
 }
 

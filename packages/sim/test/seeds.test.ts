@@ -18,6 +18,10 @@ const reached = [
   'leadership transferred',
   'all members down',
   'start failed by disk',
+  'permission denied',
+  'revoked token refused',
+  'watch cancelled by a revocation',
+  'write tried again for an old auth revision',
 ];
 
 test('500 seeds of whole clusters under faults end without a violation', { timeout: 900_000 }, async () => {

@@ -237,7 +237,11 @@ test('a login is right while its password is', () => {
   scene.ask(login, { kind: 'token', proof: { revision: 7 } }, [index - 1, index]);
   scene.ask(login, { kind: 'refused', code: 'AUTH_FAILED' }, [index, index]);
   expect(scene.rules()).toEqual([]);
-  scene.ask(login, { kind: 'token', proof: { revision: 9 } }, [index, index]);
+  scene.ask(login, { kind: 'token', proof: { revision: 8 } }, [index, index]);
+  expect(scene.rules()).toEqual(['auth-after-revocation']);
+  // Overtaken by the change, and yet good after it.
+  scene.authOperations.pop();
+  scene.ask(login, { kind: 'token', proof: { revision: 8 } }, [index - 1, index]);
   expect(scene.rules()).toEqual(['auth-after-revocation']);
   scene.ask(login, { kind: 'refused', code: 'AUTH_FAILED' }, [8, 8]);
   expect(scene.rules().toSorted()).toEqual(['auth-after-revocation', 'auth-false-refusal']);

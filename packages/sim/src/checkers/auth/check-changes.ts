@@ -64,16 +64,19 @@ class ChangeCheck {
       this.#add('auth-after-revocation', operation, 'was not for him to ask for');
   }
 
+  /** The password was right when the token begins to hold: that is what ends with the next one. */
   #checkLogin(operation: AuthOperation, login: { readonly user: string; readonly password: string }): void {
     const { outcome } = operation;
-    const isRight = ({ enabled, users }: AuthState): boolean =>
-      enabled && users.get(login.user)?.password === login.password;
+    if (outcome.kind !== 'token') return;
+    const { proof } = outcome;
+    const provenAt = 'index' in proof ? this.#course.stateAt(proof.index).revision : proof.revision;
+    const isRight = ({ enabled, users, revision }: AuthState): boolean =>
+      enabled && revision === provenAt && users.get(login.user)?.password === login.password;
     if (!this.#hasState(operation, isRight))
       return this.#add('auth-after-revocation', operation, 'was with a password that did not hold any more');
-    if (outcome.kind !== 'token' || !('index' in outcome.proof)) return;
-    const { index } = outcome.proof;
-    const isThere = this.#stepsOf(operation).some(({ entry }) => entry.index === index);
-    if (!isThere) this.#add('auth-lost-change', operation, `is not in the log at ${index}`);
+    if (!('index' in proof)) return;
+    const isThere = this.#stepsOf(operation).some(({ entry }) => entry.index === proof.index);
+    if (!isThere) this.#add('auth-lost-change', operation, `is not in the log at ${proof.index}`);
   }
 
   #checkAnswer(operation: AuthOperation): void {

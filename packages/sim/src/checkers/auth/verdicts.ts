@@ -35,7 +35,9 @@ export function mayPass(course: AuthCourse, call: Decided, from = firstDecisive(
     // Which keys hung on a lease at that moment is not asked: without any it passes more easily.
     if (course.refusalAt(state, context, demand, () => []) === undefined) return true;
   }
-  return call.decision === 'nowIfOn' && isOffSomewhere(course, call);
+  // A member without a leader goes by what it knows, too.
+  const isByMember = call.decision === 'nowIfOn' || (call.decision === 'now' && context.mayLackLeader);
+  return isByMember && isOffSomewhere(course, call);
 }
 
 /** Whether authentication may have been off, as far as the member knew. */
@@ -57,8 +59,10 @@ export function mayBeRefused(
   const { context, demand, decision, tookMs } = call;
   if (code === 'AUTH_INVALID_TOKEN' && context.mayBeForgotten) return true;
   if (code === 'AUTH_OLD_REVISION' && tookMs >= patienceMs) return true;
+  // That a token is not valid is said by what the member knows; so is all else by one without a leader.
   const isAlone = context.mayLackLeader && (decision === 'local' || decision === 'log');
-  const from = isAlone ? (context.knownBefore ?? 0) : context.committedBefore;
+  const isByMember = isAlone || code === 'AUTH_INVALID_TOKEN';
+  const from = isByMember ? (context.knownBefore ?? 0) : context.committedBefore;
   for (const state of course.statesIn(Math.min(from, context.committedBefore), context.committedAfter)) {
     const refusal = course.refusalAt(state, context, demand, keysEverOf);
     if (refusal !== undefined && fitting[code]!.includes(refusal)) return true;
