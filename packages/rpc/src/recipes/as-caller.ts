@@ -15,6 +15,7 @@ import {
   type TxnResponseParts,
 } from '@quorate/wire';
 import type { Member } from '../member.ts';
+import { RpcError, status } from '../errors.ts';
 import { statusText } from '../status.ts';
 import { untilAborted } from '../until-aborted.ts';
 
@@ -80,7 +81,7 @@ export class AsCaller {
   /**
    * The changes of a range from a revision on, until whoever reads them stops or the signal is aborted.
    *
-   * @throws Error when they may not or cannot be watched, with the text that a client of Watch would get
+   * @throws Error when they may not or cannot be watched, for the reason that a client of Watch would be told
    */
   async *changes(
     range: { readonly key: Uint8Array; readonly rangeEnd: Uint8Array },
@@ -88,10 +89,11 @@ export class AsCaller {
     signal: AbortSignal,
   ): AsyncGenerator<Change, void, undefined> {
     let readable = Promise.withResolvers<void>();
+    let refused: unknown;
     const stream = this.#member.watch({
       onReadable: () => readable.resolve(),
       caller: this.#caller,
-      reasonOf: statusText,
+      reasonOf: (refusal) => statusText((refused = refusal)),
     });
     try {
       const create = rpcpb.WatchCreateRequest.fromPartial({ ...range, startRevision: BigInt(fromRevision) });
@@ -101,7 +103,9 @@ export class AsCaller {
         for (const bytes of stream.take(takeBytes)) {
           const response = rpcpb.WatchResponse.decode(bytes);
           if (response.compactRevision > 0n) throw new CompactedAwayError();
-          if (response.canceled) throw new Error(response.cancelReason);
+          if (response.canceled) {
+            throw refused ?? new RpcError(status.FAILED_PRECONDITION, response.cancelReason);
+          }
           yield* changesIn(response);
         }
         if (stream.hasPending) await untilAborted(nextTurn(), signal);
