@@ -1,7 +1,7 @@
 import { encodeTxnRequest, raftRequestField, type RequestOp, type TxnRequest } from '@quorate/wire';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { accessOfLogEntry, accessOfTxn, type Access } from '@quorate/auth';
+import { accessOfLogEntry, accessOfTxn, type Access } from '../src/index.ts';
 import { deleteRange, put, range } from './harness.ts';
 
 const key = fc.constantFrom('', 'a', 'b', 'b\0', '\xff');

@@ -18,8 +18,8 @@ import {
   accessOfWatch,
   ruleOf,
   type Access,
-} from '@quorate/auth';
-import { leaseKeys, logRequest } from '@quorate/auth/testing';
+} from '../src/index.ts';
+import { leaseKeys, logRequest } from '../src/testing/index.ts';
 import { codeOf } from './code-of.ts';
 import { deleteRange, Member, put, range } from './harness.ts';
 

@@ -6,8 +6,8 @@ import {
   permission,
   type LogRequest,
   type PermissionWords,
-} from '@quorate/auth/testing';
-import { accessOfDeleteRange, accessOfRange } from '@quorate/auth';
+} from '../src/testing/index.ts';
+import { accessOfDeleteRange, accessOfRange } from '../src/index.ts';
 import { codeOf } from './code-of.ts';
 import { deleteRange, Member, range } from './harness.ts';
 

@@ -10,8 +10,8 @@ import {
   accessOfWatch,
   AuthStore,
   isAuthRequest,
-} from '@quorate/auth';
-import { leaseKeys, logRequest, permission } from '@quorate/auth/testing';
+} from '../src/index.ts';
+import { leaseKeys, logRequest, permission } from '../src/testing/index.ts';
 import { codeOf } from './code-of.ts';
 import { Member, put, range } from './harness.ts';
 

@@ -1,7 +1,7 @@
 import { ChangeList, emptyBytes, fromUtf8 } from '@quorate/std';
 import { MemoryBackend } from '@quorate/std/testing';
-import { AuthStore, type Access, type AuthOutcome } from '@quorate/auth';
-import { leaseKeys, logRequest, type LogRequest, type PermissionWords } from '@quorate/auth/testing';
+import { AuthStore, type Access, type AuthOutcome } from '../src/index.ts';
+import { leaseKeys, logRequest, type LogRequest, type PermissionWords } from '../src/testing/index.ts';
 import type { DeleteRangeRequest, PutRequest, RangeRequest } from '@quorate/wire';
 import { codeOf } from './code-of.ts';
 

@@ -2,8 +2,8 @@ import { compareBytes } from '@quorate/std';
 import { raftRequestField, rpcpb } from '@quorate/wire';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { accessOfDeleteRange, accessOfRange } from '@quorate/auth';
-import type { LogRequest } from '@quorate/auth/testing';
+import { accessOfDeleteRange, accessOfRange } from '../src/index.ts';
+import type { LogRequest } from '../src/testing/index.ts';
 import { range, Member } from './harness.ts';
 
 /** Ends of a few bytes out of those where orders go wrong; an end of one zero byte is open, no bytes a single key. */

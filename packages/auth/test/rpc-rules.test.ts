@@ -1,6 +1,6 @@
 import { electionpb, healthpb, lockpb, rpcpb, raftRequestField } from '@quorate/wire';
 import { expect, test } from 'vitest';
-import { accessOfLogEntry, httpRules, rpcRules, ruleOf, ruleOfHttpRoute } from '@quorate/auth';
+import { accessOfLogEntry, httpRules, rpcRules, ruleOf, ruleOfHttpRoute } from '../src/index.ts';
 
 const services = [
   rpcpb.KVDefinition,

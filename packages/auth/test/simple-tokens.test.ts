@@ -1,7 +1,7 @@
 import { SeededRandom } from '@quorate/std';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { newTokenPrefix, simpleTokenIndex, simpleTokenOf, SimpleTokens, type User } from '@quorate/auth';
+import { newTokenPrefix, simpleTokenIndex, simpleTokenOf, SimpleTokens, type User } from '../src/index.ts';
 
 const alice: User = { kind: 'user', name: 'alice', provenAt: 3 };
 const bob: User = { kind: 'user', name: 'bob', provenAt: 4 };

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { BcryptPasswords, JwtTokens, LoginGuard } from '@quorate/credentials';
+import { BcryptPasswords, JwtTokens, LoginGuard } from '../src/index.ts';
 
 /**
  * What credentials cost: `node bench/main.ts`. Passwords by cost, with the delay of a timer of 1 ms beside them; tokens

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { parseAuthToken } from '@quorate/credentials';
+import { parseAuthToken } from '../src/index.ts';
 
 const refused = { code: 'CREDENTIALS_AUTH_TOKEN' };
 

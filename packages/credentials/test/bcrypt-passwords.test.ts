@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { compareSync, hashSync } from 'bcryptjs';
 import { afterEach, describe, expect, test } from 'vitest';
-import { BcryptPasswords, type BcryptPasswordsOptions, type PasswordDone } from '@quorate/credentials';
+import { BcryptPasswords, type BcryptPasswordsOptions, type PasswordDone } from '../src/index.ts';
 
 const opened: BcryptPasswords[] = [];
 afterEach(async () => {

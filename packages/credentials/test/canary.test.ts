@@ -1,6 +1,6 @@
 import { inspect } from 'node:util';
 import { expect, test } from 'vitest';
-import { BcryptPasswords } from '@quorate/credentials';
+import { BcryptPasswords } from '../src/index.ts';
 import { openTokens, pairs, secret } from './jwt-fixture.ts';
 
 const canary = 'cAnArY-of-a-password';

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { BcryptPasswords, JwtTokens, parseAuthToken } from '@quorate/credentials';
+import { BcryptPasswords, JwtTokens, parseAuthToken } from '../src/index.ts';
 import { EtcdProcess, etcdBin, etcdutl, refusalOfEtcd } from './etcd-process.ts';
 import { methods, pairs, privatePem, publicPem, secret, type Pair } from './jwt-fixture.ts';
 

@@ -7,7 +7,7 @@ import {
   type JwtTokensSettings,
   type ReadFile,
   type SignMethod,
-} from '@quorate/credentials';
+} from '../src/index.ts';
 
 /** A key pair. */
 export interface Pair {

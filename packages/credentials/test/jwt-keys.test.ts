@@ -1,6 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { JwtTokens, parseAuthToken } from '@quorate/credentials';
+import { JwtTokens, parseAuthToken } from '../src/index.ts';
 import { disk, methods, openTokens, pairs, privatePem, publicPem, secret } from './jwt-fixture.ts';
 
 /** Opens what the flag says on a disk with these files. */

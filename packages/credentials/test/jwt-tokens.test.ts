@@ -3,7 +3,7 @@ import { CompactSign, UnsecuredJWT } from 'jose';
 import fc from 'fast-check';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { ManualClock } from '@quorate/std/testing';
-import type { JwtTokens } from '@quorate/credentials';
+import type { JwtTokens } from '../src/index.ts';
 import { methods, openTokens, pairs, publicPem } from './jwt-fixture.ts';
 
 const clock = new ManualClock();

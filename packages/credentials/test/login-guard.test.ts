@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { LoginGuard, type Admission, type Login, type LoginOutcome } from '@quorate/credentials';
+import { LoginGuard, type Admission, type Login, type LoginOutcome } from '../src/index.ts';
 import { Storm } from './storm.ts';
 
 const alice: Login = { user: 'alice', source: '10.0.0.1' };

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { loginSource } from '@quorate/credentials';
+import { loginSource } from '../src/index.ts';
 
 test.each([
   ['10.1.2.3', '10.1.2.3'],

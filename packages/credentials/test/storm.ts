@@ -1,5 +1,5 @@
 import { ManualClock } from '@quorate/std/testing';
-import { LoginGate, LoginGuard, type Login, type LoginGuardOptions } from '@quorate/credentials';
+import { LoginGate, LoginGuard, type Login, type LoginGuardOptions } from '../src/index.ts';
 
 /** A member with one thread for passwords, on a clock of its own, and what happens to it. */
 export class Storm {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { ManualClock } from '@quorate/std/testing';
-import { PlainPasswords, UnsignedTokens } from '@quorate/credentials/testing';
+import { PlainPasswords, UnsignedTokens } from '../src/testing/index.ts';
 
 describe('plain passwords', () => {
   test('are compared as real ones, without work or chance', async () => {

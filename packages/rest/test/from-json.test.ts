@@ -1,6 +1,6 @@
 import { rpcpb } from '@quorate/wire';
 import { describe, expect, test } from 'vitest';
-import { fromJson, routes, type MessageShape } from '@quorate/rest';
+import { fromJson, routes, type MessageShape } from '../src/index.ts';
 
 function requestOf(path: string): MessageShape {
   const route = routes.find((candidate) => candidate.path === path);

@@ -6,7 +6,7 @@ import {
 } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { fromJson, jsonPieces, toJson, type BytesForm, type MessageShape } from '@quorate/rest';
+import { fromJson, jsonPieces, toJson, type BytesForm, type MessageShape } from '../src/index.ts';
 import { anyMessage, messages, registry } from './messages.ts';
 
 const numRuns = 30;

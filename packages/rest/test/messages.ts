@@ -3,7 +3,7 @@ import { createFileRegistry, fromBinary } from '@bufbuild/protobuf';
 import { base64Decode, BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { apiDescriptors } from '@quorate/wire';
-import { routes, type FieldShape, type MessageShape } from '@quorate/rest';
+import { routes, type FieldShape, type MessageShape } from '../src/index.ts';
 
 /** The same descriptors as an independent reader of them sees them. */
 export const registry = createFileRegistry(fromBinary(FileDescriptorSetSchema, base64Decode(apiDescriptors)));

@@ -2,7 +2,7 @@ import { ManualClock } from '@quorate/std/testing';
 import { rpcpb } from '@quorate/wire';
 import { describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
-import { openApi, routes } from '@quorate/rest';
+import { openApi, routes } from '../src/index.ts';
 import { ServedSurface } from './serve.ts';
 
 const rangePath = '/etcdserverpb.KV/Range';

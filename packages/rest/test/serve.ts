@@ -1,6 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { RestSurface, type RestBackend, type RestCall, type RestOptions } from '@quorate/rest';
+import { RestSurface, type RestBackend, type RestCall, type RestOptions } from '../src/index.ts';
 
 /** What was asked of a backend. */
 export interface Asked {
