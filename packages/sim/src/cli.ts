@@ -160,7 +160,7 @@ async function hunt(options: CliOptions): Promise<boolean> {
     const found = campaign.firstFailure;
     areAllFound &&= found !== undefined;
     print(
-      `| \`${name}\` | ${why} | ${faults?.join(', ') ?? 'all'} | ${found?.seed ?? 'none'} | ` +
+      `| \`${name}\` | ${why} | ${[...(faults ?? ['all']), ...(auth === true ? ['users'] : [])].join(', ')} | ${found?.seed ?? 'none'} | ` +
         `${found === undefined ? '' : inShort(found.text)} |`,
     );
   }
