@@ -47,6 +47,31 @@ export class Client extends Keyspace implements AsyncDisposable {
   }
 
   /**
+   * Any method with streams by its path, with bytes in and out: requests are sent as they come, responses are read at
+   * the pace at which they are asked for. Never retried. Leaving the loop ends the call.
+   *
+   * @throws EtcdError, the signal's reason, or what `requests` throws
+   */
+  async *stream(
+    path: string,
+    requests: AsyncIterable<Uint8Array>,
+    options: CallOptions = {},
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    using stream = await this.#connections.duplexStream(path, options);
+    const fault = new AbortController();
+    void stream.sendAll(requests).catch((error: unknown) => {
+      fault.abort(error);
+      stream[Symbol.dispose]();
+    });
+    try {
+      yield* stream;
+    } catch (error) {
+      fault.signal.throwIfAborted();
+      throw error;
+    }
+  }
+
+  /**
    * Finds out whether the credentials are good; without a call to this, the first other call does.
    *
    * @throws EtcdError INVALID_ARGUMENT when they are not

@@ -353,6 +353,7 @@ export class Connections {
   #callSetup(options: CallOptions, deadline: number, { token }: Login, observed: ObservedCall): CallSetup {
     const metadata = new grpc.Metadata();
     for (const [name, value] of Object.entries(observed.metadata)) metadata.set(name, value);
+    for (const [name, value] of options.metadata ?? []) metadata.set(name, value);
     if (options.requireLeader === true) metadata.set('hasleader', 'true');
     if (token !== undefined) metadata.set('token', token);
     return { metadata, options: { deadline: this.clock.wallMs() + (deadline - this.clock.now()) } };

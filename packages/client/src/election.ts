@@ -27,8 +27,8 @@ export class Election {
 
   /**
    * The leader, then everything that leaders say, and each new leader. While there is none, it waits; members that fail
-   * are left for others. A leader of the past may be left out, if others came after it before it could be seen; what is
-   * delivered is always newer than what was delivered before.
+   * are left for others. A leader of the past may be left out, if others came after it before it could be seen; nothing is
+   * delivered twice, and fencing tokens (`createRevision`) never go back.
    *
    * @throws the signal's reason, or an EtcdError that trying again cannot help
    */
@@ -37,13 +37,13 @@ export class Election {
     never,
     undefined
   > {
-    let lastRevision = 0n;
+    let last = { createRevision: 0n, modRevision: 0n };
     for (;;) {
       const { leader, revision } = await persistently(this.#connections, signal, () =>
         this.#first({ signal }),
       );
-      if (leader !== undefined && leader.modRevision > lastRevision) {
-        lastRevision = leader.modRevision;
+      if (leader !== undefined && isNews(leader, last)) {
+        last = leader;
         yield leader;
       }
       const selector = leader === undefined ? { prefix: queuePrefix(this.#name) } : { key: leader.key };
@@ -55,7 +55,7 @@ export class Election {
         })) {
           // Somebody came, or the leader is gone: look who is the first now.
           if (leader === undefined || type === 'delete') break;
-          lastRevision = kv.modRevision;
+          last = kv;
           yield kv;
         }
       } catch (error) {
@@ -68,4 +68,12 @@ export class Election {
     const { kvs, header } = await this.#keyspace.kv.range(firstInQueue(this.#name), options);
     return { leader: kvs[0], revision: header?.revision ?? 0n };
   }
+}
+
+type Seen = Pick<mvccpb.KeyValue, 'createRevision' | 'modRevision'>;
+
+/** The key of a leader may have been put before its predecessor spoke last. */
+function isNews(leader: Seen, last: Seen): boolean {
+  if (leader.createRevision !== last.createRevision) return leader.createRevision > last.createRevision;
+  return leader.modRevision > last.modRevision;
 }

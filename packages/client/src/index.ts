@@ -1,6 +1,6 @@
 /** A client for etcd and Quorate: typed calls, watches that resume, leases, locks, elections, views, transactions. */
 export { Client } from './client.ts';
-export { Keyspace, type PutOptions, type ReadAllOptions, type ReadOptions } from './keyspace.ts';
+export { Keyspace, type Answer, type PutOptions, type ReadAllOptions, type ReadOptions } from './keyspace.ts';
 export type { CallOptions, ClientOptions } from './options.ts';
 export type { Credentials } from './tokens.ts';
 export { TlsOptionsError, type TlsOptions, type TlsOptionsErrorCode } from './tls-options.ts';

@@ -1,4 +1,4 @@
-import type { mvccpb, rpcpb } from '@quorate/wire';
+import { rpcpb, type mvccpb } from '@quorate/wire';
 import type { Connections } from './connections.ts';
 import { Election } from './election.ts';
 import type { KeyPrefix } from './key-prefix.ts';
@@ -35,6 +35,9 @@ export interface PutOptions extends CallOptions {
   /** The lease that the key shall die with. */
   readonly lease?: bigint;
 }
+
+/** A response with its header, in which `revision` is that of the write. */
+export type Answer<Response> = Omit<Response, 'header'> & { readonly header: rpcpb.ResponseHeader };
 
 /**
  * Keys, and all that can be done with them: those of a whole cluster, as a `Client` has them, or those of a
@@ -84,9 +87,9 @@ export class Keyspace {
   }
 
   /** Writes a key. The response's header has the revision of the write. */
-  put(key: Bytes, value: Bytes, options: PutOptions = {}): Promise<rpcpb.PutResponse> {
+  async put(key: Bytes, value: Bytes, options: PutOptions = {}): Promise<Answer<rpcpb.PutResponse>> {
     const { lease = 0n } = options;
-    return this.kv.put({ key: toBytes(key), value: toBytes(value), lease }, options);
+    return answered(await this.kv.put({ key: toBytes(key), value: toBytes(value), lease }, options));
   }
 
   /** Deletes keys, and says how many there were. */
@@ -96,8 +99,8 @@ export class Keyspace {
   }
 
   /** Does a transaction; see `compare` and `op` for what it is made of. */
-  txn(txn: Txn, options: CallOptions = {}): Promise<rpcpb.TxnResponse> {
-    return this.kv.txn(toTxnRequest(txn), options);
+  async txn(txn: Txn, options: CallOptions = {}): Promise<Answer<rpcpb.TxnResponse>> {
+    return answered(await this.kv.txn(toTxnRequest(txn), options));
   }
 
   /**
@@ -145,4 +148,11 @@ export class Keyspace {
 
 function readFields({ revision = 0n, serializable = false }: ReadOptions) {
   return { revision, serializable };
+}
+
+/** What a server leaves out is zero, as in protobuf. */
+function answered<Response extends { readonly header: rpcpb.ResponseHeader | undefined }>(
+  response: Response,
+): Answer<Response> {
+  return { ...response, header: response.header ?? rpcpb.ResponseHeader.create() };
 }

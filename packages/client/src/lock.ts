@@ -75,7 +75,7 @@ export class Leadership extends Held {
    *
    * @throws EtcdError FAILED_PRECONDITION for one who is not the leader any more
    */
-  async proclaim(value: Bytes, options: CallOptions = {}): Promise<rpcpb.ResponseHeader | undefined> {
+  async proclaim(value: Bytes, options: CallOptions = {}): Promise<rpcpb.ResponseHeader> {
     const { keyspace, leaseId } = this.holder;
     const put = op.put(this.key, toBytes(value), { lease: leaseId });
     const { succeeded, header } = await keyspace.txn({ compare: [this.guard], success: [put] }, options);

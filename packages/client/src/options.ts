@@ -50,4 +50,6 @@ export interface CallOptions {
   readonly endpoint?: string | undefined;
   /** Fail when the member asked has no leader, rather than wait with it. */
   readonly requireLeader?: boolean | undefined;
+  /** What goes along with the call, by keys in lower case: for whoever passes on the calls of others. */
+  readonly metadata?: ReadonlyMap<string, string> | undefined;
 }

@@ -4,7 +4,7 @@ import type { Connections } from './connections.ts';
 import { CompactedError, EtcdError } from './errors.ts';
 import { abortReason } from './grpc-values.ts';
 import { toKeyRange } from './keys.ts';
-import type { Keyspace } from './keyspace.ts';
+import type { Answer, Keyspace } from './keyspace.ts';
 import { isPassing, persistently } from './persistently.ts';
 import { compare, op } from './txn.ts';
 import type { Turn } from './turns.ts';
@@ -170,10 +170,10 @@ async function enter(
   }
 }
 
-function entered(key: Uint8Array, { succeeded, header, responses }: rpcpb.TxnResponse): EnteredPlace {
+function entered(key: Uint8Array, { succeeded, header, responses }: Answer<rpcpb.TxnResponse>): EnteredPlace {
   const own = succeeded ? undefined : keyOf(responses[0]);
   const first = keyOf(responses[1]);
-  const createRevision = succeeded ? (header?.revision ?? 0n) : (own?.createRevision ?? 0n);
+  const createRevision = succeeded ? header.revision : (own?.createRevision ?? 0n);
   const isFirst = first !== undefined && equalBytes(first.key, key);
   return { key, createRevision, oldValue: own?.value, isFirst };
 }

@@ -79,6 +79,25 @@ export class DuplexStream extends ServerStream {
     this.#duplex.write(asBuffer(message));
   }
 
+  /** Sends these as they come, each when there is room for it, and says then that there are no more. */
+  async sendAll(messages: AsyncIterable<Uint8Array>): Promise<void> {
+    for await (const message of messages) {
+      if (this.#duplex.destroyed) return;
+      if (!this.#duplex.write(asBuffer(message))) await this.#drained();
+    }
+    this.end();
+  }
+
+  /** Resolves when there is room again, or nobody who could make it. */
+  #drained(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#duplex
+        .once('drain', resolve)
+        .once('close', resolve)
+        .once('error', () => resolve());
+    });
+  }
+
   /** Says that nothing more will be sent. */
   end(): void {
     this.#duplex.end();

@@ -70,7 +70,7 @@ export class TypedKv<T> {
   /** Writes a key; returns the revision. */
   async put(key: Bytes, value: T, options?: PutOptions): Promise<bigint> {
     const { header } = await this.#keyspace.put(key, this.#codec.encode(value), options);
-    return header?.revision ?? 0n;
+    return header.revision;
   }
 
   /** Writes a key that does not exist; false when it does. */

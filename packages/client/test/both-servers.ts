@@ -16,16 +16,31 @@ export interface Fixture {
   readonly server: StartedServer;
   readonly client: Client;
   /** The same server started once more. */
-  start(options?: StartOptions): Promise<StartedServer>;
+  readonly start: Start;
 }
 
-/** Declares the same tests for a Quorate member and for a real etcd. */
+/** Starts a server of the kind that the tests are for. */
+export type Start = (options?: StartOptions) => Promise<StartedServer>;
+
+/** Declares the same tests for Quorate members and for real etcds, which they start themselves. */
+export function describeOnEach(
+  name: string,
+  declare: (start: Start, kind: 'quorate' | 'etcd') => void,
+): void {
+  describe(`${name}: against a Quorate member`, () => declare(startQuorate, 'quorate'));
+  describe.skipIf(etcdBinFolder === undefined)(
+    `${name}: against a real etcd (set QUORATE_ETCD_BIN to run)`,
+    () => declare((options) => startRealEtcd(etcdBinFolder ?? '', options), 'etcd'),
+  );
+}
+
+/** Declares the same tests for one Quorate member and for one real etcd. */
 export function describeOnBoth(
   name: string,
   declare: (fixture: () => Fixture) => void,
   options: StartOptions = {},
 ): void {
-  const declareOn = (start: (options?: StartOptions) => Promise<StartedServer>) => {
+  describeOnEach(name, (start) => {
     let server: StartedServer | undefined;
     let client: Client | undefined;
     beforeAll(async () => {
@@ -40,10 +55,5 @@ export function describeOnBoth(
       if (server === undefined || client === undefined) throw new Error('the server has not started');
       return { server, client, start };
     });
-  };
-  describe(`${name}: against a Quorate member`, () => declareOn(startQuorate));
-  describe.skipIf(etcdBinFolder === undefined)(
-    `${name}: against a real etcd (set QUORATE_ETCD_BIN to run)`,
-    () => declareOn((startOptions) => startRealEtcd(etcdBinFolder ?? '', startOptions)),
-  );
+  });
 }

@@ -52,7 +52,7 @@ describeOnBoth(
         for (const { key, sizeBytes } of effective) {
           if (sizeBytes === null) existing.delete(key);
           else existing.add(key);
-          events.push(`${header?.revision} ${prefix}${key} ${sizeBytes ?? 'deleted'}`);
+          events.push(`${header.revision} ${prefix}${key} ${sizeBytes ?? 'deleted'}`);
         }
       }
       return events;
@@ -65,7 +65,7 @@ describeOnBoth(
         const before = await happen(prefix, past);
         await using proxy = await CuttingProxy.start(endpoint, cutsAfterBytes);
         await using cutOff = new Client({ endpoints: [proxy.endpoint] });
-        const startRevision = header?.revision ?? 0n;
+        const startRevision = header.revision;
         const happening = happen(prefix, future);
         const ended = happening.then(() => client.put(`${prefix}end`, 'x'));
         const seen: string[] = [];
@@ -99,8 +99,8 @@ describeOnBoth(
         proxy.cutNow();
         const { header } = await client.put(`${prefix}end`, 'x');
         const ended = readUntil(changes, `${prefix}end`, model);
-        await view.untilRevision(header?.revision ?? 0n);
-        expect(view.revision).toBeGreaterThanOrEqual(header?.revision ?? 0n);
+        await view.untilRevision(header.revision);
+        expect(view.revision).toBeGreaterThanOrEqual(header.revision);
         await ended;
         const truth = await client.getAll({ prefix });
         expect(view.entries()).toEqual(truth);
@@ -126,7 +126,7 @@ describeOnBoth(
       await client.put('cut/short', 'x');
       await client.delete('cut/short');
       const { header } = await client.put('cut/new', 'new');
-      const revision = header?.revision ?? 0n;
+      const revision = header.revision;
       await client.kv.compact({ revision });
       expect(view.get('cut/changed')?.value).toEqual(fromUtf8('old'));
       await using _again = await CuttingProxy.start(endpoint, [], port);
@@ -164,7 +164,7 @@ describeOnBoth(
           }
           await client.put(`${key}/end`, 'x');
           const done: string[] = [];
-          for await (const { kv } of client.watch({ prefix: key, startRevision: header?.revision ?? 0n })) {
+          for await (const { kv } of client.watch({ prefix: key, startRevision: header.revision })) {
             if (toUtf8(kv.key) === `${key}/end`) break;
             done.push(toUtf8(kv.value));
           }
@@ -182,7 +182,7 @@ describeOnBoth(
       await using proxy = await CuttingProxy.start(endpoint, [300_000, 700_000, 1_000_000]);
       await using cutOff = new Client({ endpoints: [proxy.endpoint] });
       const seen: string[] = [];
-      for await (const { kv } of cutOff.watch({ prefix, startRevision: header?.revision ?? 0n })) {
+      for await (const { kv } of cutOff.watch({ prefix, startRevision: header.revision })) {
         expect(kv.value).toHaveLength(15_000);
         if (seen.push(toUtf8(kv.key)) === 80) break;
       }

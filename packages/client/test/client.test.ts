@@ -14,7 +14,7 @@ describeOnBoth('client', (fixture) => {
   test('what was put is got, and gone when deleted', async () => {
     const { header } = await client.put('kv/a', 'one');
     const kv = await client.get('kv/a');
-    expect(kv?.modRevision).toBe(header?.revision);
+    expect(kv?.modRevision).toBe(header.revision);
     expect(toUtf8(kv?.value ?? new Uint8Array())).toBe('one');
     expect(await client.delete('kv/a')).toBe(1n);
     expect(await client.get('kv/a')).toBeUndefined();
@@ -45,7 +45,7 @@ describeOnBoth('client', (fixture) => {
   test('a watch delivers history and then what happens', async () => {
     const { header } = await client.put('w/a', '1');
     const heard: string[] = [];
-    for await (const event of client.watch({ prefix: 'w/', startRevision: header?.revision ?? 0n })) {
+    for await (const event of client.watch({ prefix: 'w/', startRevision: header.revision })) {
       heard.push(`${event.type} ${toUtf8(event.kv.key)}`);
       if (heard.length === 1) await client.put('w/b', '2');
       if (heard.length === 2) await client.delete('w/a');
@@ -57,10 +57,10 @@ describeOnBoth('client', (fixture) => {
   test('a watch of revisions that compaction removed says where it could start', async () => {
     await client.put('c/a', '1');
     const { header } = await client.put('c/a', '2');
-    await client.kv.compact({ revision: header?.revision ?? 0n });
+    await client.kv.compact({ revision: header.revision });
     const watching = client.watch({ key: 'c/a', startRevision: 1n })[Symbol.asyncIterator]().next();
     await expect(watching).rejects.toThrow(CompactedError);
-    await expect(watching).rejects.toMatchObject({ compactRevision: header?.revision });
+    await expect(watching).rejects.toMatchObject({ compactRevision: header.revision });
   });
 
   test('an aborted watch throws the reason', async () => {

@@ -70,7 +70,7 @@ describeOnBoth('namespaces', (fixture) => {
     await space.put('a', '1');
     await client.put('watched0', 'outside');
     await space.delete('a');
-    const startRevision = header?.revision ?? 0n;
+    const startRevision = header.revision;
     const heard: string[] = [];
     for await (const { type, kv, prevKv } of space.watch({ prefix: '', startRevision, prevKv: true })) {
       heard.push(`${type} ${toUtf8(kv.key)} ${prevKv === undefined ? '-' : toUtf8(prevKv.key)}`);
@@ -104,7 +104,7 @@ describeOnBoth('namespaces', (fixture) => {
     await using view = await space.view({ range: { from: 'a', endExclusive: 'c' } });
     expect(view.entries().map((kv) => toUtf8(kv.key))).toEqual(['a', 'b']);
     const { header } = await space.put('aa', '3');
-    await view.untilRevision(header?.revision ?? 0n);
+    await view.untilRevision(header.revision);
     expect(toUtf8(view.get('aa')?.value ?? new Uint8Array())).toBe('3');
     const pages: string[][] = [];
     for await (const { kvs } of space.pages({ range: { from: 'a', endExclusive: 'c' } }, { pageSize: 2 })) {

@@ -50,7 +50,7 @@ describeOnBoth('pages, views and typed keys', (fixture) => {
     const pages = client.pages({ prefix: 'page/' }, { pageSize: 1 });
     await pages.next();
     const { header } = await client.put('page/a', '2');
-    await client.kv.compact({ revision: header?.revision ?? 0n });
+    await client.kv.compact({ revision: header.revision });
     await expect(pages.next()).rejects.toMatchObject({ code: 'OUT_OF_RANGE' });
   });
 
@@ -66,7 +66,7 @@ describeOnBoth('pages, views and typed keys', (fixture) => {
     await client.delete('view/a');
     // Nothing in the view is written, so only word of progress can tell.
     const { header } = await client.put('elsewhere', '1');
-    await view.untilRevision(header?.revision ?? 0n);
+    await view.untilRevision(header.revision);
     expect(keys()).toEqual(['view/b', 'view/c', 'view/\u00e9']);
     expect(view.size).toBe(3);
     expect(view.get('view/a')).toBeUndefined();

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { expect, test, vi } from 'vitest';
-import { etcdBinFolder, startRealEtcd } from '../src/testing/index.ts';
+import { etcdBinFolder, startQuorate, startRealEtcd, type StartedServer } from '../src/testing/index.ts';
 
 // A server is started here, which takes a while on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -13,14 +13,13 @@ const examples = [...readFileSync(readme, 'utf8').matchAll(/^```ts\n([^]*?)^```/
   ([, code = '']) => code,
 );
 
-test('the README has an example of keys, and one of users', () => {
-  expect(examples).toHaveLength(2);
+test('the README has an example of each thing', () => {
+  expect(examples).toHaveLength(6);
 });
 
-test.skipIf(etcdBinFolder === undefined).each(examples)(
-  'example %# of the README holds (set QUORATE_ETCD_BIN to run)',
-  async (code) => {
-    await using server = await startRealEtcd(etcdBinFolder ?? '');
+function holds(start: () => Promise<StartedServer>): (code: string) => Promise<void> {
+  return async (code) => {
+    await using server = await start();
     const run = promisify(execFile)(
       process.execPath,
       ['--no-warnings', '--input-type=module-typescript', '--eval', code],
@@ -30,5 +29,12 @@ test.skipIf(etcdBinFolder === undefined).each(examples)(
       },
     );
     await expect(run).resolves.toMatchObject({ stderr: '' });
-  },
+  };
+}
+
+test.each(examples)('example %# of the README holds', holds(startQuorate));
+
+test.skipIf(etcdBinFolder === undefined).each(examples)(
+  'example %# of the README holds with a real etcd (set QUORATE_ETCD_BIN to run)',
+  holds(() => startRealEtcd(etcdBinFolder ?? '')),
 );

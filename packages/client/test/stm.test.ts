@@ -139,7 +139,7 @@ describeOnBoth('software transactional memory', (fixture) => {
       await tx.get('gone/a');
       if (++attempts === 1) {
         const { header } = await client.put('gone/b', '2');
-        await client.kv.compact({ revision: header?.revision ?? 0n });
+        await client.kv.compact({ revision: header.revision });
       }
       return textOf(tx, 'gone/b');
     });
