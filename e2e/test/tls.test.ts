@@ -161,7 +161,7 @@ describe('three members with TLS and client certificates everywhere', () => {
       const { clientPort, files } = member!;
       await using client = cluster.client(good, [member!]);
       const { header } = await client.put('renewed/before', '');
-      const watch = client.watch({ prefix: 'renewed/', startRevision: header!.revision });
+      const watch = client.watch({ prefix: 'renewed/', startRevision: header.revision });
       const events = watch[Symbol.asyncIterator]();
       expect(toUtf8((await events.next()).value!.kv.key)).toBe('renewed/before');
 
@@ -339,7 +339,7 @@ async function sameEverywhere(cluster: TlsCluster, shown: Partial<Issued>): Prom
   const endpoints = cluster.members.map(({ clientPort }) => `https://127.0.0.1:${clientPort}`);
   for (const endpoint of endpoints) await client.put(`from ${endpoint}`, '', { endpoint });
   const { header } = await client.put('last', '');
-  const { revision } = header!;
+  const { revision } = header;
   const hashes = await until('all members to have the last write', async () =>
     Promise.all(
       endpoints.map(async (endpoint) => (await client.maintenance.hashKv({ revision }, { endpoint })).hash),

@@ -1,3 +1,4 @@
+import { getPriority } from 'node:os';
 import { readdirSync, readFileSync } from 'node:fs';
 import { compareSync, hashSync } from 'bcryptjs';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -168,7 +169,8 @@ describe('threads', { timeout: 60_000 }, () => {
     await expect(passwords.hash('late')).rejects.toMatchObject({ code: 'CREDENTIALS_CLOSED' });
   });
 
-  test.skipIf(process.platform !== 'linux')('yield to all others', async () => {
+  // A process that yields to all others already has no thread that yields more.
+  test.skipIf(process.platform !== 'linux' || getPriority() >= 10)('yield to all others', async () => {
     const passwords = open();
     await passwords.hash('x');
     const niceness = readdirSync('/proc/self/task').map((thread) => {
@@ -178,6 +180,6 @@ describe('threads', { timeout: 60_000 }, () => {
       return Number(fields[16]);
     });
     expect(niceness).toContain(10);
-    expect(niceness).toContain(0);
+    expect(niceness).toContain(getPriority());
   });
 });
