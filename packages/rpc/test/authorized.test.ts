@@ -106,6 +106,12 @@ describe('a token', () => {
     expect(member.identified).toEqual([{ token, commonName: 'cn' }]);
   });
 
+  test('of a gateway is not what its own certificate says (CVE-2018-16886)', async () => {
+    const call = callWith({ 'grpcgateway-accept': '*/*' }, 'gateway');
+    await unary(methodTable(member).get('/etcdserverpb.KV/Range'), call);
+    expect(member.identified).toEqual([{ token: undefined, commonName: undefined }]);
+  });
+
   test('that is refused ends the call before anything is asked of the member', async () => {
     member.caller = new AuthError('AUTH_INVALID_TOKEN');
     const asked = unary(methodTable(member).get('/etcdserverpb.KV/Range'), callWith({ token: 'x' }));
