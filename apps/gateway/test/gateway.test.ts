@@ -1,0 +1,206 @@
+import {
+  startQuorate,
+  startRealEtcd,
+  etcdBinFolder,
+  freePort,
+  type StartedServer,
+} from '@quorate/client/testing';
+import { CertificateAuthority, CertificateFolder } from '@quorate/tls/testing';
+import { readFileSync, rmSync } from 'node:fs';
+import { request as httpsRequest } from 'node:https';
+import { pino } from 'pino';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { checked, Gateway } from '@quorate/gateway';
+
+const log = pino({ level: 'silent' });
+
+function startGateway(given: Readonly<Record<string, unknown>>): Promise<Gateway> {
+  return Gateway.start(checked({ listenUrls: 'http://127.0.0.1:0', ...given }), { log });
+}
+
+function urlOf(gateway: Gateway): string {
+  return `http://127.0.0.1:${gateway.ports[0]}`;
+}
+
+function post(gateway: Gateway, path: string, body: object, headers: Readonly<Record<string, string>> = {}) {
+  return fetch(`${urlOf(gateway)}${path}`, { method: 'POST', body: JSON.stringify(body), headers });
+}
+
+const kinds = [
+  { kind: 'Quorate', start: () => startQuorate() },
+  ...(etcdBinFolder === undefined
+    ? []
+    : [{ kind: 'a real etcd', start: () => startRealEtcd(etcdBinFolder!) }]),
+];
+
+test.skipIf(etcdBinFolder !== undefined)(
+  'with QUORATE_ETCD_BIN, a gateway is also in front of a real etcd',
+  () => {},
+);
+
+describe.each(kinds)('in front of $kind', ({ start }) => {
+  let member: StartedServer;
+  let gateway: Gateway;
+  beforeAll(async () => {
+    member = await start();
+    // The first of the endpoints is one where nobody is.
+    gateway = await startGateway({ endpoints: `127.0.0.1:${await freePort()},${member.endpoint}` });
+  }, 60_000);
+  afterAll(async () => {
+    await gateway[Symbol.asyncDispose]();
+    await member[Symbol.asyncDispose]();
+  });
+
+  test('requests go to the member that answers', async () => {
+    expect((await post(gateway, '/v3/kv/put', { key: 'Zm9v', value: 'YmFy' })).status).toBe(200);
+    const answer = (await (await post(gateway, '/v3/kv/range', { key: 'Zm9v' })).json()) as { kvs: object[] };
+    expect(answer.kvs).toMatchObject([{ key: 'Zm9v', value: 'YmFy' }]);
+    const text = await (await post(gateway, '/v3/kv/range?text=1', { key: 'foo' })).json();
+    expect(text).toMatchObject({ kvs: [{ key: 'foo', value: 'bar' }] });
+  });
+
+  test('errors are those of the member', async () => {
+    const response = await post(gateway, '/v3/kv/range', {});
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ code: 3, message: 'etcdserver: key is not provided' });
+  });
+
+  test('streams go on for as long as there is something to say', async () => {
+    const lives = await post(gateway, '/v3/lease/keepalive', { ID: '7' });
+    expect(await lives.text()).toMatch(/^\{"result":\{.*"ID":"7"\}\}\n$/);
+    const watch = await post(gateway, '/v3/watch', { create_request: { key: 'dw==' } });
+    const reader = watch.body!.pipeThrough(new TextDecoderStream()).getReader();
+    expect((await reader.read()).value).toContain('"created":true');
+    await post(gateway, '/v3/kv/put', { key: 'dw==', value: 'MQ==' });
+    expect((await reader.read()).value).toContain('"value":"MQ=="');
+    await reader.cancel();
+    const snapshot = await post(gateway, '/v3/maintenance/snapshot', {});
+    expect(await snapshot.text()).toMatch(/^\{"result":\{/);
+  });
+
+  test('a message that can’t be read ends a stream with a sentence', async () => {
+    const response = await fetch(`${urlOf(gateway)}/v3/lease/keepalive`, { method: 'POST', body: '{"ID":' });
+    expect(response.status).toBe(400);
+    expect(await response.json()).toMatchObject({ error: { code: 3, message: 'unexpected EOF' } });
+  });
+
+  test('its own pages tell how it is', async () => {
+    expect(await (await fetch(`${urlOf(gateway)}/health`)).json()).toEqual({ health: 'true', reason: '' });
+    const metrics = await (await fetch(`${urlOf(gateway)}/metrics`)).text();
+    expect(metrics).toContain(`quorate_gateway_member_healthy{endpoint="${member.endpoint}"} 1`);
+    expect(metrics).toContain('quorate_gateway_requests_total{path="/v3/kv/range",status="400"}');
+    expect((await fetch(`${urlOf(gateway)}/nothing`)).status).toBe(404);
+    const preflight = await fetch(`${urlOf(gateway)}/v3/kv/range`, { method: 'OPTIONS' });
+    expect(preflight.headers.get('access-control-allow-headers')).toBe('accept, content-type, authorization');
+  });
+
+  test('who calls is who the token says', async () => {
+    const say = (path: string, fields: object) => post(gateway, path, fields);
+    await say('/v3/auth/user/add', { name: 'root', password: 'r' });
+    await say('/v3/auth/role/add', { name: 'root' });
+    await say('/v3/auth/user/grant', { user: 'root', role: 'root' });
+    expect((await say('/v3/auth/enable', {})).status).toBe(200);
+    const login = await say('/v3/auth/authenticate', { name: 'root', password: 'r' });
+    const { token } = (await login.json()) as { token: string };
+    const range = { key: 'Zm9v' };
+    expect((await post(gateway, '/v3/kv/range', range)).status).toBe(400);
+    for (const Authorization of [token, `Bearer ${token}`]) {
+      expect((await post(gateway, '/v3/kv/range', range, { Authorization })).status).toBe(200);
+    }
+    expect((await post(gateway, '/v3/kv/range', range, { Authorization: 'x' })).status).toBe(401);
+    expect((await post(gateway, '/v3/auth/disable', {}, { Authorization: token })).status).toBe(200);
+  });
+});
+
+test('without any member that answers it is not healthy, and says so for each call', async () => {
+  await using gateway = await startGateway({
+    endpoints: `127.0.0.1:${await freePort()}`,
+    requestTimeoutMs: '1000',
+  });
+  expect((await fetch(`${urlOf(gateway)}/health`)).status).toBe(503);
+  const response = await post(gateway, '/v3/kv/put', { key: 'Zm9v' });
+  expect([503, 504]).toContain(response.status);
+});
+
+test('it does not take itself for a member (GHSA-2xhq-gv6c-p224)', async () => {
+  const port = await freePort();
+  for (const [listen, endpoint] of [
+    [`http://127.0.0.1:${port}`, `127.0.0.1:${port}`],
+    [`http://0.0.0.0:${port}`, `http://localhost:${port}`],
+  ]) {
+    await expect(startGateway({ listenUrls: listen, endpoints: endpoint })).rejects.toThrow(
+      `--endpoints: ${endpoint} is where this gateway itself listens`,
+    );
+  }
+});
+
+test('strangers are kept out: hosts that are not its own, and pages of other origins', async () => {
+  const endpoints = `127.0.0.1:${await freePort()}`;
+  await using gateway = await startGateway({
+    endpoints,
+    hostWhitelist: 'example.org',
+    cors: 'http://good.example',
+  });
+  expect((await fetch(`${urlOf(gateway)}/health`)).status).toBe(421);
+  await using open = await startGateway({ endpoints, cors: 'http://good.example' });
+  const ask = (Origin: string) => fetch(`${urlOf(open)}/health`, { headers: { Origin } });
+  expect((await ask('http://good.example')).headers.get('access-control-allow-origin')).toBe(
+    'http://good.example',
+  );
+  expect((await ask('http://bad.example')).headers.get('access-control-allow-origin')).toBeNull();
+});
+
+test('with TLS, clients are shown a certificate', async () => {
+  const ca = await CertificateAuthority.create();
+  const folder = new CertificateFolder();
+  const { cert, key } = folder.writePair(
+    'gateway',
+    await ca.issue({ commonName: 'gateway', ips: ['127.0.0.1'] }),
+  );
+  await using gateway = await startGateway({
+    endpoints: `127.0.0.1:${await freePort()}`,
+    listenUrls: 'https://127.0.0.1:0',
+    certFile: cert.path,
+    keyFile: key.path,
+  });
+  const status = await new Promise((resolve, reject) => {
+    httpsRequest(
+      { host: '127.0.0.1', port: gateway.ports[0], path: '/version', ca: ca.pem, agent: false },
+      (response) => resolve(response.resume().statusCode),
+    )
+      .on('error', reject)
+      .end();
+  });
+  expect(status).toBe(200);
+  expect(readFileSync(cert.path, 'utf8')).toContain('BEGIN CERTIFICATE');
+  rmSync(folder.path, { recursive: true });
+});
+
+test('when it is to stop, calls under way may end', async () => {
+  await using member = await startQuorate();
+  const gateway = await startGateway({ endpoints: member.endpoint });
+  const watch = await post(gateway, '/v3/watch', { create_request: { key: 'dw==', watch_id: '1' } });
+  const reader = watch.body!.pipeThrough(new TextDecoderStream()).getReader();
+  await reader.read();
+  const closed = gateway.close();
+  await expect(fetch(`${urlOf(gateway)}/health`)).rejects.toThrow();
+  await reader.cancel();
+  await closed;
+}, 60_000);
+
+test.each([
+  [{ endpoints: '' }, '--endpoints: has to name at least one member'],
+  [
+    { listenUrls: 'ftp://x' },
+    '--listen-urls: has to be URLs that begin with http:// or https://, separated by commas',
+  ],
+  [
+    { listenUrls: 'https://127.0.0.1:1' },
+    '--listen-urls has an https URL, which needs --cert-file and --key-file',
+  ],
+  [{ certFile: 'x' }, '--cert-file and --key-file go together'],
+  [{ key: 'x' }, '--cert and --key go together'],
+  [{ maxStreams: '-1' }, '--max-streams: '],
+])('%o is refused with a sentence that names the flag', (given, text) => {
+  expect(() => checked(given)).toThrow(text);
+});
