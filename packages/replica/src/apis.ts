@@ -1,6 +1,6 @@
 import type { MvccStore } from '@quorate/mvcc';
 import type { PeerNetwork } from '@quorate/peer';
-import { noNode, type RaftNode } from '@quorate/raft';
+import type { RaftNode } from '@quorate/raft';
 import type { Backend } from '@quorate/std';
 import { membershippb, raftRequestField, rpcpb, type ResponseHeader } from '@quorate/wire';
 import type { MemberState } from './applier.ts';
@@ -154,7 +154,6 @@ export function newAuthApi(parts: ReplicaParts): AuthApi {
     header: () => generatedHeader(parts),
     ...{ state, gate, proposer, requestTimeoutMs, linearizable, applied },
     ...{ clock, random, passwords, logins, tokens },
-    hasLeader: () => parts.node.leader !== noNode,
     onLogin: (event) => options.observer?.onLogin?.(event),
   });
 }

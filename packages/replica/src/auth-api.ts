@@ -38,7 +38,6 @@ export interface AuthApiOptions {
   /** Index of the last entry that was applied. */
   readonly applied: () => number;
   readonly linearizable: () => Promise<void>;
-  readonly hasLeader: () => boolean;
 }
 
 /**
@@ -104,22 +103,19 @@ export class AuthApi {
 
   /**
    * Decides for a call as a whole; see `Gate.require`. That authentication is off may be old news: what only an
-   * administrator may do, and the log does not decide, waits until this member knows better. But a cluster without a
-   * leader must be able to say so.
+   * administrator may do, and the log does not decide, waits until this member knows better. It needs a leader anyway.
    *
-   * @throws AuthError
+   * @throws AuthError, ReplicaError as a linearizable read
    */
   permit(
     caller: Caller,
     access: Access,
     { asOf }: { readonly asOf: 'now' | 'local' },
   ): Promise<void> | undefined {
-    const { gate, linearizable, hasLeader } = this.#options;
+    const { gate, linearizable } = this.#options;
     if (!gate.isOpen) return gate.require(caller, () => access, { asOf });
-    if (asOf === 'local' || access.level === 'login' || !hasLeader()) return undefined;
-    return linearizable()
-      .catch(() => {}) // The handler finds the same.
-      .then(() => gate.check(caller, access));
+    if (asOf === 'local' || access.level === 'login') return undefined;
+    return linearizable().then(() => gate.check(caller, access));
   }
 
   /**
