@@ -18,6 +18,7 @@ test.skipIf(etcdBin === undefined)(
           const script = new RecipeScript(pair.callers[side]);
           await script.lock();
           await script.elect();
+          await script.withoutSpace();
           return script.lines;
         }),
       );

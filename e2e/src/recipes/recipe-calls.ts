@@ -89,6 +89,12 @@ export class RecipeCalls {
     return this.#call('/etcdserverpb.KV/Compact', request, rpcpb.CompactionResponse, options);
   }
 
+  raiseNoSpace(options: AskOptions = {}): Promise<Outcome<rpcpb.AlarmResponse>> {
+    const message = { action: 1, memberID: 0n, alarm: rpcpb.AlarmType.NOSPACE };
+    const request = rpcpb.AlarmRequest.encode(message).finish();
+    return this.#call('/etcdserverpb.Maintenance/Alarm', request, rpcpb.AlarmResponse, options);
+  }
+
   /** All keys with their values, in order, that begin so. */
   async keys(prefix: string, options: AskOptions = {}): Promise<rpcpb.RangeResponse> {
     const rangeEnd = fromUtf8(

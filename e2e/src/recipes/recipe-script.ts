@@ -15,6 +15,8 @@ import {
 /** How long a client that leaves has waited. */
 const patienceMs = 700;
 const longTtl = 600n;
+/** More bytes than a request may have. */
+const tooLarge = 1_600_000;
 /** Of a lease that nobody has. */
 const noLease = 0x7777n;
 
@@ -46,6 +48,7 @@ export class RecipeScript {
     await this.#untilKeys('job/', 3);
     this.#left(await calls.lock('job', 4n, { deadlineMs: patienceMs }));
     await this.#untilKeys('job/', 3);
+    await this.#note('too large', calls.lock('x'.repeat(tooLarge), 1n));
     await this.#note('unlock first', calls.unlock('job/1'));
     await this.#note('second', second);
     await this.#note('unlock nothing', calls.unlock('job/77'));
@@ -61,6 +64,23 @@ export class RecipeScript {
     const own = await calls.lock('own', 0n);
     this.lines.push(`own lease: ${/^own\/[0-9a-f]+$/.test(toUtf8(lockKeyOf(own)))} ${headerOf(own)}`);
     await this.#note('unlock own', calls.unlock(toUtf8(lockKeyOf(own))));
+  }
+
+  /** While the alarm is up that space is exhausted; the leases of `lock` are there. */
+  async withoutSpace(): Promise<void> {
+    const calls = this.#calls;
+    await this.#note('lock before', calls.lock('full', 1n));
+    const won = await calls.campaign({ name: 'fully', lease: 1n, value: 'x' });
+    const waiting = calls.lock('full', 4n);
+    await this.#untilKeys('full/', 2);
+    await this.#note('alarm', calls.raiseNoSpace());
+    await this.#note('lock', calls.lock('full', 0xabcn));
+    await this.#note('campaign', calls.campaign({ name: 'fully', lease: 4n, value: 'x' }));
+    await this.#note('proclaim', calls.proclaim(leaderOf(won), 'y'));
+    await this.#note('leader', calls.leader('fully'));
+    await this.#note('unlock', calls.unlock('full/1'));
+    await this.#note('waiting', waiting);
+    await this.#note('resign', calls.resign(leaderOf(won)));
   }
 
   /** Elections, in every way; the leases of `lock` are there. */
@@ -92,18 +112,23 @@ export class RecipeScript {
     await this.#note('proclaim, stale', calls.proclaim(stale, 'x'));
     await this.#note('resign, stale', calls.resign(stale));
     await this.#note('proclaim, no such lease', calls.proclaim({ ...leaderOf(first), lease: noLease }, 'x'));
+    const tooMuch = { name: 'who', lease: 13n, value: 'x'.repeat(tooLarge) };
+    await this.#note('too large', calls.campaign(tooMuch));
+    await this.#note('proclaim, too large', calls.proclaim(leaderOf(first), tooMuch.value));
+    await this.#note('proclaim, other lease', calls.proclaim({ ...leaderOf(first), lease: 13n }, 'uno'));
+    await this.#note('proclaim, lease made', calls.proclaim({ ...leaderOf(first), lease: 0n }, 'uno'));
     await this.#note('resign', calls.resign(leaderOf(first)));
     const two = await second;
     await this.#note('second', Promise.resolve(two));
-    await this.#seen(seen, 4);
+    await this.#seen(seen, 6);
     await this.#note('resign again', calls.resign(leaderOf(first)));
     await this.#note('proclaim again', calls.proclaim(leaderOf(first), 'x'));
     await this.#note('proclaim by the second', calls.proclaim(leaderOf(two), 'dos'));
-    await this.#seen(seen, 5);
+    await this.#seen(seen, 7);
     await this.#note('second is gone', calls.revoke(12n));
     await this.#note('no leader', calls.leader('who'));
     await this.#note('third', calls.campaign({ name: 'who', lease: 13n, value: 'tres' }));
-    await this.#seen(seen, 6);
+    await this.#seen(seen, 8);
     await this.#keys('who/');
     seen.call.cancel();
   }
