@@ -50,13 +50,22 @@ export function refuseCertificate(
   { url = '', commonName }: HttpHead,
   { refusesNames }: HttpAccess,
 ): HttpAnswer | undefined {
-  if (commonName === undefined || commonName === '' || !/^\/v3(beta)?\//.test(url)) return undefined;
+  if (commonName === undefined || commonName === '' || !isCall(url)) return undefined;
   if (refusesNames?.() !== true) return undefined;
   return {
     status: 400,
     headers: { 'Content-Type': 'text/plain; charset=utf-8', 'X-Content-Type-Options': 'nosniff' },
     body: 'CommonName of client sending a request against gateway will be ignored and not used as expected\n',
   };
+}
+
+/** Whether a path is one of a call, however it is written. */
+function isCall(url: string): boolean {
+  try {
+    return /^\/v3(beta)?\//.test(decodeURIComponent(url));
+  } catch {
+    return false; // No call has such a path.
+  }
 }
 
 /** Refuses a WebSocket from a page of an origin that may not read answers: there is no other check of it. */
