@@ -1,5 +1,6 @@
 import { RpcError } from '@quorate/rpc';
 import { fromUtf8, toUtf8 } from '@quorate/std';
+import type { electionpb } from '@quorate/wire';
 import { expect, test } from 'vitest';
 import { answered, leaderOf, statusOf, type Outcome } from '../src/recipes/recipe-calls.ts';
 import { Observer, RecipeMember } from '../src/recipes/recipe-member.ts';
@@ -319,6 +320,21 @@ test('an observer hears whoever leads and what it says, over the ends of all of 
   }
   expect(observer.values).toEqual(expected);
   for (const { header, kv } of observer.heard) expect(header!.revision).toBe(kv!.modRevision);
+  observer.leave();
+  await member.during(observer.ended);
+});
+
+test('an observer hears all that the first leader says, however fast it speaks', async () => {
+  await using member = await withLeases(0);
+  const { calls } = member;
+  const observer = new Observer(member.test.replica, 'who');
+  await member.advance(aWhileMs);
+  const values = ['one', 'two', 'three', 'four'];
+  await member.during(Promise.all(values.map((value) => calls.put('who/1', value))));
+  await member.advance(aWhileMs);
+  expect(observer.values).toEqual(values);
+  const [{ header, kv }] = observer.heard as [electionpb.LeaderResponse];
+  expect(header!.revision).toBe(kv!.modRevision);
   observer.leave();
   await member.during(observer.ended);
 });

@@ -16,7 +16,7 @@ import {
 } from '@quorate/wire';
 import type { Member } from '../member.ts';
 import { RpcError, status } from '../errors.ts';
-import { statusText } from '../status.ts';
+import { statusText, toRpcError } from '../status.ts';
 import { untilAborted } from '../until-aborted.ts';
 
 /** A range that was read: its key-values, and the revision as of which. */
@@ -89,11 +89,11 @@ export class AsCaller {
     signal: AbortSignal,
   ): AsyncGenerator<Change, void, undefined> {
     let readable = Promise.withResolvers<void>();
-    let refused: unknown;
+    let refused: RpcError | undefined;
     const stream = this.#member.watch({
       onReadable: () => readable.resolve(),
       caller: this.#caller,
-      reasonOf: (refusal) => statusText((refused = refusal)),
+      reasonOf: (refusal) => statusText((refused = toRpcError(refusal))),
     });
     try {
       const create = rpcpb.WatchCreateRequest.fromPartial({ ...range, startRevision: BigInt(fromRevision) });

@@ -116,26 +116,38 @@ async function proclaim(
 /** Sends the leader of now, all that it says, and then the next one, until the client has heard enough. */
 async function observe(member: AsCaller, prefix: Uint8Array, call: StreamCall): Promise<void> {
   while (!call.signal.aborted) {
-    const { header, kvs } = await member.range(firstCreated(prefix));
-    const leader = kvs[0];
     try {
-      if (leader === undefined) await untilSomebody(member, prefix, header.revision + 1, call.signal);
-      else await observeLeader(member, leader, header, call);
+      const { header, kvs } = await member.range(firstCreated(prefix));
+      if (kvs[0] !== undefined) await observeLeader(member, kvs[0], header, call);
+      else await observeNext(member, prefix, header.revision + 1, call);
     } catch (error) {
       if (!(error instanceof CompactedAwayError)) throw error;
     }
   }
 }
 
-async function untilSomebody(
+/** While there is no leader: the first key of all leads, with all that it says from then on. */
+async function observeNext(
+  member: AsCaller,
+  prefix: Uint8Array,
+  fromRevision: number,
+  call: StreamCall,
+): Promise<void> {
+  const kv = await firstPut(member, prefix, fromRevision, call.signal);
+  if (kv !== undefined)
+    await observeLeader(member, kv, { ...member.header(), revision: kv.modRevision }, call);
+}
+
+async function firstPut(
   member: AsCaller,
   prefix: Uint8Array,
   fromRevision: number,
   signal: AbortSignal,
-): Promise<void> {
-  for await (const { kind } of member.changes(prefixRange(prefix), fromRevision, signal)) {
-    if (kind === 'put') return;
+): Promise<KeyValue | undefined> {
+  for await (const { kind, kv } of member.changes(prefixRange(prefix), fromRevision, signal)) {
+    if (kind === 'put') return kv;
   }
+  return undefined;
 }
 
 /** Until its key is deleted. */
