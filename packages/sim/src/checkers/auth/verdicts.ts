@@ -35,9 +35,7 @@ export function mayPass(course: AuthCourse, call: Decided, from = firstDecisive(
     // Which keys hung on a lease at that moment is not asked: without any it passes more easily.
     if (course.refusalAt(state, context, demand, () => []) === undefined) return true;
   }
-  // A member without a leader goes by what it knows, too.
-  const isByMember = call.decision === 'nowIfOn' || (call.decision === 'now' && context.mayLackLeader);
-  return isByMember && isOffSomewhere(course, call);
+  return call.decision === 'nowIfOn' && isOffSomewhere(course, call);
 }
 
 /** Whether authentication may have been off, as far as the member knew. */
