@@ -68,7 +68,8 @@ export class ObservedCall {
     if (this.#ended) return;
     this.#ended = true;
     if (this.#observer === undefined) return;
-    const seen = error === undefined || error instanceof Error ? error : new Error(String(error));
+    const seen =
+      error === undefined || error instanceof Error ? error : new Error('aborted', { cause: error });
     const call = { endpoint: this.#endpoint, attempts: this.#attempts, error: seen };
     harmlessly(() => this.#observer?.ended?.(call));
   }

@@ -1,7 +1,7 @@
 import { concatBytes, equalBytes, fromUtf8, type Timer } from '@quorate/std';
 import { rpcpb } from '@quorate/wire';
 import type { Connections } from './connections.ts';
-import { CompactedError, EtcdError } from './errors.ts';
+import { CompactedError, EtcdError, LeaseLostError } from './errors.ts';
 import { abortReason } from './grpc-values.ts';
 import { toKeyRange } from './keys.ts';
 import type { Answer, Keyspace } from './keyspace.ts';
@@ -231,6 +231,7 @@ async function checkStillThere(
   throw new EtcdError('ABORTED', 'the place in the queue is lost: its key was deleted');
 }
 
-function checkAlive({ isAlive, leaseIsGone }: PlaceHolder): void {
-  if (!isAlive) leaseIsGone(undefined);
+function checkAlive({ signal, isAlive, leaseId }: PlaceHolder): void {
+  signal.throwIfAborted();
+  if (!isAlive) throw new LeaseLostError(leaseId);
 }

@@ -38,7 +38,10 @@ export async function openSession(
   const { ID, TTL } =
     leaseId === undefined
       ? await keyspace.lease.grant({ ttlSeconds }, options)
-      : await keyspace.lease.keepAliveOnce(leaseId, { timeoutMs: connections.requestTimeoutMs, ...options });
+      : await keyspace.lease.keepAliveOnce(leaseId, {
+          ...options,
+          timeoutMs: options.timeoutMs ?? connections.requestTimeoutMs,
+        });
   return new Session(keyspace, connections, { id: ID, ttlMs: Number(TTL) * 1000, ...sent });
 }
 

@@ -8,7 +8,7 @@ export {
   type StartedServer,
   type StartOptions,
 } from './real-etcd.ts';
-export { startQuorate } from './quorate.ts';
+export { startQuorate, startQuorateCluster } from './quorate.ts';
 export {
   freePorts,
   startCluster,

@@ -10,22 +10,33 @@ import {
   etcdBinFolder,
   freePort,
   freePorts,
+  startQuorateCluster,
   startRealCluster,
+  type StartClusterOptions,
   type StartedCluster,
 } from '../src/testing/index.ts';
 
 // Three servers are started here, which takes a while on a busy machine.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
-describe.skipIf(etcdBinFolder === undefined)(
-  'against a cluster of real etcds (set QUORATE_ETCD_BIN to run)',
-  () => {
+const kinds = [
+  { kind: 'Quorate members', start: startQuorateCluster },
+  {
+    kind: 'real etcds',
+    start: (options: StartClusterOptions) => startRealCluster(etcdBinFolder ?? '', options),
+  },
+];
+
+// etcdutl is needed for both.
+describe.skipIf(etcdBinFolder === undefined).each(kinds)(
+  'against a cluster of $kind (set QUORATE_ETCD_BIN to run)',
+  ({ start }) => {
     let cluster: StartedCluster;
     let client: Client;
 
     beforeAll(async () => {
       const extraArguments = ['--strict-reconfig-check=false'];
-      cluster = await startRealCluster(etcdBinFolder ?? '', { ports: await freePorts(3), extraArguments });
+      cluster = await start({ ports: await freePorts(3), extraArguments });
       client = new Client({ endpoints: cluster.endpoints });
     });
 
@@ -112,6 +123,34 @@ describe.skipIf(etcdBinFolder === undefined)(
       } finally {
         await rm(folder, { recursive: true });
       }
+    });
+
+    test('sessions, locks, watches and views live on when the member that they talk to is gone', async () => {
+      const [first, second, third] = cluster.members;
+      if (first === undefined || second === undefined || third === undefined)
+        throw new Error('three members');
+      await using own = new Client({ endpoints: [first.endpoint, second.endpoint, third.endpoint] });
+      await using holding = await own.session({ ttlSeconds: 30 });
+      await using wanting = await own.session({ ttlSeconds: 30 });
+      const lock = await holding.lock('survives');
+      const waiting = wanting.lock('survives');
+      await using view = await own.view({ prefix: 'seen/' });
+      const { header } = await own.put('seen/before', 'x');
+      const events = own.watch({ prefix: 'seen/', startRevision: header.revision })[Symbol.asyncIterator]();
+      expect((await events.next()).value?.kv.modRevision).toBe(header.revision);
+      await first[Symbol.asyncDispose]();
+      // Repeated by the test, which knows that twice is as good as once.
+      const after = await vi.waitFor(() => own.put('seen/after', 'x'), { timeout: 60_000, interval: 50 });
+      await view.untilRevision(after.header.revision);
+      expect(view.get('seen/after')).toBeDefined();
+      expect((await events.next()).value?.kv.key).toEqual(view.get('seen/after')?.key);
+      await events.return?.(undefined);
+      expect(lock.isHeld).toBe(true);
+      // When it is not confirmed in time, the session goes on with it.
+      await lock.unlock().catch(() => {});
+      await using next = await waiting;
+      expect(next.isHeld).toBe(true);
+      expect(next.fencingToken).toBeGreaterThan(lock.fencingToken);
     });
   },
 );
