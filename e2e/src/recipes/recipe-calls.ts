@@ -90,8 +90,8 @@ export class RecipeCalls {
   }
 
   raiseNoSpace(options: AskOptions = {}): Promise<Outcome<rpcpb.AlarmResponse>> {
-    const message = { action: 1, memberID: 0n, alarm: rpcpb.AlarmType.NOSPACE };
-    const request = rpcpb.AlarmRequest.encode(message).finish();
+    const alarm = { action: rpcpb.AlarmRequest_AlarmAction.ACTIVATE, alarm: rpcpb.AlarmType.NOSPACE };
+    const request = rpcpb.AlarmRequest.encode({ ...alarm, memberID: 0n }).finish();
     return this.#call('/etcdserverpb.Maintenance/Alarm', request, rpcpb.AlarmResponse, options);
   }
 
