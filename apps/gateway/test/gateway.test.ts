@@ -3,14 +3,23 @@ import {
   startRealEtcd,
   etcdBinFolder,
   freePort,
+  testCertificates,
+  writeTestCertificates,
   type StartedServer,
+  type TestCertificateFiles,
 } from '@quorate/client/testing';
 import { CertificateAuthority, CertificateFolder } from '@quorate/tls/testing';
-import { readFileSync, rmSync } from 'node:fs';
+import { Client } from '@quorate/client';
+import { once } from 'node:events';
+import { rmSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { checked, Gateway } from '@quorate/gateway';
+import { checked, Gateway } from '../src/index.ts';
 
 const log = pino({ level: 'silent' });
 
@@ -31,6 +40,18 @@ const kinds = [
   ...(etcdBinFolder === undefined
     ? []
     : [{ kind: 'a real etcd', start: () => startRealEtcd(etcdBinFolder!) }]),
+];
+
+const secureKinds = [
+  { kind: 'Quorate', start: (certificates: TestCertificateFiles) => startQuorate({ certificates }) },
+  ...(etcdBinFolder === undefined
+    ? []
+    : [
+        {
+          kind: 'a real etcd',
+          start: (certificates: TestCertificateFiles) => startRealEtcd(etcdBinFolder!, { certificates }),
+        },
+      ]),
 ];
 
 test.skipIf(etcdBinFolder !== undefined)(
@@ -112,6 +133,62 @@ describe.each(kinds)('in front of $kind', ({ start }) => {
   });
 });
 
+describe.each(secureKinds)('in front of $kind that takes certificates for users', ({ start }) => {
+  test('nobody is who the certificate of the gateway names, nor that of a connection (CVE-2018-16886)', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'quorate-gateway-'));
+    const files = await writeTestCertificates(folder);
+    await using member = await start(files);
+    const { ca, alice } = testCertificates;
+    const pem = (text: string) => new TextEncoder().encode(text);
+    const tls = { ca: pem(ca), cert: pem(alice.cert), key: pem(alice.key) };
+    await using client = new Client({ endpoints: [member.endpoint], tls });
+    await client.auth.users.add({ name: 'root', password: 'r' });
+    await client.auth.users.add({ name: 'alice', noPassword: true });
+    await client.auth.roles.add('root');
+    for (const user of ['root', 'alice']) await client.auth.users.grantRole({ user, role: 'root' });
+    await client.auth.enable();
+    await client.put('foo', 'she may');
+
+    const { cert, key } = files.alice;
+    await using gateway = await startGateway({ endpoints: member.endpoint, cacert: files.ca, cert, key });
+    const throughGateway = await post(gateway, '/v3/kv/range', { key: 'Zm9v' });
+    expect(await throughGateway.json()).toMatchObject({ code: 3, message: 'etcdserver: user name is empty' });
+
+    const direct = await secureGet(new URL(`${member.endpoint}/v3/kv/range`), { ...tls, method: 'POST' });
+    expect(direct).toEqual({
+      status: 400,
+      body: 'CommonName of client sending a request against gateway will be ignored and not used as expected\n',
+    });
+    await rm(folder, { recursive: true });
+  }, 60_000);
+});
+
+/** Over HTTPS, to its end. */
+async function secureGet(
+  url: URL,
+  options: {
+    readonly ca: string | Uint8Array;
+    readonly cert?: Uint8Array;
+    readonly key?: Uint8Array;
+    readonly method?: string;
+  },
+): Promise<{ status: number | undefined; body: string }> {
+  const { ca, cert, key, method = 'GET' } = options;
+  const request = httpsRequest(url, {
+    ca: Buffer.from(ca),
+    ...(cert !== undefined && { cert: Buffer.from(cert) }),
+    ...(key !== undefined && { key: Buffer.from(key) }),
+    method,
+    agent: false,
+    servername: '',
+  });
+  request.end();
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  let body = '';
+  for await (const piece of response) body += String(piece);
+  return { status: response.statusCode, body };
+}
+
 test('without any member that answers it is not healthy, and says so for each call', async () => {
   await using gateway = await startGateway({
     endpoints: `127.0.0.1:${await freePort()}`,
@@ -163,16 +240,10 @@ test('with TLS, clients are shown a certificate', async () => {
     certFile: cert.path,
     keyFile: key.path,
   });
-  const status = await new Promise((resolve, reject) => {
-    httpsRequest(
-      { host: '127.0.0.1', port: gateway.ports[0], path: '/version', ca: ca.pem, agent: false },
-      (response) => resolve(response.resume().statusCode),
-    )
-      .on('error', reject)
-      .end();
+  const { status } = await secureGet(new URL(`https://127.0.0.1:${gateway.ports[0]}/version`), {
+    ca: ca.pem,
   });
   expect(status).toBe(200);
-  expect(readFileSync(cert.path, 'utf8')).toContain('BEGIN CERTIFICATE');
   rmSync(folder.path, { recursive: true });
 });
 
