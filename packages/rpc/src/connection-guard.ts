@@ -285,7 +285,10 @@ export class ConnectionGuard {
     });
     const path = headers[':path'] ?? '';
     headers[':authority'] = exchange.id;
+    // One that waited here may have come to its end before anybody listened: a request without a message.
+    const hasEnded = stream.readableEnded;
     this.#next(stream, headers, flags, rawHeaders);
+    if (hasEnded) stream.emit('end');
     if (stream.readableEnded || stream.destroyed) return;
     this.#followRequest(exchange, this.#options.isSingleRequest(path));
   }
