@@ -9,7 +9,7 @@ export const foundBy: Readonly<Record<string, number>> = {
   'heartbeat-commits-unmatched': 12,
   'log-match-unchecked': 8,
   'read-before-first-commit': 113,
-  'read-without-quorum': 219,
+  'read-without-quorum': 299,
   'read-position-reused': 279,
   'learner-counts': 24,
   'applied-before-stable': 16,
