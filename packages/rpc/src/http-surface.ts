@@ -1,4 +1,4 @@
-import { theMember } from '@quorate/auth';
+import { ruleOfHttpRoute, theMember } from '@quorate/auth';
 import type { RangeRequest } from '@quorate/wire';
 import type { Member } from './member.ts';
 import { toRpcError } from './status.ts';
@@ -49,7 +49,9 @@ export class HttpSurface {
   async answer(method: string, url: string): Promise<HttpAnswer> {
     const { pathname, searchParams } = new URL(url, 'http://localhost');
     const [, root = '', name, ...rest] = pathname.split('/');
-    const route = rest.length > 0 ? undefined : this.#route(root, name, searchParams);
+    // Nobody logs in here, so a route is served only where the table of rules says that it is open to all.
+    const isOpen = ruleOfHttpRoute(`/${root}`)?.level === 'open';
+    const route = rest.length > 0 || !isOpen ? undefined : this.#route(root, name, searchParams);
     if (route === undefined) return plain(404, '404 page not found\n');
     if (method !== 'GET')
       return { ...plain(405, 'Method Not Allowed\n'), headers: { ...text, Allow: 'GET' } };
