@@ -12,6 +12,8 @@ export interface Terminal {
   readonly stdin: LineReader;
   out(text: ByteString): void;
   err(text: ByteString): void;
+  /** stderr, if it is a terminal that somebody looks at. */
+  readonly errorTerminal?: NodeJS.WritableStream | undefined;
   /** Asks for a line that is not shown while it is typed; empty when there is none. @throws ExitError when given up */
   askSecret(prompt: ByteString): Promise<ByteString>;
   /** Runs a program with our stdout and stderr; resolves to its exit status, rejects when there is none such. */
@@ -96,6 +98,7 @@ export function processTerminal(): Terminal {
     askSecret: (prompt) => askSecret(prompt, stdin),
     out: (text) => void process.stdout.write(fromLatin1(text)),
     err: (text) => void process.stderr.write(fromLatin1(text)),
+    errorTerminal: process.stderr.isTTY ? process.stderr : undefined,
     exec: execute,
   };
 }

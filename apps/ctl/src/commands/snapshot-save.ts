@@ -6,6 +6,7 @@ import type { Context } from '../cli/context.ts';
 import { errorText } from '../error-text.ts';
 import { ExitError } from '../exit.ts';
 import { pathOf, systemText } from '../file.ts';
+import { startProgress, type Progress } from '../progress.ts';
 
 /** Bytes collected before they are written: much more than come in one message. */
 const writeBytes = 1024 * 1024;
@@ -28,13 +29,22 @@ export async function snapshotSave(context: Context): Promise<void> {
   const client = await context.client();
   // A store may be of any size, so the usual time limit counts only when it was asked for.
   const timeoutMs = context.flags.isSet('command-timeout') ? context.timeoutMs : undefined;
-  const version = await save(client, file, timeoutMs);
+  using progress = startProgress(context.terminal, { label: 'snapshot', unit: 'bytes' });
+  const version = await save({ client, progress, timeoutMs }, file);
+  progress.done();
   context.printText(`Snapshot saved at ${file}\n`);
   if (version !== '') context.printText(`Server version ${bytesOfText(version)}\n`);
 }
 
+/** Where a snapshot comes from. */
+interface Source {
+  readonly client: Client;
+  readonly progress: Progress;
+  readonly timeoutMs: number | undefined;
+}
+
 /** Saves a snapshot, and returns the version of its format. */
-async function save(client: Client, file: ByteString, timeoutMs: number | undefined): Promise<string> {
+async function save(source: Source, file: ByteString): Promise<string> {
   const partFile = `${file}.part`;
   const part = await open(pathOf(partFile), 'w', 0o600).catch((error: unknown) => {
     throw interrupted(`could not open ${partFile} (open ${partFile}: ${systemText(error)})`, error);
@@ -42,7 +52,7 @@ async function save(client: Client, file: ByteString, timeoutMs: number | undefi
   try {
     let version: string;
     try {
-      version = await receive(client, part, timeoutMs);
+      version = await receive(source, part);
       await part.sync();
     } finally {
       await part.close();
@@ -59,7 +69,7 @@ async function save(client: Client, file: ByteString, timeoutMs: number | undefi
   }
 }
 
-async function receive(client: Client, part: FileHandle, timeoutMs: number | undefined): Promise<string> {
+async function receive({ client, progress, timeoutMs }: Source, part: FileHandle): Promise<string> {
   let version = '';
   let collected: Uint8Array[] = [];
   let collectedBytes = 0;
@@ -72,6 +82,7 @@ async function receive(client: Client, part: FileHandle, timeoutMs: number | und
     version = received.version;
     collected.push(received.blob);
     collectedBytes += received.blob.length;
+    progress.advance(received.blob.length);
     if (collectedBytes >= writeBytes) await write();
   }
   await write();
