@@ -7,6 +7,7 @@ import { errorText } from '../error-text.ts';
 import { ExitError } from '../exit.ts';
 import { pathOf, systemText } from '../file.ts';
 import { startProgress, type Progress } from '../progress.ts';
+import type { Terminal } from '../terminal.ts';
 
 /** Bytes collected before they are written: much more than come in one message. */
 const writeBytes = 1024 * 1024;
@@ -29,17 +30,15 @@ export async function snapshotSave(context: Context): Promise<void> {
   const client = await context.client();
   // A store may be of any size, so the usual time limit counts only when it was asked for.
   const timeoutMs = context.flags.isSet('command-timeout') ? context.timeoutMs : undefined;
-  using progress = startProgress(context.terminal, { label: 'snapshot', unit: 'bytes' });
-  const version = await save({ client, progress, timeoutMs }, file);
-  progress.done();
+  const version = await save({ client, terminal: context.terminal, timeoutMs }, file);
   context.printText(`Snapshot saved at ${file}\n`);
   if (version !== '') context.printText(`Server version ${bytesOfText(version)}\n`);
 }
 
-/** Where a snapshot comes from. */
+/** Where a snapshot comes from, and who looks on. */
 interface Source {
   readonly client: Client;
-  readonly progress: Progress;
+  readonly terminal: Terminal;
   readonly timeoutMs: number | undefined;
 }
 
@@ -69,8 +68,9 @@ async function save(source: Source, file: ByteString): Promise<string> {
   }
 }
 
-async function receive({ client, progress, timeoutMs }: Source, part: FileHandle): Promise<string> {
+async function receive({ client, terminal, timeoutMs }: Source, part: FileHandle): Promise<string> {
   let version = '';
+  let progress: Progress | undefined;
   let collected: Uint8Array[] = [];
   let collectedBytes = 0;
   const write = async () => {
@@ -78,14 +78,21 @@ async function receive({ client, progress, timeoutMs }: Source, part: FileHandle
     collected = [];
     collectedBytes = 0;
   };
-  for await (const received of client.maintenance.snapshot({ timeoutMs })) {
-    version = received.version;
-    collected.push(received.blob);
-    collectedBytes += received.blob.length;
-    progress.advance(received.blob.length);
-    if (collectedBytes >= writeBytes) await write();
+  try {
+    for await (const received of client.maintenance.snapshot({ timeoutMs })) {
+      const { blob, remainingBytes } = received;
+      const total = blob.length + Number(remainingBytes);
+      progress ??= startProgress(terminal, { label: 'snapshot', total, unit: 'bytes' });
+      progress.advance(blob.length);
+      version = received.version;
+      collected.push(blob);
+      collectedBytes += blob.length;
+      if (collectedBytes >= writeBytes) await write();
+    }
+    await write();
+  } finally {
+    progress?.done();
   }
-  await write();
   return version;
 }
 
