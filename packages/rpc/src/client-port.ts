@@ -5,6 +5,7 @@ import { Connections, type ConnectionRefusal } from './connections.ts';
 import { onFirstBytes, type Spoken } from './first-bytes.ts';
 import type { GrpcServer } from './grpc-server.ts';
 import type { HttpAccess } from './http-access.ts';
+import { serveOverHttp1 } from './http2-requests.ts';
 import { HttpFront, type HttpHandler } from './http-front.ts';
 import type { HttpSurface } from './http-surface.ts';
 
@@ -54,6 +55,7 @@ type Settings = ClientPortOptions & Required<Pick<ClientPortOptions, keyof typeo
 /**
  * The ports of a member for its clients. On one port for gRPC and HTTP, as etcd's, it looks at the first bytes of a
  * connection, after the handshake where there is TLS, then hands the socket whole to grpc-js or to Node's HTTP server.
+ * HTTP/2 may carry both: what is no call of gRPC is passed on to the HTTP server, request by request.
  */
 export class ClientPort implements AsyncDisposable {
   readonly #options: Settings;
@@ -82,9 +84,12 @@ export class ClientPort implements AsyncDisposable {
     return { open: this.#connections.open, waiting: this.#connections.waiting };
   }
 
-  /** Listens on an address or a unix socket path; resolves to the port (0 picks one). @throws as `net.listen` */
+  /**
+   * Listens on an address or a unix socket path, or takes over a server that listens already; resolves to the port
+   * (0 picks one). @throws as `net.listen`
+   */
   async listen(
-    address: { readonly host: string; readonly port: number } | { readonly path: string },
+    address: { readonly host: string; readonly port: number } | { readonly path: string } | Server,
     options: ClientListener = { serves: 'all' },
   ): Promise<number> {
     // A client of HTTP/1 may say all it has to say and close its side: it gets its answer.
@@ -146,11 +151,30 @@ export class ClientPort implements AsyncDisposable {
   }
 
   #serve(socket: Socket, spoken: Spoken, { serves }: ClientListener, commonName: string | undefined): void {
-    if (spoken === 'http2' && (serves === 'all' || serves === 'grpc')) {
-      socket.allowHalfOpen = false;
-      this.#options.grpc.serve(socket, { commonName });
-    } else if (spoken === 'http2' || serves === 'grpc') socket.destroy();
+    if (spoken === 'http2') this.#serveHttp2(socket, serves, commonName);
+    else if (serves === 'grpc') socket.destroy();
     // What is neither gets an answer of HTTP's that says so.
-    else this.#fronts[serves === 'metrics' ? 'metrics' : 'all'].serve(socket, { commonName });
+    else this.#frontOf(serves).serve(socket, { commonName });
+  }
+
+  #serveHttp2(socket: Socket, serves: ClientListener['serves'], commonName: string | undefined): void {
+    socket.allowHalfOpen = false;
+    if (serves === 'grpc') return this.#options.grpc.serve(socket, { commonName });
+    const front = this.#frontOf(serves);
+    const origin = { commonName, address: socket.remoteAddress, isEncrypted: 'encrypted' in socket };
+    this.#options.grpc.serve(socket, {
+      commonName,
+      takesCalls: serves === 'all',
+      onRequest: (stream, headers, _flags, rawHeaders) =>
+        serveOverHttp1(
+          stream,
+          { headers, rawHeaders },
+          { origin, serve: (inner, identity) => front.serve(inner, identity) },
+        ),
+    });
+  }
+
+  #frontOf(serves: 'all' | 'http' | 'metrics'): HttpFront {
+    return this.#fronts[serves === 'metrics' ? 'metrics' : 'all'];
   }
 }

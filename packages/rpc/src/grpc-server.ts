@@ -6,11 +6,12 @@ import {
   type ServerWritableStream,
 } from '@grpc/grpc-js';
 import { asBuffer, systemClock, type Clock } from '@quorate/std';
-import type { ServerOptions } from 'node:http2';
+import type { Http2Session, ServerOptions } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { ConnectionGuard, type Exchange } from './connection-guard.ts';
 import { RpcError, status } from './errors.ts';
-import { openGrpcJs, type GrpcJsDoor } from './grpc-js-door.ts';
+import { openGrpcJs, type GrpcJsDoor, type StreamListener } from './grpc-js-door.ts';
+import { isGrpc } from './http2-requests.ts';
 import { defaultLimits, type ClientLimits, type CutReason } from './limits.ts';
 import { isInternal, toRpcError } from './status.ts';
 import type { Call, MethodTable, StreamCall, StreamHandler, UnaryHandler } from './transport.ts';
@@ -45,6 +46,16 @@ export interface GrpcServerOptions {
   readonly observer?: GrpcObserver;
 }
 
+/** What is known of a connection that is served. */
+export interface ServedConnection {
+  /** Of the client's certificate, and only of one that was verified. */
+  readonly commonName?: string | undefined;
+  /** Takes requests that are no calls of gRPC; without it they are refused as grpc-js does it. */
+  readonly onRequest?: StreamListener;
+  /** Whether calls of gRPC are taken; if not they are requests, too. True when it is left out. */
+  readonly takesCalls?: boolean;
+}
+
 type UnaryCall = ServerUnaryCall<Buffer, Buffer>;
 type WritingCall = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
 
@@ -54,6 +65,7 @@ export class GrpcServer implements AsyncDisposable {
   readonly #door: GrpcJsDoor;
   readonly #guard: ConnectionGuard;
   readonly #observer: GrpcObserver;
+  readonly #connections = new WeakMap<Http2Session, ServedConnection>();
 
   constructor(options: GrpcServerOptions) {
     this.#observer = options.observer ?? {};
@@ -87,7 +99,7 @@ export class GrpcServer implements AsyncDisposable {
       );
     }
     this.#door = openGrpcJs(this.#server, sessionOptions(limits));
-    this.#guard = new ConnectionGuard(this.#door.http2, this.#door.onStream, {
+    this.#guard = new ConnectionGuard(this.#door.http2, (...arrival) => this.#pass(...arrival), {
       limits,
       clock: options.clock ?? systemClock,
       isSingleRequest: (path) => {
@@ -99,12 +111,15 @@ export class GrpcServer implements AsyncDisposable {
     this.#observer.onOpened?.(() => this.#guard.usage);
   }
 
-  /**
-   * Serves a connection from its first byte on; the server owns the socket from now on. `commonName` is that of the
-   * client's certificate, and only of one that was verified.
-   */
-  serve(socket: Duplex, { commonName }: { readonly commonName?: string | undefined } = {}): void {
-    this.#guard.accept(socket, { commonName }, () => this.#door.injector.injectConnection(socket));
+  /** Serves a connection from its first byte on; the server owns the socket from now on. */
+  serve(socket: Duplex, connection: ServedConnection = {}): void {
+    this.#guard.accept(socket, { commonName: connection.commonName }, () => {
+      const remember = (session: Http2Session): void => void this.#connections.set(session, connection);
+      // The session begins while its connection is put in.
+      this.#door.http2.once('session', remember);
+      this.#door.injector.injectConnection(socket);
+      this.#door.http2.off('session', remember);
+    });
   }
 
   /** Lets calls under way finish for that long, then cuts the connections. */
@@ -127,6 +142,13 @@ export class GrpcServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.stop({ graceMs: 0 });
+  }
+
+  #pass(...arrival: Parameters<StreamListener>): void {
+    const [stream, headers] = arrival;
+    const { onRequest, takesCalls = true } = (stream.session && this.#connections.get(stream.session)) ?? {};
+    if (onRequest === undefined || (takesCalls && isGrpc(headers))) this.#door.onStream(...arrival);
+    else onRequest(...arrival);
   }
 
   #unary(path: string, handler: UnaryHandler) {

@@ -5,7 +5,6 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
-import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import {
   corsHeaders,
@@ -73,7 +72,7 @@ export class HttpFront {
   }
 
   /** Serves a connection from its first byte on. `commonName` is that of a certificate that was verified. */
-  serve(socket: Socket, { commonName }: { readonly commonName?: string | undefined } = {}): void {
+  serve(socket: Duplex, { commonName }: { readonly commonName?: string | undefined } = {}): void {
     if (commonName !== undefined) this.#commonNames.set(socket, commonName);
     this.#server.emit('connection', socket);
   }

@@ -15,7 +15,7 @@ export type {
 } from './member.ts';
 export type { Call, Method, MethodTable, StreamCall, StreamHandler, UnaryHandler } from './transport.ts';
 export type { HttpHandler } from './http-front.ts';
-export { LocalCalls, type LocalCallOptions } from './local-calls.ts';
+export { LocalCalls, type LocalCallObserver, type LocalCallOptions } from './local-calls.ts';
 export { HttpSurface, type HttpAnswer, type HttpSurfaceOptions } from './http-surface.ts';
 export { ClientPort, type ClientListener, type ClientPortOptions, type SecureSocket } from './client-port.ts';
 export type { ConnectionRefusal } from './connections.ts';

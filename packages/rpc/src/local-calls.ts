@@ -1,4 +1,5 @@
 import { RpcError, status } from './errors.ts';
+import type { GrpcObserver } from './grpc-server.ts';
 import { toRpcError } from './status.ts';
 import type { Call, Method, MethodTable, StreamCall } from './transport.ts';
 import { untilAborted } from './until-aborted.ts';
@@ -13,6 +14,9 @@ export interface LocalCallOptions {
   readonly address?: string | undefined;
 }
 
+/** Told of each call. */
+export type LocalCallObserver = Pick<GrpcObserver, 'onStarted' | 'onHandled' | 'onReceived' | 'onSent'>;
+
 /** Messages that a stream may have sent and nobody has taken; then it waits. */
 const bufferedMessagesMax = 16;
 
@@ -22,19 +26,29 @@ const bufferedMessagesMax = 16;
  */
 export class LocalCalls {
   readonly #methods: MethodTable;
+  readonly #observer: LocalCallObserver;
 
-  constructor(methods: MethodTable) {
+  /** The observer hears of these calls as of those over gRPC: in etcd they are such. */
+  constructor(methods: MethodTable, observer: LocalCallObserver = {}) {
     this.#methods = methods;
+    this.#observer = observer;
   }
 
   /** One request, one response. @throws RpcError */
   async unary(path: string, request: Uint8Array, options: LocalCallOptions): Promise<Uint8Array> {
     const method = this.#method(path);
     if (method.kind !== 'unary') throw new RpcError(status.UNIMPLEMENTED, `${path} is a stream`);
+    const end = this.#begin(path, options);
+    this.#observer.onReceived?.(path, request.length);
     try {
-      return await method.handler(request, new LocalCall(options));
+      const response = await method.handler(request, new LocalCall(options));
+      this.#observer.onSent?.(path, response.length);
+      end(status.OK);
+      return response;
     } catch (error) {
-      throw toRpcError(error);
+      const failure = toRpcError(error);
+      end(failure.status);
+      throw failure;
     }
   }
 
@@ -52,17 +66,45 @@ export class LocalCalls {
     if (method.kind !== 'stream') throw new RpcError(status.UNIMPLEMENTED, `${path} is no stream`);
     const left = new AbortController();
     const signal = AbortSignal.any([options.signal, left.signal]);
-    const call = new LocalStreamCall({ ...options, signal }, requests);
+    const end = this.#begin(path, options);
+    const call = new LocalStreamCall({ ...options, signal }, this.#received(path, requests));
     const done = method.handler(call).then(
-      () => call.end(undefined),
-      (error: unknown) => call.end(toRpcError(error)),
+      () => {
+        end(status.OK);
+        call.end(undefined);
+      },
+      (error: unknown) => {
+        const failure = toRpcError(error);
+        end(failure.status);
+        call.end(failure);
+      },
     );
     try {
-      yield* call.sent();
+      for await (const response of call.sent()) {
+        this.#observer.onSent?.(path, response.length);
+        yield response;
+      }
     } finally {
       left.abort(new RpcError(status.CANCELLED, 'context canceled'));
       await done;
     }
+  }
+
+  async *#received(
+    path: string,
+    requests: AsyncIterable<Uint8Array>,
+  ): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const request of requests) {
+      this.#observer.onReceived?.(path, request.length);
+      yield request;
+    }
+  }
+
+  #begin(path: string, { metadata }: LocalCallOptions): (code: number) => void {
+    this.#observer.onStarted?.(path, metadata.get('client-api-version') ?? '');
+    const startedAt = performance.now();
+    return (code) =>
+      this.#observer.onHandled?.({ path, status: code, durationMs: performance.now() - startedAt });
   }
 
   #method(path: string): Method {

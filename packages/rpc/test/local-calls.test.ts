@@ -89,3 +89,40 @@ test('a reader that is slow holds the stream back', async () => {
   for await (const bytes of stream) last = bytes[0]!;
   expect(last).toBe(99);
 });
+
+test('an observer hears of these calls as of those over gRPC', async () => {
+  const heard: unknown[] = [];
+  const observed = new LocalCalls(methodTable(member), {
+    onStarted: (path, version) => heard.push(['started', path, version]),
+    onReceived: (_path, bytes) => heard.push(['received', bytes]),
+    onSent: (_path, bytes) => heard.push(['sent', bytes > 0]),
+    onHandled: ({ status: code, durationMs }) => heard.push(['handled', code, durationMs >= 0]),
+  });
+  const said = options({ 'client-api-version': '3.6' });
+  await observed.unary('/etcdserverpb.KV/Range', new Uint8Array(0), said);
+  member.failure = new CodedError('REPLICA_NO_LEADER');
+  await expect(observed.unary('/etcdserverpb.KV/Range', new Uint8Array(0), options())).rejects.toThrow();
+  member.failure = undefined;
+  const path = '/etcdserverpb.KV/RangeStream';
+  for await (const _ of observed.stream(path, messages(new Uint8Array(0)), options()));
+  expect(heard).toEqual([
+    ...[
+      ['started', '/etcdserverpb.KV/Range', '3.6'],
+      ['received', 0],
+      ['sent', true],
+      ['handled', 0, true],
+    ],
+    ...[
+      ['started', '/etcdserverpb.KV/Range', ''],
+      ['received', 0],
+      ['handled', status.UNAVAILABLE, true],
+    ],
+    ...[
+      ['started', path, ''],
+      ['received', 0],
+      ['sent', true],
+      ['sent', true],
+      ['handled', 0, true],
+    ],
+  ]);
+});
