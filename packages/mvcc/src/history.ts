@@ -1,5 +1,5 @@
 import type { EventType } from '@quorate/wire';
-import { keyOf } from './key-value-bytes.ts';
+import { isRevisionMark, keyOf } from './key-value-bytes.ts';
 import type { KeyIndex } from './key-index.ts';
 import type { RevisionLog, RevisionScan } from './revision-log.ts';
 import type { Key } from './types.ts';
@@ -52,6 +52,7 @@ export function readHistory(
       revisions++;
       last = scan.main;
     }
+    if (isRevisionMark(scan.size)) continue;
     const kv = scan.view();
     const key = keyOf(kv, 0);
     // Of a key that this revision changed twice, the compaction has removed the first change, or will.

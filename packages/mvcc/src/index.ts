@@ -1,7 +1,10 @@
 /** The revisioned key-value store of etcd. */
 export { MvccStore, type HashKvResult, type MvccStoreOptions } from './store.ts';
 export { EtcdRowPacker, toEtcdRows, type RowLimits } from './etcd-rows.ts';
+export { hashEtcdRows, type EtcdHashOptions } from './etcd-hash.ts';
+export { decodeRevisionKey, encodeRevisionKey, type RevisionKey } from './revision-key.ts';
 export { etcdRowsOf, stageEtcdRows, type WriteChanges } from './etcd-transfer.ts';
+export { finishedCompactKey, scheduledCompactKey } from './compaction.ts';
 export { defaultTuning, type MvccTuning } from './revision-log.ts';
 export type { RevisionHash } from './key-values-hash.ts';
 export type { History, HistoryChange, HistoryOptions } from './history.ts';

@@ -162,6 +162,14 @@ export class KeyValueFields implements PutCounts {
   }
 }
 
+/**
+ * Whether a revision of this size is none of a key, but only says how far revisions are: the one that a restore with
+ * `--bump-revision` puts behind all others. To etcd it is the empty key, which no request can name; hashes count it.
+ */
+export function isRevisionMark(size: number): boolean {
+  return size === 0;
+}
+
 /** Whether these are the bytes of a KeyValue with a key, which then comes first. */
 export function startsWithKey(bytes: Uint8Array): boolean {
   return bytes[0] === keyTag;

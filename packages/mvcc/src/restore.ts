@@ -2,7 +2,7 @@ import { invariant, type BackendReader, type BackendRow } from '@quorate/std';
 import { finishedCompactKey, scheduledCompactKey } from './compaction.ts';
 import { HeadGathering } from './head-gathering.ts';
 import type { KeyIndex } from './key-index.ts';
-import { KeyValueFields, keyOf } from './key-value-bytes.ts';
+import { isRevisionMark, KeyValueFields, keyOf } from './key-value-bytes.ts';
 import type { RevisionLog } from './revision-log.ts';
 import { decodeRevisionKey } from './revision-key.ts';
 import { checkRow, RowReader } from './row.ts';
@@ -74,7 +74,7 @@ class RowLoader {
 
   #enter(reader: RowReader, offsetFromEnd: number): void {
     const { versions } = this.#index;
-    const key = keyOf(reader.bytes, reader.offset);
+    const key = isRevisionMark(reader.size) ? '' : keyOf(reader.bytes, reader.offset);
     const head = this.heads.head(key);
     const older = Math.abs(head);
     const version = versions.add(reader.main, reader.sub, reader.tombstone, older);

@@ -102,7 +102,7 @@ test.each<[string, BackendRow[], RegExp]>([
   ['a revision key with another mark', [[fromHex(`${revisionKey(2)}75`), tombstoneOfFoo]], /no revision/],
   ['a value that is no KeyValue', [[fromHex(revisionKey(2)), fromHex('ffffff')]], /no KeyValue/],
   ['a KeyValue that is cut off', [[fromHex(revisionKey(2)), putRow(2)[1].slice(0, -1)]], /no KeyValue/],
-  ['no value', [[fromHex(revisionKey(2)), new Uint8Array(0)]], /start with a key/],
+  ['a tombstone without a key', [[fromHex(`${revisionKey(2)}74`), new Uint8Array(0)]], /start with a key/],
   ['a KeyValue without a key', [[fromHex(revisionKey(2)), fromHex('1802')]], /start with a key/],
   ['a tombstone that has a value', [[fromHex(`${revisionKey(2)}74`), putRow(2)[1]]], /only its key/],
 ])('%s is no row of etcd', async (_name, rows, message) => {
