@@ -3,6 +3,7 @@ import { toUtf8 } from '@quorate/std';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { request as httpRequest } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
 import { connect as connectPlain, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -51,6 +52,32 @@ describe('three members with TLS and client certificates everywhere', () => {
         expect(toUtf8(found!.value)).toBe(endpoint);
       }
     }
+  });
+
+  test('JSON and metrics are served over HTTP/2 to whoever speaks nothing else', { timeout }, async () => {
+    const { clientPort } = cluster.members[0]!;
+    const { cert, key } = good;
+    const session = connectHttp2(`https://127.0.0.1:${clientPort}`, {
+      ...{ ca: cluster.ca.pem, cert, key },
+    });
+    await once(session, 'connect');
+    const ask = async (path: string, body?: string): Promise<string> => {
+      const stream = session.request({ ':path': path, ':method': body === undefined ? 'GET' : 'POST' });
+      stream.end(body);
+      let answer = '';
+      for await (const chunk of stream.setEncoding('utf8')) answer += chunk;
+      return answer;
+    };
+    expect(JSON.parse(await ask('/v3/kv/put', '{"key":"aDI=","value":"dg=="}'))).toHaveProperty(
+      'header.revision',
+    );
+    expect(JSON.parse(await ask('/v3/kv/range', '{"key":"aDI="}'))).toMatchObject({
+      kvs: [{ value: 'dg==' }],
+    });
+    expect(await ask('/metrics')).toMatch(
+      /\ngrpc_server_handled_total\{.*grpc_method="Put".*grpc_code="OK"\} /,
+    );
+    session.destroy();
   });
 
   withEtcd(
