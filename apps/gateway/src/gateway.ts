@@ -1,9 +1,8 @@
-import { Client } from '@quorate/client';
+import { Client, TlsOptionsError, type TlsOptions } from '@quorate/client';
 import { RestSurface, routes } from '@quorate/rest';
 import { systemClock } from '@quorate/std';
 import { ServerTls } from '@quorate/tls';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
 import { ClusterBackend } from './cluster-backend.ts';
 import { GatewayConfigError, type GatewayConfig } from './config.ts';
@@ -34,7 +33,7 @@ export class Gateway implements AsyncDisposable {
   static async start(config: GatewayConfig, { log }: { readonly log: Logger }): Promise<Gateway> {
     await refuseOwnAddress(config.endpoints, config.listenUrls);
     const tls = await listenerTls(config);
-    const client = await newClient(config);
+    const client = newClient(config, log);
     const gateway = new Gateway(config, { log, tls, client });
     try {
       await gateway.#health.start();
@@ -150,37 +149,49 @@ function count(
   );
 }
 
-async function newClient(config: GatewayConfig): Promise<Client> {
-  const [ca, cert, key] = await Promise.all([
-    read('cacert', config.cacert),
-    read('cert', config.cert),
-    read('key', config.key),
-  ]);
-  const { insecureSkipTlsVerify } = config;
-  const usesTls = ca !== undefined || cert !== undefined || insecureSkipTlsVerify;
-  return new Client({
-    endpoints: config.endpoints,
-    requestTimeoutMs: config.requestTimeoutMs,
-    maxSendBytes: config.maxRequestBytes + requestOverheadBytes,
-    ...(usesTls && {
-      tls: {
-        ...(ca !== undefined && { ca }),
-        ...(cert !== undefined && { cert }),
-        ...(key !== undefined && { key }),
-        insecureSkipVerify: insecureSkipTlsVerify,
-      },
-    }),
-  });
+/** @throws GatewayConfigError for a file of TLS that is of no use */
+function newClient(config: GatewayConfig, log: Logger): Client {
+  const tls = memberTls(config, log);
+  try {
+    return new Client({
+      endpoints: config.endpoints,
+      requestTimeoutMs: config.requestTimeoutMs,
+      maxSendBytes: config.maxRequestBytes + requestOverheadBytes,
+      ...(tls !== undefined && { tls }),
+    });
+  } catch (error) {
+    if (!(error instanceof TlsOptionsError)) throw error;
+    throw new GatewayConfigError(tlsProblem(error), { cause: error });
+  }
 }
 
-async function read(flag: string, path: string | undefined): Promise<Uint8Array | undefined> {
-  if (path === undefined) return undefined;
-  try {
-    return await readFile(path);
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new GatewayConfigError(`--${flag}: ${reason}`, { cause: error });
-  }
+/** How members are spoken to; the files may change while the gateway runs. */
+function memberTls({ cacert, cert, key, insecureSkipTlsVerify }: GatewayConfig, log: Logger) {
+  const usesTls = cacert !== undefined || cert !== undefined || insecureSkipTlsVerify;
+  if (!usesTls) return undefined;
+  return {
+    ...(cacert !== undefined && { ca: { file: cacert } }),
+    ...(cert !== undefined && { cert: { file: cert } }),
+    ...(key !== undefined && { key: { file: key } }),
+    insecureSkipVerify: insecureSkipTlsVerify,
+    onReloaded: () => log.info('new connections to members use certificates that have changed'),
+    onReloadFailed: (error) =>
+      log.warn(
+        { reason: tlsProblem(error) },
+        'certificates for members have changed and are of no use: those read before stay in use',
+      ),
+  } satisfies TlsOptions;
+}
+
+const flagOfProblem = {
+  CLIENT_TLS_CA: '--cacert',
+  CLIENT_TLS_CERT: '--cert',
+  CLIENT_TLS_KEY: '--key',
+  CLIENT_TLS_PAIR: '--cert and --key',
+} as const;
+
+function tlsProblem({ code, message }: TlsOptionsError): string {
+  return `${flagOfProblem[code]}: ${message}`;
 }
 
 async function listenerTls({

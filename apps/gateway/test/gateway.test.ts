@@ -12,7 +12,7 @@ import { CertificateAuthority, CertificateFolder } from '@quorate/tls/testing';
 import { Client } from '@quorate/client';
 import { once } from 'node:events';
 import { rmSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -161,7 +161,54 @@ describe.each(secureKinds)('in front of $kind that takes certificates for users'
     });
     await rm(folder, { recursive: true });
   }, 60_000);
+
+  test('certificates that change are used for new connections, without a restart', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'quorate-gateway-'));
+    const files = await writeTestCertificates(folder);
+    await using member = await start(files);
+    const stranger = await CertificateAuthority.create();
+    await writeFile(files.ca, stranger.pem);
+    const heard = new LogLines();
+    const { cert, key } = files.alice;
+    const config = checked({
+      listenUrls: 'http://127.0.0.1:0',
+      endpoints: member.endpoint,
+      cacert: files.ca,
+      cert,
+      key,
+      healthIntervalMs: '50',
+      requestTimeoutMs: '1000',
+    });
+    await using gateway = await Gateway.start(config, { log: heard.log });
+    expect((await fetch(`${urlOf(gateway)}/health`)).status).toBe(503);
+
+    await writeFile(files.ca, 'half a file');
+    await heard.line(
+      'certificates for members have changed and are of no use: those read before stay in use',
+    );
+    await writeFile(files.ca, testCertificates.ca);
+    await heard.line('a member answers');
+    expect((await post(gateway, '/v3/kv/range', { key: 'Zm9v' })).status).toBe(200);
+    await rm(folder, { recursive: true });
+  }, 60_000);
 });
+
+/** A log whose lines can be waited for. */
+class LogLines {
+  readonly log = pino({ level: 'info' }, { write: (line: string) => this.#heard(line) });
+  readonly #messages: string[] = [];
+  #wake = (): void => {};
+
+  async line(message: string): Promise<void> {
+    while (!this.#messages.includes(message)) await new Promise<void>((resolve) => (this.#wake = resolve));
+  }
+
+  #heard(line: string): void {
+    // What pino writes of a line that has a message.
+    this.#messages.push((JSON.parse(line) as { msg: string }).msg);
+    this.#wake();
+  }
+}
 
 /** Over HTTPS, to its end. */
 async function secureGet(
@@ -225,6 +272,14 @@ test('strangers are kept out: hosts that are not its own, and pages of other ori
     'http://good.example',
   );
   expect((await ask('http://bad.example')).headers.get('access-control-allow-origin')).toBeNull();
+});
+
+test('a file of TLS that is of no use is refused, and the flag is named', async () => {
+  const cacert = join(tmpdir(), 'quorate-gateway-none.crt');
+  await expect(startGateway({ cacert })).rejects.toMatchObject({
+    code: 'GATEWAY_CONFIG',
+    message: `--cacert: its file cannot be read: ENOENT: no such file or directory, open '${cacert}'`,
+  });
 });
 
 test('with TLS, clients are shown a certificate', async () => {

@@ -8,7 +8,7 @@ import { harmlessly, ObservedCall, type ClientObserver } from './observer.ts';
 import type { CallOptions, ClientOptions } from './options.ts';
 import { sleep } from './sleep.ts';
 import { DuplexStream, ServerStream, type StreamSetup } from './streams.ts';
-import { checkTlsOptions } from './tls-options.ts';
+import { TlsCredentials } from './tls-credentials.ts';
 import {
   FixedToken,
   isStaleToken,
@@ -71,9 +71,8 @@ export class Connections {
     this.#observer = options.observer;
     this.#goesRound = options.balancing === 'round-robin';
     this.#tokens = this.#tokenSource(options);
-    checkTlsOptions(options.tls);
     this.#endpointOptions = {
-      tls: options.tls,
+      tls: options.tls && TlsCredentials.open(options.tls),
       keepaliveTimeMs: options.keepaliveTimeMs ?? 10_000,
       keepaliveTimeoutMs: options.keepaliveTimeoutMs ?? 6_000,
     };

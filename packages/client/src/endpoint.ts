@@ -1,11 +1,10 @@
 import * as grpc from '@grpc/grpc-js';
-import { asBuffer } from '@quorate/std';
 import { sameBuffer } from './grpc-values.ts';
-import { trustedCertificates, type TlsOptions } from './tls-options.ts';
+import { TlsCredentials } from './tls-credentials.ts';
 
 /** How an endpoint is connected to. */
 export interface EndpointOptions {
-  readonly tls?: TlsOptions | undefined;
+  readonly tls?: TlsCredentials | undefined;
   readonly keepaliveTimeMs: number;
   readonly keepaliveTimeoutMs: number;
 }
@@ -22,7 +21,7 @@ export class Endpoint {
     this.address = address;
     const { target, security } = parseEndpoint(address);
     const secure = security === 'tls' || (security === 'either' && options.tls !== undefined);
-    const credentials = secure ? sslCredentials(options.tls) : grpc.credentials.createInsecure();
+    const credentials = secure ? (options.tls ?? TlsCredentials.open({})) : grpc.credentials.createInsecure();
     this.grpc = new grpc.Client(target, credentials, {
       'grpc.max_receive_message_length': -1,
       'grpc.max_send_message_length': -1,
@@ -120,11 +119,4 @@ export function parseEndpoint(address: string): ParsedEndpoint {
     default:
       return { target: address, security: 'either' };
   }
-}
-
-function sslCredentials(tls: TlsOptions = {}): grpc.ChannelCredentials {
-  const pem = (bytes: Uint8Array | undefined) => (bytes === undefined ? null : asBuffer(bytes));
-  return grpc.credentials.createSsl(trustedCertificates(tls), pem(tls.key), pem(tls.cert), {
-    rejectUnauthorized: tls.insecureSkipVerify !== true,
-  });
 }

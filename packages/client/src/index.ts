@@ -3,7 +3,13 @@ export { Client } from './client.ts';
 export { Keyspace, type Answer, type PutOptions, type ReadAllOptions, type ReadOptions } from './keyspace.ts';
 export type { CallOptions, ClientOptions } from './options.ts';
 export type { Credentials } from './tokens.ts';
-export { TlsOptionsError, type TlsOptions, type TlsOptionsErrorCode } from './tls-options.ts';
+export {
+  TlsOptionsError,
+  type PemFile,
+  type PemSource,
+  type TlsOptions,
+  type TlsOptionsErrorCode,
+} from './tls-options.ts';
 export type { UnaryCallOptions } from './connections.ts';
 export type { UnaryMethod } from './method.ts';
 export {
