@@ -1,11 +1,12 @@
-import type { mvccpb } from '@quorate/wire';
+import { rpcpb, type mvccpb } from '@quorate/wire';
 import type { Connections } from './connections.ts';
-import { CompactedError } from './errors.ts';
+import { CompactedError, EtcdError } from './errors.ts';
 import { toBytes, type Bytes } from './keys.ts';
 import type { Keyspace } from './keyspace.ts';
 import type { CallOptions } from './options.ts';
 import { persistently } from './persistently.ts';
 import { firstInQueue, queuePrefix } from './queue-place.ts';
+import type { WatchEvent } from './watch.ts';
 
 /** An election as seen by those who do not stand in it. Clients in Go, and `v3electionpb.Election`, hold the same ones. */
 export class Election {
@@ -22,7 +23,7 @@ export class Election {
 
   /** The leader's key: what it says is the value, its fencing token the `createRevision`. Undefined without a leader. */
   async leader(options: CallOptions = {}): Promise<mvccpb.KeyValue | undefined> {
-    return (await this.#first(options)).leader;
+    return (await this.#look(options)).kvs[0];
   }
 
   /**
@@ -32,31 +33,45 @@ export class Election {
    *
    * @throws the signal's reason, or an EtcdError that trying again cannot help
    */
-  async *observe({ signal }: Pick<CallOptions, 'signal'> = {}): AsyncGenerator<
-    mvccpb.KeyValue,
+  async *observe(
+    options: Pick<CallOptions, 'signal'> = {},
+  ): AsyncGenerator<mvccpb.KeyValue, never, undefined> {
+    for await (const { kvs } of this.observeResponses(options)) yield* kvs;
+    // The responses end by an error only.
+    throw new EtcdError('INTERNAL', 'the responses of an election came to an end');
+  }
+
+  /**
+   * As `observe`, each leader and each word of one alone in a response, as clients in Go have it: the header says as of
+   * when. `count` and `more` are zero for a leader who is new, then those of the look at the queue that found him.
+   */
+  async *observeResponses({ signal }: Pick<CallOptions, 'signal'> = {}): AsyncGenerator<
+    rpcpb.RangeResponse,
     never,
     undefined
   > {
     let last = { createRevision: 0n, modRevision: 0n };
-    for (;;) {
-      const { leader, revision } = await persistently(this.#connections, signal, () =>
-        this.#first({ signal }),
-      );
+    for (let waited = false; ;) {
+      const found = await persistently(this.#connections, signal, () => this.#look({ signal }));
+      const [leader] = found.kvs;
+      const revision = found.header?.revision ?? 0n;
       if (leader !== undefined && isNews(leader, last)) {
         last = leader;
-        yield leader;
+        yield answerOf(found.header, leader, { asOf: waited ? leader.modRevision : revision });
       }
+      waited = leader === undefined;
       const selector = leader === undefined ? { prefix: queuePrefix(this.#name) } : { key: leader.key };
       try {
-        for await (const { type, kv } of this.#keyspace.watch({
-          ...selector,
-          signal,
-          startRevision: revision + 1n,
-        })) {
+        const startRevision = revision + 1n;
+        for await (const batch of this.#keyspace.watch({ ...selector, signal, startRevision }).batches()) {
+          if (batch.events.length === 0) continue;
           // Somebody came, or the leader is gone: look who is the first now.
-          if (leader === undefined || type === 'delete') break;
-          last = kv;
-          yield kv;
+          const words = leader === undefined ? [] : untilDelete(batch.events);
+          for (const kv of words) {
+            last = kv;
+            yield { ...found, header: batch.header, kvs: [kv] };
+          }
+          if (words.length < batch.events.length) break;
         }
       } catch (error) {
         if (!(error instanceof CompactedError)) throw error;
@@ -64,10 +79,25 @@ export class Election {
     }
   }
 
-  async #first(options: CallOptions) {
-    const { kvs, header } = await this.#keyspace.kv.range(firstInQueue(this.#name), options);
-    return { leader: kvs[0], revision: header?.revision ?? 0n };
+  #look(options: CallOptions): Promise<rpcpb.RangeResponse> {
+    return this.#keyspace.kv.range(firstInQueue(this.#name), options);
   }
+}
+
+/** A leader alone, as of a revision. */
+function answerOf(
+  header: rpcpb.ResponseHeader | undefined,
+  leader: mvccpb.KeyValue,
+  { asOf }: { readonly asOf: bigint },
+): rpcpb.RangeResponse {
+  const empty = rpcpb.RangeResponse.create();
+  return { ...empty, header: header && { ...header, revision: asOf }, kvs: [leader] };
+}
+
+/** What a leader said before his key was deleted. */
+function untilDelete(events: readonly WatchEvent[]): mvccpb.KeyValue[] {
+  const end = events.findIndex(({ type }) => type === 'delete');
+  return (end < 0 ? events : events.slice(0, end)).map(({ kv }) => kv);
 }
 
 type Seen = Pick<mvccpb.KeyValue, 'createRevision' | 'modRevision'>;

@@ -15,6 +15,8 @@ abstract class Held implements AsyncDisposable {
    * holder elsewhere can carry it along, and refuse smaller ones.
    */
   readonly fencingToken: bigint;
+  /** The store's revision when it was found to be held: not before `fencingToken`, and later for who had to wait. */
+  readonly heldSinceRevision: bigint;
   /**
    * The comparison that holds as long as this is held. With it in the `compare` of a transaction (of the client, or of
    * the namespace, that the session is of), nothing is written by one who only believes that he still holds it.
@@ -24,10 +26,11 @@ abstract class Held implements AsyncDisposable {
   readonly #turn: Turn;
   #leaving: Promise<void> | undefined;
 
-  constructor(holder: PlaceHolder, { key, createRevision }: Place, turn: Turn) {
+  constructor(holder: PlaceHolder, { key, createRevision, revision }: Place, turn: Turn) {
     this.holder = holder;
     this.key = key;
     this.fencingToken = createRevision;
+    this.heldSinceRevision = revision;
     this.guard = compare.createRevision(key, '=', createRevision);
     this.#turn = turn;
   }

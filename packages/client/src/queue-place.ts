@@ -36,6 +36,8 @@ export interface Wanted {
 export interface Place {
   readonly key: Uint8Array;
   readonly createRevision: bigint;
+  /** The store's revision when it was found to be the first in the queue. */
+  readonly revision: bigint;
   /** What the key held before, where the lease had this place already. */
   readonly oldValue: Uint8Array | undefined;
 }
@@ -95,13 +97,14 @@ function untilCleanedUp<T>(
 async function takePlace(holder: PlaceHolder, wanted: Wanted): Promise<Place> {
   const place = await enter(holder, wanted, []);
   try {
+    let { revision } = place;
     if (!place.isFirst) {
       await untilFirst(holder, wanted, place.createRevision);
-      await checkStillThere(holder, wanted, place);
+      revision = await checkStillThere(holder, wanted, place);
     }
     wanted.signal.throwIfAborted();
     checkAlive(holder);
-    return place;
+    return { ...place, revision };
   } catch (error) {
     await holder.release(place.key, wanted.turn).catch(() => {});
     throw error;
@@ -175,7 +178,7 @@ function entered(key: Uint8Array, { succeeded, header, responses }: Answer<rpcpb
   const first = keyOf(responses[1]);
   const createRevision = succeeded ? header.revision : (own?.createRevision ?? 0n);
   const isFirst = first !== undefined && equalBytes(first.key, key);
-  return { key, createRevision, oldValue: own?.value, isFirst };
+  return { key, createRevision, revision: header.revision, oldValue: own?.value, isFirst };
 }
 
 function keyOf(part: rpcpb.ResponseOp | undefined) {
@@ -220,14 +223,19 @@ async function untilDeleted(
   }
 }
 
-/** Whoever is first because all others are gone may be gone as well: his lease may have ended while he waited. */
+/**
+ * Whoever is first because all others are gone may be gone as well: his lease may have ended while he waited. Resolves
+ * to the store's revision when the place was still there.
+ */
 async function checkStillThere(
   { keyspace, connections }: PlaceHolder,
   { signal }: Wanted,
   { key, createRevision }: Place,
-): Promise<void> {
-  const kv = await persistently(connections, signal, () => keyspace.get(key, { signal }));
-  if (kv?.createRevision === createRevision) return;
+): Promise<bigint> {
+  const { kvs, header } = await persistently(connections, signal, () =>
+    keyspace.kv.range({ key }, { signal }),
+  );
+  if (kvs[0]?.createRevision === createRevision) return header?.revision ?? createRevision;
   throw new EtcdError('ABORTED', 'the place in the queue is lost: its key was deleted');
 }
 
