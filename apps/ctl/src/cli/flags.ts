@@ -1,13 +1,14 @@
 import type { ByteString } from '../byte-string.ts';
 import { parseDuration } from '../go/duration.ts';
-import { parseInt64 } from '../go/parse-int.ts';
+import { parseInt64, parseUint64 } from '../go/parse-int.ts';
 import { goQuote } from '../go/quote.ts';
 
-/** What a flag holds, by its kind: `int64` whole numbers, `duration` milliseconds, `list` comma-separated texts. */
+/** What a flag holds, by its kind: `int64` whole numbers, `uint64` those not below zero, `duration` milliseconds, `list` comma-separated texts. */
 interface FlagKinds {
   bool: boolean;
   string: ByteString;
   int64: bigint;
+  uint64: bigint;
   duration: number;
   list: readonly ByteString[];
 }
@@ -60,6 +61,10 @@ export class Flags {
 
   int64(name: string): bigint {
     return this.#get(name, 'int64');
+  }
+
+  uint64(name: string): bigint {
+    return this.#get(name, 'uint64');
   }
 
   durationMs(name: string): number {
@@ -154,6 +159,9 @@ export class Flags {
         return;
       case 'int64':
         this.#values.set(name, parseInt64(text, 0));
+        return;
+      case 'uint64':
+        this.#values.set(name, parseUint64(text, 0));
         return;
       case 'duration':
         this.#values.set(name, parseDuration(text));

@@ -86,6 +86,7 @@ function defaultText(flag: FlagDefinition): string {
     case 'string':
       return `="${flag.default}"`;
     case 'int64':
+    case 'uint64':
       return `=${flag.default}`;
     case 'duration':
       return `=${flag.default / 1000}s`;
