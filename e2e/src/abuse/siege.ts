@@ -101,6 +101,11 @@ export class Siege implements AsyncDisposable {
     return this.#member;
   }
 
+  /** Who works with it, and does nothing wrong. */
+  get bystander(): Bystander {
+    return this.#bystander;
+  }
+
   /**
    * Runs an attack in turns with quiet. What a member holds afterwards is compared with what it holds after a first
    * dose of the same: buffers and heaps grow once, leaks each time.

@@ -14,6 +14,7 @@ import { status } from './errors.ts';
 import type { StreamListener } from './grpc-js-door.ts';
 import type { ClientLimits, CutReason } from './limits.ts';
 import { MessageProgress } from './message-progress.ts';
+import { startReading, stopReading } from './reading.ts';
 import { TrafficMeter } from './traffic-meter.ts';
 
 /** How often connections are looked at; with many of them less often, since a look costs some 0.2 µs for each. */
@@ -22,6 +23,12 @@ const lookIntervalMsPerConnection = 0.05;
 /** Calls of a connection that begin at once in so many milliseconds. */
 const breathCallsMax = 8;
 const breathMs = 10;
+/** Of those that wait, so many of a connection are let in before it is the next connection's turn. */
+const turnCallsMax = 8;
+/** So long calls are let in, or ended, before everything else that happens has its turn. */
+const sliceMs = 2;
+/** With so many calls that wait, nothing more is read of their connection. */
+const waitingCallsMax = 64;
 /** Pings and settings that come at once, and in a second for ever: no client has a reason for a hundredth of it. */
 const signalsBurst = 1_000;
 const signalsPerSecond = 100;
@@ -34,6 +41,8 @@ export interface ConnectionGuardOptions {
   readonly onCut: (reason: CutReason) => void;
 }
 
+type Arrival = Parameters<StreamListener>;
+
 /** A connection of a client, with what is counted of it. */
 interface Connection {
   readonly session: ServerHttp2Session;
@@ -45,8 +54,12 @@ interface Connection {
   /** When calls were last counted from 0, and how many have come since. */
   breathAtMs: number;
   breathCalls: number;
+  /** Calls that are to be let in. */
+  readonly waiting: Arrival[];
+  /** Nothing is read until they are. */
+  isStopped: boolean;
   /** Calls at present: their stream is open or their work runs. */
-  open: number;
+  readonly open: Set<Exchange>;
   calls: number;
   headerBytes: number;
   messageBytes: number;
@@ -57,15 +70,20 @@ export class Exchange {
   readonly connection: Connection;
   readonly stream: ServerHttp2Stream;
   readonly id: string;
+  readonly headerBytes: number;
   isStreamOpen = true;
   runs = false;
   readonly #guard: ConnectionGuard;
 
-  constructor(guard: ConnectionGuard, made: Pick<Exchange, 'connection' | 'stream' | 'id'>) {
+  constructor(
+    guard: ConnectionGuard,
+    made: Pick<Exchange, 'connection' | 'stream' | 'id' | 'headerBytes'>,
+  ) {
     this.#guard = guard;
     this.connection = made.connection;
     this.stream = made.stream;
     this.id = made.id;
+    this.headerBytes = made.headerBytes;
   }
 
   get commonName(): string | undefined {
@@ -104,7 +122,10 @@ export class ConnectionGuard {
   readonly #unfinished = new Debts<Exchange>();
   readonly #untaken = new Debts<Exchange>();
   #arriving: { readonly socket: Duplex; readonly commonName: string | undefined } | undefined;
-  readonly #arrived: [Connection, ...Parameters<StreamListener>][] = [];
+  /** Connections with calls that wait, the next one first. */
+  readonly #crowded = new Set<Connection>();
+  /** Of the calls at present. */
+  #heldHeaderBytes = 0;
   #lastId = 0;
   #look: Timer | undefined;
   #isClosed = false;
@@ -176,7 +197,9 @@ export class ConnectionGuard {
   /** Forgets a call of which nothing is left. */
   settle(exchange: Exchange): void {
     if (exchange.isStreamOpen || exchange.runs) return;
-    if (this.#exchanges.delete(exchange.id)) exchange.connection.open--;
+    if (!this.#exchanges.delete(exchange.id)) return;
+    exchange.connection.open.delete(exchange);
+    this.#heldHeaderBytes -= exchange.headerBytes;
   }
 
   #connect(session: ServerHttp2Session): void {
@@ -193,7 +216,9 @@ export class ConnectionGuard {
         isCut: false,
         breathAtMs: -Infinity,
         breathCalls: 0,
-        open: 0,
+        waiting: [],
+        isStopped: false,
+        open: new Set(),
         calls: 0,
         headerBytes: 0,
         messageBytes: 0,
@@ -238,6 +263,8 @@ export class ConnectionGuard {
     stream.on('error', () => {});
     const connection = stream.session && this.#connections.get(stream.session);
     if (connection === undefined) return stream.close(constants.NGHTTP2_REFUSED_STREAM);
+    // It is about to end, and this stream with it.
+    if (connection.isCut) return;
     const { clock } = this.#options;
     const nowMs = clock.now();
     // Time passes during a long breath, too: once calls wait, only its end lets the next in.
@@ -249,14 +276,36 @@ export class ConnectionGuard {
       connection.breathCalls++;
       return this.#admit(connection, ...arrival);
     }
-    if (this.#arrived.push([connection, ...arrival]) === 1) clock.soon(() => this.#admitArrived());
+    if (connection.waiting.push(arrival) === waitingCallsMax) {
+      connection.isStopped = true;
+      stopReading(connection.socket);
+    }
+    if (this.#crowded.size === 0) clock.soon(() => this.#admitWaiting());
+    this.#crowded.add(connection);
   }
 
-  #admitArrived(): void {
-    for (const [connection, stream, ...rest] of this.#arrived.splice(0)) {
-      connection.breathCalls = 0;
-      if (!stream.closed && !stream.destroyed) this.#admit(connection, stream, ...rest);
+  /** Lets in calls that wait, some of each connection in turn, for a slice of time. */
+  #admitWaiting(): void {
+    const { clock } = this.#options;
+    const endMs = clock.now() + sliceMs;
+    for (const connection of this.#crowded) {
+      this.#crowded.delete(connection);
+      for (const [stream, ...rest] of connection.waiting.splice(0, turnCallsMax)) {
+        if (!connection.isCut && !stream.closed && !stream.destroyed) this.#admit(connection, stream, ...rest);
+      }
+      // One that goes to the end of a set is met again.
+      if (connection.waiting.length > 0) this.#crowded.add(connection);
+      else this.#breatheAgain(connection);
+      if (clock.now() >= endMs) break;
     }
+    if (this.#crowded.size > 0) clock.soon(() => this.#admitWaiting());
+  }
+
+  #breatheAgain(connection: Connection): void {
+    connection.breathCalls = 0;
+    if (!connection.isStopped || connection.isCut) return;
+    connection.isStopped = false;
+    startReading(connection.socket);
   }
 
   #admit(
@@ -270,13 +319,19 @@ export class ConnectionGuard {
     connection.calls++;
     const headerBytes = sizeOf(rawHeaders);
     // Node keeps to the limit, too, but only after the client has agreed to it.
-    if (headerBytes > limits.maxHeaderBytes) return this.#refuse(stream, 'header_bytes');
+    if (headerBytes > limits.maxHeaderBytes) {
+      this.#refuse(stream, 'header_bytes');
+      // They are no bytes of a call: whoever goes on is out before the next of them are read.
+      return this.#lookAt(connection, this.#options.clock.now());
+    }
     connection.headerBytes += headerBytes;
-    if (connection.open >= limits.maxConcurrentStreams) return this.#refuse(stream, 'connection_calls');
+    if (connection.open.size >= limits.maxConcurrentStreams) return this.#refuse(stream, 'connection_calls');
     if (this.#exchanges.size >= limits.maxConcurrentCalls) return this.#refuse(stream, 'calls');
-    const exchange = new Exchange(this, { connection, stream, id: String(++this.#lastId) });
-    connection.open++;
+    if (this.#heldHeaderBytes + headerBytes > limits.maxUnfinishedBytes) return this.#refuse(stream, 'calls');
+    const exchange = new Exchange(this, { connection, stream, headerBytes, id: String(++this.#lastId) });
+    connection.open.add(exchange);
     this.#exchanges.set(exchange.id, exchange);
+    this.#heldHeaderBytes += headerBytes;
     stream.once('close', () => {
       exchange.isStreamOpen = false;
       this.#unfinished.forgive(exchange);
@@ -324,17 +379,18 @@ export class ConnectionGuard {
   #lookAround(): void {
     const { clock, limits } = this.#options;
     const nowMs = clock.now();
-    for (const connection of this.#connections.values()) {
-      const { socket, meter } = connection;
-      if (socket === undefined) continue;
-      const { calls, headerBytes, messageBytes } = connection;
-      const { bytesRead: readBytes, bytesWritten: writtenBytes } = socket;
-      if (meter.isOver({ readBytes, writtenBytes, calls, headerBytes, messageBytes }, nowMs)) {
-        this.#cutConnection(connection, 'overhead');
-      }
-    }
+    for (const connection of this.#connections.values()) this.#lookAt(connection, nowMs);
     this.#endLateRequests(limits.requestTimeoutMs === 0 ? -Infinity : nowMs - limits.requestTimeoutMs);
     this.#look = this.#connections.size > 0 ? this.#lookLater() : undefined;
+  }
+
+  #lookAt(connection: Connection, nowMs: number): void {
+    const { socket, meter, calls, headerBytes, messageBytes } = connection;
+    if (socket === undefined) return;
+    const { bytesRead: readBytes, bytesWritten: writtenBytes } = socket;
+    if (meter.isOver({ readBytes, writtenBytes, calls, headerBytes, messageBytes }, nowMs)) {
+      this.#cutConnection(connection, 'overhead');
+    }
   }
 
   #lookLater(): Timer {
@@ -360,10 +416,24 @@ export class ConnectionGuard {
     const { session } = connection;
     if (connection.isCut || session.destroyed) return;
     connection.isCut = true;
+    stopReading(connection.socket);
     this.#options.onCut(reason);
     // Not here: this may be in the middle of what was just read.
+    this.#options.clock.soon(() => this.#end(connection, reason));
+  }
+
+  /** Ends the calls of a connection that was cut, for a slice of time, and the connection with the last of them. */
+  #end(connection: Connection, reason: CutReason): void {
+    const { clock } = this.#options;
+    const { session, open } = connection;
+    if (session.destroyed) return;
+    const endMs = clock.now() + sliceMs;
+    for (const { stream } of open) {
+      if (clock.now() >= endMs) return clock.soon(() => this.#end(connection, reason));
+      stream.destroy();
+    }
     const error = new Error(`a connection was closed by a limit: ${reason}`);
-    this.#options.clock.soon(() => session.destroy(error, constants.NGHTTP2_ENHANCE_YOUR_CALM));
+    session.destroy(error, constants.NGHTTP2_ENHANCE_YOUR_CALM);
   }
 
   /** Answers a call before anybody has looked at it. */

@@ -228,7 +228,8 @@ function sessionOptions(limits: ClientLimits): ServerOptions {
     maxHeaderListPairs: 128,
     maxSettings: 32,
     maxSessionInvalidFrames: 100,
-    maxSessionRejectedStreams: 100,
+    // Those are refused by nghttp2 at no cost to anybody, and count as bytes that no call needs.
+    maxSessionRejectedStreams: 1_000_000,
     streamResetBurst: limits.resetBurst,
     streamResetRate: limits.resetsPerSecond,
   };
