@@ -1,7 +1,7 @@
 import { addressesOf, hostPortOf, schemeOf } from './addresses.ts';
 import { DiscoveryError } from './errors.ts';
-import { clusterSizeMax } from './registrations.ts';
 import type { DnsResolver, SrvRecord } from './resolver.ts';
+import { hostOf, messageOf, recordsOf } from './srv-records.ts';
 
 /** What finding members in DNS takes. */
 export interface SrvOptions {
@@ -81,33 +81,6 @@ async function ownUrls(options: SrvOptions): Promise<ReadonlyMap<string, string>
   return own;
 }
 
-/** The records of a service, in an order of their own; none, and a word why, when there is no answer. */
-async function recordsOf(
-  service: string,
-  { resolver, domain, signal }: SrvOptions,
-  skip: (reason: string) => void,
-): Promise<readonly SrvRecord[]> {
-  try {
-    const records = await resolver.resolveSrv(`_${service}._tcp.${domain}`, { signal });
-    if (records.length > clusterSizeMax) {
-      skip(`${records.length} records are more than a cluster has`);
-      return [];
-    }
-    if (records.length === 0) skip('no records');
-    return [...records].sort(
-      (a, b) =>
-        a.priority - b.priority || b.weight - a.weight || compareText(a.name, b.name) || a.port - b.port,
-    );
-  } catch (error) {
-    signal?.throwIfAborted();
-    skip(messageOf(error));
-    return [];
-  }
-}
-
-/** Labels of letters, digits, hyphens and underscores: whatever else a record holds cannot get into a URL. */
-const hostName = /^(?=.{1,253}$)[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?(\.[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?)*$/i;
-
 async function memberOf(
   record: SrvRecord,
   context: {
@@ -119,11 +92,8 @@ async function memberOf(
   },
 ): Promise<{ readonly url: string; readonly isOwn: boolean } | undefined> {
   const { scheme, service, own, options, skip } = context;
-  const host = record.name.replace(/\.$/, '');
-  if (!hostName.test(host) || !Number.isInteger(record.port) || record.port < 1 || record.port > 65_535) {
-    skip(`${JSON.stringify(record.name)} with port ${record.port} is no address`);
-    return undefined;
-  }
+  const host = hostOf(record, skip);
+  if (host === undefined) return undefined;
   const url = `${scheme}://${host}:${record.port}`;
   try {
     const ips = await addressesOf(host, options.resolver, options.signal);
@@ -151,12 +121,4 @@ function named(found: readonly { readonly url: string; readonly isOwn: boolean }
     return String(next++);
   };
   return found.map(({ url, isOwn }) => `${isOwn ? ownName : others()}=${url}`).join(',');
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
