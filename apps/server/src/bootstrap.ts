@@ -17,9 +17,8 @@ import {
 import { systemClock, type Clock } from '@quorate/std';
 import type { Logger } from 'pino';
 import { memberSourceOf, type MemberSource } from './config/member-source.ts';
-import { ConfigError } from './config/load.ts';
+import { ConfigError } from './config/errors.ts';
 import type { ServerConfig } from './config/schema.ts';
-import { connectRegistry } from './discovery-registry.ts';
 import { NodeDns } from './node-dns.ts';
 
 /** How a member without a log comes to its cluster. A member with one does not look at this. */
@@ -120,13 +119,15 @@ async function findInDns(
 async function findInRegistry(
   config: ServerConfig,
   { token, endpoints }: MemberSource & { readonly kind: 'registry' },
-  { log, clock = systemClock, connect = connectRegistry, signal }: BootstrapDeps,
+  { log, clock = systemClock, connect, signal }: BootstrapDeps,
 ): Promise<string> {
   const self = { name: config.name, peerUrls: config.initialAdvertisePeerUrls };
   const [member] = initialMembers([self], token);
   if (member === undefined)
     throw new ConfigError('--initial-advertise-peer-urls: at least one URL is needed');
-  await using client = await connect(config);
+  // Loaded by those who need it: a client is as large as the rest of a member.
+  const open = connect ?? (await import('./discovery-registry.ts')).connectRegistry;
+  await using client = await open(config);
   const initialCluster = await joinCluster({
     client,
     clock,

@@ -1,6 +1,8 @@
 import { PeerPort } from '@quorate/peer';
 import type { ClientListener, ClientPort } from '@quorate/rpc';
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:net';
 import type { Logger } from 'pino';
 import { addressOf, listenOn } from './addresses.ts';
 import type { ServerConfig } from './config/schema.ts';
@@ -57,7 +59,7 @@ export async function listenForMetrics(
 export async function listenForClients(
   port: ClientPort,
   config: ServerConfig,
-  tls: MemberTls,
+  { tls, reserved }: { readonly tls: MemberTls; readonly reserved?: ReservedPorts | undefined },
 ): Promise<readonly number[]> {
   const { listenClientUrls: urls, listenClientHttpUrls: httpUrls } = config;
   const open = async (flag: string, ofFlag: readonly string[], serves: ClientListener['serves']) => {
@@ -67,7 +69,10 @@ export async function listenForClients(
       const sameAddress = ofFlag.filter((other) => keyOf(other) === keyOf(url));
       const bound =
         ports.get(keyOf(url)) ??
-        (await port.listen(address, { serves, ...securityOf(sameAddress, config, tls) }));
+        (await port.listen(reserved?.get(url) ?? address, {
+          serves,
+          ...securityOf(sameAddress, config, tls),
+        }));
       ports.set(keyOf(url), bound);
       return bound;
     });
@@ -75,6 +80,47 @@ export async function listenForClients(
   const ports = await open('--listen-client-urls', urls, httpUrls.length > 0 ? 'grpc' : 'all');
   await open('--listen-client-http-urls', httpUrls, 'http');
   return ports;
+}
+
+/** Ports that are bound and serve nobody yet, by the URLs with which they are listened on. */
+export type ReservedPorts = ReadonlyMap<string, Server>;
+
+/**
+ * Binds the URLs with port 0 to ports that are free, so that the member can tell its clients' URLs before it serves
+ * them. Whoever connects before `listenForClients` is turned away.
+ *
+ * @returns the URLs with their ports, and what is bound; its owner closes it unless `listenForClients` took it
+ * @throws ConfigError
+ */
+export async function reservePorts(
+  urls: readonly string[],
+): Promise<{ readonly urls: readonly string[]; readonly reserved: ReservedPorts }> {
+  const reserved = new Map<string, Server>();
+  try {
+    const bound = await listenOn('--listen-client-urls', urls, async (address, url) => {
+      if ('path' in address || address.port !== 0) return url;
+      const server = createServer((socket) => socket.destroy()).listen(address);
+      await once(server, 'listening');
+      const own = url.replace(/:0$/, `:${portOf(server)}`);
+      reserved.set(own, server);
+      return own;
+    });
+    return { urls: bound, reserved };
+  } catch (error) {
+    giveBack(reserved);
+    throw error;
+  }
+}
+
+/** Closes ports that nobody took over. */
+export function giveBack(reserved: ReservedPorts): void {
+  for (const server of reserved.values()) server.close();
+}
+
+function portOf(server: Server): number {
+  const bound = server.address();
+  if (bound === null || typeof bound === 'string') throw new Error('a TCP server has a port');
+  return bound.port;
 }
 
 /** What TLS there is on an address that these URLs name. */

@@ -20,6 +20,8 @@ export interface MetricsOptions {
   /** Entries that take longer to apply count as slow. */
   readonly slowApplyMs: number;
   readonly featureGates: GateSettings;
+  /** Whether the process is the member's: then what Node tells of it is told too. */
+  readonly ofProcess: boolean;
 }
 
 /**
@@ -53,8 +55,9 @@ export class Metrics {
   constructor(options: MetricsOptions) {
     const make = this.#make;
     this.#slowApplyMs = options.slowApplyMs;
-    // Node's own: memory, processor time, file descriptors, the delay of the event loop.
-    collectDefaultMetrics({ register: this.#registry });
+    // Node's own: memory, processor time, file descriptors, the delay of the event loop. They are measured until
+    // the process ends.
+    if (options.ofProcess) collectDefaultMetrics({ register: this.#registry });
     this.grpc = new GrpcMetrics({ registry: this.#registry, withHistograms: options.extensive });
     this.#walFsync = make.histogram(
       'etcd_disk_wal_fsync_duration_seconds',

@@ -3,7 +3,6 @@ import { defaults, LevelBackend, Replica, type ReplicaObserver } from '@quorate/
 import { RestSurface } from '@quorate/rest';
 import { ClientPort, GrpcServer, HttpSurface, LocalCalls, methodTable } from '@quorate/rpc';
 import { idToHex, systemClock, systemRandom } from '@quorate/std';
-import { NodeDisk } from '@quorate/wal';
 import type { Logger } from 'pino';
 import { resolveBootstrap, type ResolvedBootstrap } from './bootstrap.ts';
 import { clientLimits } from './client-limits.ts';
@@ -11,12 +10,17 @@ import { retentionOf } from './config/load.ts';
 import type { ServerConfig } from './config/schema.ts';
 import { openCredentials, type Credentials } from './credentials.ts';
 import { namesIn } from './config/tls-checks.ts';
-import { openDataDir, type DataDir } from './data-dir.ts';
-import { listenForClients, listenForMetrics, maxConnectionsOf, openPeerPort } from './listeners.ts';
+import {
+  listenForClients,
+  listenForMetrics,
+  maxConnectionsOf,
+  openPeerPort,
+  type ReservedPorts,
+} from './listeners.ts';
 import { Metrics } from './metrics.ts';
 import { joined, peerLog, replicaLog, withSlowCallLog } from './observers.ts';
 import { findRunningCluster } from './running-cluster.ts';
-import { openStore } from './store.ts';
+import { openDiskStorage, type MemberStorage } from './storage.ts';
 import { openMemberTls, type MemberTls } from './tls.ts';
 import { serverVersion } from './version.ts';
 
@@ -34,12 +38,24 @@ export interface ServerEvents {
   readonly onRemoved: () => void;
 }
 
+/** What a server needs beside its configuration. */
+export interface ServerDeps extends ServerEvents {
+  readonly log: Logger;
+  /** Where it keeps its data; the data directory of the configuration when it is left out. */
+  readonly storage?: MemberStorage;
+  /** Ports that are bound already. */
+  readonly reserved?: ReservedPorts;
+  /** Whether the process is somebody else's, who measures it himself. */
+  readonly isGuest?: boolean;
+}
+
 /** What a server is made of, in the order in which it comes to be. */
 interface Parts {
   readonly config: ServerConfig;
   readonly log: Logger;
   readonly events: ServerEvents;
-  readonly dataDir: DataDir;
+  readonly storage: MemberStorage;
+  readonly reserved: ReservedPorts | undefined;
   readonly peerPort: PeerPort;
   readonly credentials: Credentials;
   readonly metrics: Metrics;
@@ -60,13 +76,11 @@ export class Server implements AsyncDisposable {
   readonly clientPorts: readonly number[];
 
   /** Opens the data directory, starts the member, waits until it serves, and listens. */
-  static async start(
-    config: ServerConfig,
-    { log, ...events }: ServerEvents & { readonly log: Logger },
-  ): Promise<Server> {
-    const dataDir = await openDataDir(config, log);
+  static async start(config: ServerConfig, deps: ServerDeps): Promise<Server> {
+    const { log, reserved, isGuest = false, onFatal, onRemoved } = deps;
+    const storage = deps.storage ?? (await openDiskStorage(config, log));
     const credentials = await openCredentials(config, log);
-    const metrics = newMetrics(config);
+    const metrics = newMetrics(config, { ofProcess: !isGuest });
     const opened: AsyncDisposable[] = [credentials];
     try {
       const tls = await openMemberTls(config, { log, observers: metrics.connections.tls });
@@ -74,7 +88,10 @@ export class Server implements AsyncDisposable {
       // First of all, so that a member that is refused its port has not begun a cluster yet.
       const peerPort = await openPeerPort(config, { tls, log });
       opened.unshift(peerPort);
-      return await Server.#open({ config, log, events, dataDir, peerPort, credentials, metrics, tls });
+      const events = { onFatal, onRemoved };
+      return await Server.#open({
+        ...{ config, log, events, storage, reserved, peerPort, credentials, metrics, tls },
+      });
     } catch (error) {
       for (const resource of opened) await resource[Symbol.asyncDispose]();
       throw error;
@@ -83,7 +100,7 @@ export class Server implements AsyncDisposable {
 
   static async #open(parts: Parts): Promise<Server> {
     const { config, log, events, metrics } = parts;
-    const bootstrap = await resolveBootstrap(config, { hasLog: parts.dataDir.hasLog, log });
+    const bootstrap = await resolveBootstrap(config, { hasLog: parts.storage.hasLog, log });
     const slowApplyMs = config.warningApplyDurationMs;
     const observer = joined(metrics.replicaObserver, replicaLog(log, { slowApplyMs }), events);
     const replica = await openReplica(parts, { bootstrap, observer });
@@ -99,6 +116,8 @@ export class Server implements AsyncDisposable {
     const { config, log, peerPort, credentials, metrics, tls } = parts;
     metrics.watch(replica, credentials);
     const methods = methodTable(replica);
+    const slowCallMs = config.warningUnaryRequestDurationMs;
+    const observer = withSlowCallLog(metrics.grpc, { log, slowCallMs });
     const maxReceiveBytes = config.maxRequestBytes + 512 * 1024;
     const clientPort = new ClientPort({
       grpc: new GrpcServer({
@@ -107,7 +126,7 @@ export class Server implements AsyncDisposable {
         limits: clientLimits(config),
         keepAliveIntervalMs: config.grpcKeepAliveIntervalMs,
         keepAliveTimeoutMs: config.grpcKeepAliveTimeoutMs,
-        observer: withSlowCallLog(metrics.grpc, { log, slowCallMs: config.warningUnaryRequestDurationMs }),
+        observer,
       }),
       http: new HttpSurface({
         member: replica,
@@ -121,7 +140,7 @@ export class Server implements AsyncDisposable {
       }),
       api: config.enableGrpcGateway
         ? new RestSurface({
-            backend: new LocalCalls(methods),
+            backend: new LocalCalls(methods, observer),
             maxMessageBytes: maxReceiveBytes,
             version: serverVersion,
             onInternalError: (path, error) => log.error({ err: error, path }, 'a call over HTTP failed'),
@@ -142,7 +161,7 @@ export class Server implements AsyncDisposable {
       await listenForMetrics(clientPort, config, tls);
       // Clients are let in only after the member has published itself through the log.
       await replica.ready;
-      const clientPorts = await listenForClients(clientPort, config, tls);
+      const clientPorts = await listenForClients(clientPort, config, { tls, reserved: parts.reserved });
       return new Server({ replica, clientPort, peerPort, credentials, clientPorts, log, tls });
     } catch (error) {
       await clientPort.close({ graceMs: 0 });
@@ -176,9 +195,9 @@ export class Server implements AsyncDisposable {
     return idToHex(this.#replica.clusterId);
   }
 
-  /** Hands over the leadership, lets calls finish, writes what is pending, and closes everything. */
-  close(): Promise<void> {
-    this.#closed ??= this.#close();
+  /** Hands over the leadership, lets calls finish for that long, writes what is pending, and closes everything. */
+  close({ graceMs = stopGraceMs }: { readonly graceMs?: number } = {}): Promise<void> {
+    this.#closed ??= this.#close(graceMs);
     return this.#closed;
   }
 
@@ -186,9 +205,9 @@ export class Server implements AsyncDisposable {
     return this.close();
   }
 
-  async #close(): Promise<void> {
+  async #close(graceMs: number): Promise<void> {
     await this.#replica.handOver();
-    await this.#clientPort.close({ graceMs: stopGraceMs });
+    await this.#clientPort.close({ graceMs });
     await this.#replica.close();
     await this.#peerPort.close();
     await this.#tls[Symbol.asyncDispose]();
@@ -197,32 +216,31 @@ export class Server implements AsyncDisposable {
   }
 }
 
-function newMetrics(config: ServerConfig): Metrics {
+function newMetrics(config: ServerConfig, { ofProcess }: { readonly ofProcess: boolean }): Metrics {
   return new Metrics({
     serverVersion,
     extensive: config.metrics === 'extensive',
     quotaBytes: config.quotaBytes === 0 ? defaults.quotaBytes : Math.max(0, config.quotaBytes),
     slowApplyMs: config.warningApplyDurationMs,
     featureGates: config.featureGates,
+    ofProcess,
   });
 }
 
 async function openReplica(
-  { config, log, dataDir, peerPort, credentials, metrics, tls }: Parts,
+  { config, log, storage, peerPort, credentials, metrics, tls }: Parts,
   { bootstrap, observer }: { readonly bootstrap: ResolvedBootstrap; readonly observer: ReplicaObserver },
 ): Promise<Replica> {
-  const runningCluster = dataDir.hasLog
+  const runningCluster = storage.hasLog
     ? undefined
     : await findRunningCluster(bootstrap, { log, tls: tls.dialling });
-  const backend = await LevelBackend.open(await openStore(dataDir.storeDir, log));
+  const backend = await LevelBackend.open(await storage.openDatabase());
   try {
     return await Replica.open({
       ...replicaOptions(config),
       ...clusterOptions(bootstrap),
       ...(runningCluster !== undefined && { runningCluster }),
-      disk: new NodeDisk(),
-      walDir: dataDir.walDir,
-      snapDir: dataDir.snapDir,
+      ...storage.log,
       backend,
       clock: systemClock,
       random: systemRandom,

@@ -19,6 +19,7 @@ async function openObserved(extensive = false) {
     quotaBytes: 2 ** 31,
     slowApplyMs: 5,
     featureGates: config.featureGates,
+    ofProcess: true,
   });
   const member = await openTestMember({ observer: metrics.replicaObserver });
   metrics.watch(member.replica, await openCredentials(config, newTestLog().log));

@@ -1,20 +1,7 @@
 import { systemClock, type Clock } from '@quorate/std';
-import { randomBytes, webcrypto } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
-import { isIP } from 'node:net';
 import { join } from 'node:path';
 import type { NamedFile } from './files.ts';
-import {
-  BasicConstraintsExtension,
-  ExtendedKeyUsage,
-  ExtendedKeyUsageExtension,
-  KeyUsageFlags,
-  KeyUsagesExtension,
-  PemConverter,
-  SubjectAlternativeNameExtension,
-  X509CertificateGenerator,
-  type JsonGeneralName,
-} from './x509.ts';
 
 export interface AutoTlsOptions {
   /** Where `cert.pem` and `key.pem` lie; made for the owner only. */
@@ -27,10 +14,6 @@ export interface AutoTlsOptions {
   readonly clock?: Clock;
   readonly onWarning?: (message: string) => void;
 }
-
-const algorithm = { name: 'ECDSA', namedCurve: 'P-521', hash: 'SHA-512' } as const;
-const yearMs = 365 * 24 * 3_600_000;
-const serialBytes = 16;
 
 /**
  * A certificate that a member makes for itself: nobody vouches for it, so it keeps secrets from who only listens, and
@@ -48,7 +31,10 @@ export async function autoTls(
     return { cert, key };
   }
   tighten(dir, options);
-  const made = await makeCertificate(options);
+  const { hosts, years, clock = systemClock } = options;
+  // Loading the library takes longer than the rest of a start, and hardly a member needs it.
+  const { makeCertificate } = await import('./make-certificate.ts');
+  const made = await makeCertificate({ hosts, years, nowMs: clock.wallMs() });
   // The key first, and each in one step: a pair of files is either there or not.
   writePrivate(key.path, made.key);
   writePrivate(cert.path, made.cert);
@@ -70,48 +56,4 @@ function writePrivate(path: string, text: string): void {
   rmSync(unfinished, { force: true });
   writeFileSync(unfinished, text, { mode: 0o600, flag: 'wx', flush: true });
   renameSync(unfinished, path);
-}
-
-async function makeCertificate({
-  hosts,
-  years,
-  clock = systemClock,
-}: AutoTlsOptions): Promise<{ readonly cert: string; readonly key: string }> {
-  const keys = await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
-  const nowMs = clock.wallMs();
-  const certificate = await X509CertificateGenerator.createSelfSigned({
-    serialNumber: positiveSerial(),
-    name: 'O=etcd',
-    notBefore: new Date(nowMs),
-    notAfter: new Date(nowMs + years * yearMs),
-    signingAlgorithm: algorithm,
-    keys,
-    extensions: [
-      new BasicConstraintsExtension(true, undefined, true),
-      new KeyUsagesExtension(
-        KeyUsageFlags.digitalSignature | KeyUsageFlags.keyEncipherment | KeyUsageFlags.keyCertSign,
-        true,
-      ),
-      // A member is both, towards other members.
-      new ExtendedKeyUsageExtension([ExtendedKeyUsage.serverAuth, ExtendedKeyUsage.clientAuth]),
-      ...alternativeNames(hosts),
-    ],
-  });
-  const key = await webcrypto.subtle.exportKey('pkcs8', keys.privateKey);
-  return { cert: `${certificate.toString('pem')}\n`, key: `${PemConverter.encode(key, 'PRIVATE KEY')}\n` };
-}
-
-/** 127 bits of chance; the first bit says that it is not negative. */
-function positiveSerial(): string {
-  const bytes = randomBytes(serialBytes);
-  bytes[0] = (bytes[0]! & 0x7f) | 0x01;
-  return bytes.toString('hex');
-}
-
-function alternativeNames(hosts: readonly string[]): SubjectAlternativeNameExtension[] {
-  const names = [...new Set(hosts)].map((value): JsonGeneralName => ({
-    type: isIP(value) === 0 ? 'dns' : 'ip',
-    value,
-  }));
-  return names.length === 0 ? [] : [new SubjectAlternativeNameExtension(names)];
 }

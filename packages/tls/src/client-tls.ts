@@ -31,7 +31,8 @@ export interface ClientTlsOptions extends ProtocolOptions {
 export class ClientTls {
   readonly #options: ClientTlsOptions;
   readonly #watch: FileWatch;
-  #context: SecureContext;
+  /** Undefined as long as nobody was dialled, where there are no files that could be of no use. */
+  #context: SecureContext | undefined;
 
   /** Reads all files. @throws TlsConfigError */
   static open(options: ClientTlsOptions): ClientTls {
@@ -42,7 +43,9 @@ export class ClientTls {
     this.#options = options;
     const { cert, key, trustedCa } = options;
     this.#watch = new FileWatch([cert, key, trustedCa].filter((file) => file !== undefined));
-    this.#context = load(options);
+    // All authorities of a system take a while to load, and most members never dial anybody with TLS.
+    if (this.#watch.paths.length === 0) protocolOf(options);
+    else this.#context = load(options);
   }
 
   /** What `node:tls` and `node:https` need to dial that host, from the files as they are now. */
@@ -51,7 +54,7 @@ export class ClientTls {
     const { serverName, insecure = false, alpn } = this.#options;
     const name = serverName ?? host;
     return {
-      secureContext: this.#context,
+      secureContext: (this.#context ??= load(this.#options)),
       rejectUnauthorized: !insecure,
       // An address is no server name (RFC 6066 §3), and is checked all the same.
       servername: isIP(name) === 0 ? name : '',

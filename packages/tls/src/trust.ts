@@ -18,6 +18,13 @@ export function authoritiesOf(
     const { pem, certificates } = readAuthorities(file, options);
     return { ca: [pem], certificates };
   }
+  return (systemAuthorities ??= readSystemAuthorities());
+}
+
+/** Node reads them once for a process, and so do we: parsing some hundred of them takes longer than all of a start. */
+let systemAuthorities: Authorities | undefined;
+
+function readSystemAuthorities(): Authorities {
   const ca = getCACertificates('system');
   return { ca, certificates: ca.map((pem) => new X509Certificate(pem)) };
 }

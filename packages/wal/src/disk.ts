@@ -1,6 +1,6 @@
 /**
- * The disk, as the log sees it. The one implementation over `node:fs` is `node-disk.ts`; tests pass one
- * that lives in memory, tears writes and fails on purpose.
+ * The disk, as the log sees it. The one implementation over `node:fs` is `node-disk.ts`; `memory-disk.ts` is for
+ * members that shall leave nothing behind, and tests also pass one that tears writes and fails on purpose.
  */
 
 /** Why a call failed, as the system names it (`EIO`, `ENOSPC`, `ENOENT`, `EEXIST`, …). */

@@ -25,3 +25,5 @@ export {
 export { WalCorruptError, WalError, WalFailedError, WalTornError, type WalErrorCode } from './errors.ts';
 export { DiskError, type Disk, type DiskFile } from './disk.ts';
 export { NodeDisk } from './node-disk.ts';
+export { MemoryDisk } from './memory-disk.ts';
+export type { CrashOptions } from './memory-file.ts';

@@ -40,16 +40,22 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   if (file && sources.flags.size > (sources.flags.has('config-file') ? 1 : 0)) {
     warnings.push(`the config file ${file} is used, so all other flags and ETCD_ variables are ignored`);
   }
+  const loaded = loadGiven(given);
+  return { config: loaded.config, warnings: [...warnings, ...loaded.warnings] };
+}
+
+/** Adds defaults, and checks each value and all of them together. @throws ConfigError */
+export function loadGiven(given: Given): LoadedConfig {
   const parsed = serverConfig.safeParse(given.values);
   if (!parsed.success) throw new ConfigError(sentenceOf(parsed.error, given.originOf));
   const config = withDerivedValues(parsed.data, given);
   checkServed(config, given.originOf);
   checkTogether(config);
-  return { config, warnings: [...warnings, ...warningsOf(config)] };
+  return { config, warnings: warningsOf(config) };
 }
 
 /** Raw values by key, and how each was named by whoever gave it. */
-interface Given {
+export interface Given {
   readonly values: Record<string, unknown>;
   readonly originOf: (key: ConfigKey) => string;
 }

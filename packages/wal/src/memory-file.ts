@@ -1,5 +1,5 @@
 import { copyBytes, equalBytes, type Random } from '@quorate/std';
-import { sectorSize } from '../frame.ts';
+import { sectorSize } from './frame.ts';
 
 /** What a power cut leaves of bytes and names that were not synced: nothing, everything, or any mix. */
 export type CrashOptions =

@@ -1,4 +1,4 @@
-import { DiskError, type Disk, type DiskFile } from '../disk.ts';
+import { DiskError, type Disk, type DiskFile } from './disk.ts';
 import { MemoryFile, type CrashOptions } from './memory-file.ts';
 
 /** A change of names that belongs together: a rename takes one away and gives another. */
