@@ -6,6 +6,8 @@ import type { Keyspace } from './keyspace.ts';
 import type { CallOptions } from './options.ts';
 import { persistently } from './persistently.ts';
 import { firstInQueue, queuePrefix } from './queue-place.ts';
+import type { WaitOptions } from './session.ts';
+import { limitedSignal } from './time-limit.ts';
 import type { WatchEvent } from './watch.ts';
 
 /** An election as seen by those who do not stand in it. Clients in Go, and `v3electionpb.Election`, hold the same ones. */
@@ -31,11 +33,9 @@ export class Election {
    * are left for others. A leader of the past may be left out, if others came after it before it could be seen; nothing is
    * delivered twice, and fencing tokens (`createRevision`) never go back.
    *
-   * @throws the signal's reason, or an EtcdError that trying again cannot help
+   * @throws the signal's reason, EtcdError DEADLINE_EXCEEDED after `timeoutMs`, or one that trying again cannot help
    */
-  async *observe(
-    options: Pick<CallOptions, 'signal'> = {},
-  ): AsyncGenerator<mvccpb.KeyValue, never, undefined> {
+  async *observe(options: WaitOptions = {}): AsyncGenerator<mvccpb.KeyValue, never, undefined> {
     for await (const { kvs } of this.observeResponses(options)) yield* kvs;
     // The responses end by an error only.
     throw new EtcdError('INTERNAL', 'the responses of an election came to an end');
@@ -43,33 +43,34 @@ export class Election {
 
   /**
    * As `observe`, each leader and each word of one alone in a response, as clients in Go have it: the header says as of
-   * when. `count` and `more` are zero for a leader who is new, then those of the look at the queue that found him.
+   * when. `count` and `more` are zero for a leader who is new, and for what he says those of the first look at the queue.
    */
-  async *observeResponses({ signal }: Pick<CallOptions, 'signal'> = {}): AsyncGenerator<
-    rpcpb.RangeResponse,
-    never,
-    undefined
-  > {
+  async *observeResponses(options: WaitOptions = {}): AsyncGenerator<rpcpb.RangeResponse, never, undefined> {
+    const { context } = options;
+    using limited = limitedSignal(this.#connections.clock, options);
+    const { signal } = limited;
     let last = { createRevision: 0n, modRevision: 0n };
     for (let waited = false; ;) {
-      const found = await persistently(this.#connections, signal, () => this.#look({ signal }));
+      const found = await persistently(this.#connections, signal, () => this.#look({ signal, context }));
       const [leader] = found.kvs;
       const revision = found.header?.revision ?? 0n;
       if (leader !== undefined && isNews(leader, last)) {
         last = leader;
         yield answerOf(found.header, leader, { asOf: waited ? leader.modRevision : revision });
       }
+      const { more, count } = waited ? nobody : found;
       waited = leader === undefined;
       const selector = leader === undefined ? { prefix: queuePrefix(this.#name) } : { key: leader.key };
       try {
         const startRevision = revision + 1n;
-        for await (const batch of this.#keyspace.watch({ ...selector, signal, startRevision }).batches()) {
+        const watched = { ...selector, signal, context, startRevision };
+        for await (const batch of this.#keyspace.watch(watched).batches()) {
           if (batch.events.length === 0) continue;
           // Somebody came, or the leader is gone: look who is the first now.
           const words = leader === undefined ? [] : untilDelete(batch.events);
           for (const kv of words) {
             last = kv;
-            yield { ...found, header: batch.header, kvs: [kv] };
+            yield { header: batch.header, kvs: [kv], more, count };
           }
           if (words.length < batch.events.length) break;
         }
@@ -84,14 +85,15 @@ export class Election {
   }
 }
 
+const nobody = rpcpb.RangeResponse.create();
+
 /** A leader alone, as of a revision. */
 function answerOf(
   header: rpcpb.ResponseHeader | undefined,
   leader: mvccpb.KeyValue,
   { asOf }: { readonly asOf: bigint },
 ): rpcpb.RangeResponse {
-  const empty = rpcpb.RangeResponse.create();
-  return { ...empty, header: header && { ...header, revision: asOf }, kvs: [leader] };
+  return { ...nobody, header: header && { ...header, revision: asOf }, kvs: [leader] };
 }
 
 /** What a leader said before his key was deleted. */
