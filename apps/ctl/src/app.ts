@@ -29,7 +29,7 @@ export async function run(terminal: Terminal): Promise<number> {
       return exitCodes.error;
     }
     if (error.text !== undefined) terminal.err(`Error: ${error.text}\n`);
-    return exitCodes[error.code];
+    return error.status;
   }
 }
 

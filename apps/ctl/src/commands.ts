@@ -1,6 +1,7 @@
 import type { Command } from './cli/command.ts';
 import type { FlagDefinition } from './cli/flags.ts';
 import { globalFlags } from './cli/global-flags.ts';
+import { electCommand, lockCommand } from './online-commands.ts';
 import { authCommand, roleCommand, userCommand } from './security-commands.ts';
 
 /** Flags of `get`; operations of a transaction take them, too. */
@@ -409,6 +410,8 @@ $ quoratectl put <key> -- <value>`,
     memberCommand,
     snapshotCommand,
     downgradeCommand,
+    lockCommand,
+    electCommand,
     userCommand,
     roleCommand,
     authCommand,

@@ -21,12 +21,15 @@ export type ExitCode = keyof typeof exitCodes;
 export class ExitError extends Error {
   override readonly name = 'ExitError';
   readonly code: ExitCode;
+  /** The exit status: that of the code, or of a program that was run. */
+  readonly status: number;
   /** The message as bytes, since it may quote what a user typed. */
   readonly text: ByteString | undefined;
 
-  constructor(code: ExitCode, text?: ByteString, options?: ErrorOptions) {
+  constructor(code: ExitCode, text?: ByteString, options: ErrorOptions & { readonly status?: number } = {}) {
     super(text ?? code, options);
     this.code = code;
+    this.status = options.status ?? exitCodes[code];
     this.text = text;
   }
 }

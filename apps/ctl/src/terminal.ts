@@ -1,8 +1,8 @@
-import { spawn } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fromLatin1, toLatin1 } from '@quorate/std';
-import { bytesOfText, textOf, type ByteString } from './byte-string.ts';
+import { bytesOfText, type ByteString } from './byte-string.ts';
 import { ExitError } from './exit.ts';
+import { runProgram } from './program.ts';
 
 /** What the program sees of the world beside the cluster. Tests give one of their own. */
 export interface Terminal {
@@ -16,9 +16,16 @@ export interface Terminal {
   readonly errorTerminal?: NodeJS.WritableStream | undefined;
   /** Asks for a line that is not shown while it is typed; empty when there is none. @throws ExitError when given up */
   askSecret(prompt: ByteString): Promise<ByteString>;
-  /** Runs a program with our stdout and stderr; resolves to its exit status, rejects when there is none such. */
-  exec(command: readonly ByteString[], env: Readonly<Record<string, ByteString>>): Promise<number>;
+  /** Runs a program with our stdout and stderr, and what `env` adds to our environment. */
+  readonly exec: typeof runProgram;
+  /** Calls the listener when somebody wants us to end, in place of ending. Without this nobody ever does. */
+  onInterrupt?(listener: (signal: InterruptSignal) => void): Disposable;
 }
+
+/** Signals by which somebody wants a program to end. */
+const interrupts = ['SIGINT', 'SIGTERM'] as const;
+/** Ctrl-C, or what `kill` sends. */
+export type InterruptSignal = (typeof interrupts)[number];
 
 /** What a terminal in raw mode sends for Ctrl-C, Ctrl-D and Ctrl-U. */
 const interrupt = '\x03';
@@ -99,7 +106,8 @@ export function processTerminal(): Terminal {
     out: (text) => void process.stdout.write(fromLatin1(text)),
     err: (text) => void process.stderr.write(fromLatin1(text)),
     errorTerminal: process.stderr.isTTY ? process.stderr : undefined,
-    exec: execute,
+    exec: runProgram,
+    onInterrupt,
   };
 }
 
@@ -145,15 +153,11 @@ function processArguments(): ByteString[] {
   }
 }
 
-function execute(command: readonly ByteString[], env: Readonly<Record<string, ByteString>>): Promise<number> {
-  const [name = '', ...args] = command.map(textOf);
-  const added = Object.fromEntries(Object.entries(env).map(([key, value]) => [key, textOf(value)]));
-  return new Promise((resolve, reject) => {
-    const child = spawn(name, args, {
-      stdio: ['ignore', 'inherit', 'inherit'],
-      env: { ...process.env, ...added },
-    });
-    child.on('error', reject);
-    child.on('exit', (code) => resolve(code ?? -1));
-  });
+function onInterrupt(listener: (signal: InterruptSignal) => void): Disposable {
+  for (const signal of interrupts) process.on(signal, listener);
+  return {
+    [Symbol.dispose]: () => {
+      for (const signal of interrupts) process.off(signal, listener);
+    },
+  };
 }

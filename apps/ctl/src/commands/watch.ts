@@ -8,6 +8,7 @@ import { errorText } from '../error-text.ts';
 import { ExitError } from '../exit.ts';
 import { goQuote } from '../go/quote.ts';
 import { eventType, watchCanceledPrintout, watchPrintout } from '../print/watch.ts';
+import { failureToStart } from '../program.ts';
 import { parseWatchArguments, type WatchArguments, type WatchEnvironment } from '../watch-arguments.ts';
 import { words } from '../words.ts';
 
@@ -131,17 +132,11 @@ async function runForEach(
         ETCD_WATCH_VALUE: goQuote(toLatin1(event.kv.value)),
       })
       .then(
-        (status) => (status === 0 ? undefined : `exit status ${status}`),
+        ({ status, reason }) => (status === 0 ? undefined : reason),
         (error: unknown) => failureToStart(command, error),
       );
     if (failure === undefined) continue;
     context.terminal.err(`command [${command.map(goQuote).join(' ')}] error (${failure})\n`);
     throw new ExitError('error');
   }
-}
-
-function failureToStart(command: readonly ByteString[], error: unknown): ByteString {
-  const missing = error instanceof Error && 'code' in error && error.code === 'ENOENT';
-  const reason = missing ? 'executable file not found in $PATH' : errorText(error);
-  return `exec: ${goQuote(command[0] ?? '')}: ${reason}`;
 }
