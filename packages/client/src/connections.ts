@@ -4,7 +4,7 @@ import { Endpoint, type EndpointOptions } from './endpoint.ts';
 import { EtcdError } from './errors.ts';
 import { abortReason, plainBytes, sameBuffer, toEtcdError } from './grpc-values.ts';
 import { SeenRevision } from './monotonic-reads.ts';
-import { harmlessly, ObservedCall, type ClientObserver } from './observer.ts';
+import { harmlessly, joinObservers, ObservedCall, type ClientObserver } from './observer.ts';
 import type { CallOptions, ClientOptions } from './options.ts';
 import { sleep } from './sleep.ts';
 import { DuplexStream, ServerStream, type StreamSetup } from './streams.ts';
@@ -17,6 +17,7 @@ import {
   type Login,
   type TokenSource,
 } from './tokens.ts';
+import { unlessAborted } from './unless-aborted.ts';
 
 /** A read is tried this often while members answer UNAVAILABLE; etcd's own client has the same limit. */
 const attemptsMax = 100;
@@ -48,7 +49,7 @@ export class Connections {
   readonly #endpointOptions: EndpointOptions;
   readonly #dialTimeoutMs: number;
   readonly #observer: ClientObserver | undefined;
-  readonly #goesRound: boolean;
+  readonly goesRound: boolean;
   /** When an endpoint may be asked again that failed, where calls go round. */
   readonly #failedUntil = new Map<string, number>();
   readonly #maxSendBytes: number;
@@ -68,19 +69,20 @@ export class Connections {
     this.requestTimeoutMs = options.requestTimeoutMs ?? 10_000;
     this.#maxSendBytes = options.maxSendBytes ?? maxSendBytesDefault;
     this.seen = new SeenRevision({ isKept: options.monotonicReads === true });
-    this.#observer = options.observer;
-    this.#goesRound = options.balancing === 'round-robin';
+    this.#observer = joinObservers(options.observer);
+    this.goesRound = options.balancing === 'round-robin';
     this.#tokens = this.#tokenSource(options);
     this.#endpointOptions = {
       tls: options.tls && TlsCredentials.open(options.tls),
       keepaliveTimeMs: options.keepaliveTimeMs ?? 10_000,
       keepaliveTimeoutMs: options.keepaliveTimeoutMs ?? 6_000,
+      observer: this.#observer,
     };
   }
 
   /** One request, one response. `path` is `/package.Service/Method`. @throws EtcdError, or the signal's reason */
   async unary(path: string, request: Uint8Array, options: UnaryCallOptions = {}): Promise<Uint8Array> {
-    const observed = new ObservedCall(this.#observer, { path, kind: 'unary' });
+    const observed = this.#observed(path, 'unary', options);
     const call = observed.during(() => this.#authorized(path, request, options, observed));
     this.#unaryCalls.add(call);
     try {
@@ -158,15 +160,20 @@ export class Connections {
       // Asking twice makes two tokens, which harms nobody; so a question is repeated like a read.
       call: (path, request, signal) => {
         const deadline = this.clock.now() + this.requestTimeoutMs;
-        const observed = new ObservedCall(this.#observer, { path, kind: 'unary' });
+        const observed = this.#observed(path, 'unary', {});
         const options = { repeatable: true, signal };
         return observed.during(() =>
           this.#unary(path, request, options, { deadline, login: nobody, observed }),
         );
       },
+      onRefreshed: (refresh) => harmlessly(() => this.#observer?.tokenRefreshed?.(refresh)),
       clock: this.clock,
       random: this.random,
     });
+  }
+
+  #observed(path: string, kind: 'unary' | 'stream', { context }: CallOptions): ObservedCall {
+    return new ObservedCall(this.#observer, this.clock, { path, kind, context });
   }
 
   async #unary(
@@ -187,7 +194,7 @@ export class Connections {
       } catch (error) {
         if (!(error instanceof EtcdError) || !mayRepeat(error, attempt, options)) throw error;
         observed.attemptFailed(error);
-        this.#rotateFrom(endpoint);
+        this.moveOnFrom(endpoint.address);
         await this.#backOff(deadline, error, options.signal);
       }
     }
@@ -205,7 +212,7 @@ export class Connections {
       setup.metadata,
       setup.options,
     );
-    return this.#track(new ServerStream(call, this.#streamSetup(options, login, observed)));
+    return this.#track(new ServerStream(call, this.#streamSetup(options, endpoint, login, observed)));
   }
 
   /** A stream both ways. Never retried. */
@@ -218,12 +225,24 @@ export class Connections {
       setup.metadata,
       setup.options,
     );
-    return this.#track(new DuplexStream(call, this.#streamSetup(options, login, observed)));
+    return this.#track(new DuplexStream(call, this.#streamSetup(options, endpoint, login, observed)));
   }
 
-  /** Prefer another endpoint from now on: for a stream whose member failed. */
-  rotate(): void {
-    if (this.#goesRound) return;
+  /** The endpoint that is asked now. */
+  get preferred(): string {
+    return this.endpoints[this.#current] ?? '';
+  }
+
+  /**
+   * Prefer another endpoint than this one, which has failed or is behind. Calls that failed together move on by one
+   * endpoint, not by one each: so nothing happens when another is preferred by now.
+   */
+  moveOnFrom(address: string): void {
+    if (this.goesRound) this.#failedUntil.set(address, this.clock.now() + penaltyMs);
+    else if (this.preferred === address) this.#moveOn();
+  }
+
+  #moveOn(): void {
     const from = this.endpoints[this.#current] ?? '';
     this.#current = (this.#current + 1) % this.endpoints.length;
     const to = this.endpoints[this.#current] ?? '';
@@ -256,17 +275,22 @@ export class Connections {
     return stream;
   }
 
-  #streamSetup({ signal }: CallOptions, login: Login, observed: ObservedCall): StreamSetup {
+  #streamSetup(
+    { signal }: CallOptions,
+    { address }: Endpoint,
+    login: Login,
+    observed: ObservedCall,
+  ): StreamSetup {
     const onEnd = (stream: ServerStream, error: unknown) => {
       this.#streams.delete(stream);
       observed.ended(error);
     };
-    return { signal, login, onEnd };
+    return { signal, login, endpoint: address, onEnd };
   }
 
   async #openStream(path: string, options: CallOptions): Promise<OpenedStream> {
     options.signal?.throwIfAborted();
-    const observed = new ObservedCall(this.#observer, { path, kind: 'stream' });
+    const observed = this.#observed(path, 'stream', options);
     try {
       const timeout = options.timeoutMs ?? Infinity;
       const deadline = this.clock.now() + timeout;
@@ -290,7 +314,7 @@ export class Connections {
     try {
       await this.#connect(endpoint, deadline, options.signal);
     } catch (error) {
-      this.#rotateFrom(endpoint);
+      this.moveOnFrom(endpoint.address);
       throw error;
     }
     if (this.#closed) throw clientClosed();
@@ -310,7 +334,7 @@ export class Connections {
 
   /** The current endpoint, or where calls go round the one after it that has not failed a moment ago. */
   #nextAddress(): string {
-    if (this.#goesRound) {
+    if (this.goesRound) {
       const now = this.clock.now();
       const count = this.endpoints.length;
       const steps = Array.from({ length: count }, (_, i) => (this.#current + 1 + i) % count);
@@ -318,12 +342,6 @@ export class Connections {
       this.#current = steps.find(isWell) ?? steps[0] ?? 0;
     }
     return this.endpoints[this.#current] ?? '';
-  }
-
-  /** Calls that failed together move on by one endpoint, not by one each. */
-  #rotateFrom(endpoint: Endpoint): void {
-    if (this.#goesRound) this.#failedUntil.set(endpoint.address, this.clock.now() + penaltyMs);
-    if (this.endpoints[this.#current] === endpoint.address) this.rotate();
   }
 
   async #connect(endpoint: Endpoint, deadline: number, signal: AbortSignal | undefined): Promise<void> {
@@ -420,15 +438,5 @@ function unaryCall(
     );
     const cancel = () => call.cancel();
     signal?.addEventListener('abort', cancel, { once: true });
-  });
-}
-
-/** The promise, or the signal's reason as soon as it is aborted. */
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-  if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(abortReason(signal));
-    signal.addEventListener('abort', onAbort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
   });
 }

@@ -1,5 +1,6 @@
 import * as grpc from '@grpc/grpc-js';
 import { sameBuffer } from './grpc-values.ts';
+import { harmlessly, type ClientObserver } from './observer.ts';
 import { TlsCredentials } from './tls-credentials.ts';
 
 /** How an endpoint is connected to. */
@@ -7,6 +8,8 @@ export interface EndpointOptions {
   readonly tls?: TlsCredentials | undefined;
   readonly keepaliveTimeMs: number;
   readonly keepaliveTimeoutMs: number;
+  /** Hears of connections. */
+  readonly observer: ClientObserver | undefined;
 }
 
 /** One server and the HTTP/2 connection to it, opened when first needed and reopened by gRPC when it breaks. */
@@ -37,6 +40,29 @@ export class Endpoint {
       // No service config of ours, and no lookups for one.
       'grpc.service_config_disable_resolution': 1,
     });
+    if (options.observer !== undefined) this.#tell(options.observer);
+  }
+
+  /** Follows the connection until it is closed, and tells when it stands and when it does not. */
+  #tell(observer: ClientObserver): void {
+    const channel = this.grpc.getChannel();
+    const endpoint = this.address;
+    let isReady = false;
+    let isFirst = true;
+    const look = () => {
+      const state = channel.getConnectivityState(false);
+      if (state === grpc.connectivityState.READY) {
+        const connection = { endpoint, isFirst };
+        if (!isReady) harmlessly(() => observer.connected?.(connection));
+        isReady = true;
+        isFirst = false;
+      } else if (isReady) {
+        isReady = false;
+        harmlessly(() => observer.disconnected?.({ endpoint }));
+      }
+      if (state !== grpc.connectivityState.SHUTDOWN) channel.watchConnectivityState(state, Infinity, look);
+    };
+    look();
   }
 
   /** Whether a call made now leaves at once. Starts to connect when it does not. */

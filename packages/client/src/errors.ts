@@ -90,6 +90,11 @@ export class SnapshotError extends EtcdError {
   }
 }
 
+/** The number of a status code, as gRPC and OpenTelemetry write it. */
+export function codeNumber(name: EtcdErrorCode): number {
+  return codeNames.indexOf(name);
+}
+
 /** The name of a status code's number; UNKNOWN for numbers that gRPC does not know. */
 export function codeName(code: number): EtcdErrorCode {
   return codeNames[code] ?? 'UNKNOWN';

@@ -20,9 +20,11 @@ export {
   WatchCanceledError,
   type EtcdErrorCode,
 } from './errors.ts';
+export { KeyPrefix } from './key-prefix.ts';
 export { prefixEnd, toKeyRange, type Bytes, type KeyRange, type KeySelector } from './keys.ts';
 export { compare, op, type Compared, type CompareSign, type Txn } from './txn.ts';
 export { Watch, type WatchBatch, type WatchEvent, type WatchOptions } from './watch.ts';
+export { WatchGroup, type GroupedWatchOptions, type WatchGroupOptions } from './watch-group.ts';
 export { Kv } from './kv.ts';
 export { Leases, type GrantOptions } from './lease.ts';
 export { Cluster } from './cluster.ts';
@@ -46,3 +48,5 @@ export type { View, ViewChange, ViewOptions } from './view.ts';
 export { json, text, type Codec, type TypedEntry, type TypedEvent, type TypedKv } from './typed-kv.ts';
 export type { ElectionService, LockService } from './recipe-services.ts';
 export type { CallObserver, ClientObserver, EndedCall, StartedCall } from './observer.ts';
+export { ClientMetrics, type MetricSample } from './client-metrics.ts';
+export { traceCalls, type Span, type Tracer, type TracingOptions } from './tracing.ts';

@@ -12,6 +12,7 @@ import { runStm, type StmOptions, type StmTransaction } from './stm.ts';
 import { toTxnRequest, type Txn } from './txn.ts';
 import { TypedKv, type Codec } from './typed-kv.ts';
 import { openView, type View, type ViewOptions } from './view.ts';
+import { WatchGroup, type WatchGroupOptions } from './watch-group.ts';
 import { Watch, type WatchOptions } from './watch.ts';
 
 /** How keys are read. */
@@ -117,7 +118,12 @@ export class Keyspace {
 
   /** Watches keys; nothing is sent before the result is iterated. */
   watch(options: WatchOptions): Watch {
-    return new Watch(this.#connections, options, this.#prefix);
+    return new Watch(this.#connections, options, { prefix: this.#prefix });
+  }
+
+  /** For many watches on one stream: `client.watchGroup().watch(…)`. */
+  watchGroup(options: WatchGroupOptions = {}): WatchGroup {
+    return new WatchGroup(this.#connections, this.#prefix, options);
   }
 
   /** Keeps a copy of some keys here, that follows what happens to them. Resolves when it is complete. */
@@ -137,7 +143,7 @@ export class Keyspace {
 
   /** The same keys with values of a type: `client.typed(json<User>())`. */
   typed<T>(codec: Codec<T>): TypedKv<T> {
-    return new TypedKv(this, codec);
+    return new TypedKv(this, codec, this.#connections.clock);
   }
 
   /** The keys that begin with a prefix, which is put before and taken off all names. */

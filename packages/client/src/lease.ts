@@ -88,11 +88,14 @@ export class Leases {
     return this.#leases({}, options);
   }
 
-  /** Renews a lease once. @throws LeaseLostError when it is gone, or an EtcdError */
+  /** Renews a lease once, within the time of a unary call. @throws LeaseLostError when it is gone, or an EtcdError */
   async keepAliveOnce(id: bigint, options: CallOptions = {}): Promise<rpcpb.LeaseKeepAliveResponse> {
     const path = methodPath(rpcpb.LeaseDefinition, methods.leaseKeepAlive);
+    const { clock, requestTimeoutMs } = this.#connections;
+    const deadline = clock.now() + (options.timeoutMs ?? requestTimeoutMs);
     for (let renewals = 0; ; renewals++) {
-      using stream = await this.#connections.duplexStream(path, options);
+      const timeoutMs = deadline - clock.now();
+      using stream = await this.#connections.duplexStream(path, { ...options, timeoutMs });
       stream.send(encodeMessage(rpcpb.LeaseKeepAliveRequest, { ID: id }));
       stream.end();
       try {
@@ -156,12 +159,13 @@ export class Leases {
     timeLimitMs: number,
   ): Promise<rpcpb.LeaseKeepAliveResponse | EtcdError> {
     const timeoutMs = Math.max(1, Math.min(options.timeoutMs ?? renewTimeoutMs, timeLimitMs));
+    const asked = this.#connections.preferred;
     try {
       return await this.keepAliveOnce(id, { requireLeader: true, ...options, timeoutMs });
     } catch (error) {
       if (!(error instanceof EtcdError)) throw error;
       if (!isPassing(error)) throw error;
-      this.#connections.rotate();
+      this.#connections.moveOnFrom(asked);
       return error;
     }
   }

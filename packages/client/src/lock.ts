@@ -4,6 +4,8 @@ import { toBytes, type Bytes } from './keys.ts';
 import type { CallOptions } from './options.ts';
 import type { Place, PlaceHolder } from './queue-place.ts';
 import { compare, op } from './txn.ts';
+import type { WaitOptions } from './session.ts';
+import { withinLimits } from './time-limit.ts';
 import type { Turn } from './turns.ts';
 
 /** What a session holds at a place in a queue, while it is the first. */
@@ -49,9 +51,9 @@ abstract class Held implements AsyncDisposable {
   }
 
   /** Deletes the key, so that it is the next one's turn. */
-  protected leave(): Promise<void> {
+  protected leave(options: WaitOptions = {}): Promise<void> {
     this.#leaving ??= this.holder.release(this.key, this.#turn);
-    return this.#leaving;
+    return withinLimits(this.holder.connections.clock, this.#leaving, options);
   }
 
   /** As giving it back by name. */
@@ -63,11 +65,11 @@ abstract class Held implements AsyncDisposable {
 /** A lock that is held: `await using lock = await session.lock('name')`. */
 export class Lock extends Held {
   /**
-   * Gives the lock back. When no member can confirm that, it throws, and the session goes on trying in the background.
-   * Harmless when done twice.
+   * Gives the lock back. When no member can confirm that, it throws, and the session goes on trying in the background;
+   * so it does when the caller waits no longer. Harmless when done twice.
    */
-  unlock(): Promise<void> {
-    return this.leave();
+  unlock(options?: WaitOptions): Promise<void> {
+    return this.leave(options);
   }
 }
 
@@ -87,7 +89,7 @@ export class Leadership extends Held {
   }
 
   /** Lets the next candidate lead. As with `Lock.unlock`, the session goes on trying when this throws. */
-  resign(): Promise<void> {
-    return this.leave();
+  resign(options?: WaitOptions): Promise<void> {
+    return this.leave(options);
   }
 }

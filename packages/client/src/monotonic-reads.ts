@@ -38,8 +38,11 @@ export function monotonicRead<Request, Response extends WithHeader>(
   return async (request, options = {}) => {
     const floor = seen.revision;
     const attempts = options.endpoint === undefined ? roundsMax * connections.endpoints.length : 1;
+    const deadline = connections.clock.now() + (options.timeoutMs ?? connections.requestTimeoutMs);
     for (let attempt = 1; ; attempt++) {
-      const response = await read(request, options);
+      const asked = connections.preferred;
+      const timeoutMs = deadline - connections.clock.now();
+      const response = await read(request, { ...options, timeoutMs });
       const { revision = 0n } = response.header ?? {};
       if (revision >= floor) {
         seen.note(response.header);
@@ -50,7 +53,8 @@ export function monotonicRead<Request, Response extends WithHeader>(
           'etcdclient: no cluster members have a revision higher than the previously received revision';
         throw new EtcdError('UNAVAILABLE', text);
       }
-      connections.rotate();
+      // Calls that go round go to the next one by themselves.
+      if (!connections.goesRound) connections.moveOnFrom(asked);
       await connections.pause(attempt, options.signal);
     }
   };

@@ -32,8 +32,8 @@ export interface ClientOptions {
    * `serializable` reads. When no member is as far, the read fails with UNAVAILABLE.
    */
   readonly monotonicReads?: boolean;
-  /** Hears of calls, for metrics and traces. */
-  readonly observer?: ClientObserver;
+  /** Hears of calls, for metrics and traces: `ClientMetrics`, `traceCalls`, or one of your own; or several of them. */
+  readonly observer?: ClientObserver | readonly ClientObserver[];
   /** For tests. */
   readonly clock?: Clock;
   /** For tests. */
@@ -50,6 +50,8 @@ export interface CallOptions {
   readonly endpoint?: string | undefined;
   /** Fail when the member asked has no leader, rather than wait with it. */
   readonly requireLeader?: boolean | undefined;
+  /** Handed to the observer with each call that is made for this one: the context of a trace, for instance. */
+  readonly context?: unknown;
   /** What goes along with the call, by keys in lower case: for whoever passes on the calls of others. */
   readonly metadata?: ReadonlyMap<string, string> | undefined;
 }

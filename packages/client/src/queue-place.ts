@@ -30,6 +30,8 @@ export interface Wanted {
   readonly turn: Turn;
   /** Aborts when whoever wants it gives up, or the session ends. */
   readonly signal: AbortSignal;
+  /** For observers of the calls. */
+  readonly context: unknown;
 }
 
 /** A key in the queue for a name. Locks and elections of etcd's clients and members have the same ones. */
@@ -135,7 +137,7 @@ async function takeFreePlace(holder: PlaceHolder, wanted: Wanted): Promise<Place
  */
 async function enter(
   holder: PlaceHolder,
-  { name, value, turn, signal }: Wanted,
+  { name, value, turn, signal, context }: Wanted,
   conditions: readonly rpcpb.Compare[],
 ): Promise<EnteredPlace> {
   const { keyspace, connections, leaseId } = holder;
@@ -154,7 +156,7 @@ async function enter(
   for (let attempt = 1; ; attempt++) {
     try {
       signal.throwIfAborted();
-      const response = await keyspace.txn({ ...request, success, failure });
+      const response = await keyspace.txn({ ...request, success, failure }, { context });
       mayBeThere = true;
       signal.throwIfAborted();
       return entered(key, response);
@@ -188,7 +190,7 @@ function keyOf(part: rpcpb.ResponseOp | undefined) {
 /** Waits for the one before, and for no other: a turn that ends wakes one. */
 async function untilFirst(
   { keyspace, connections }: PlaceHolder,
-  { name, signal }: Wanted,
+  { name, signal, context }: Wanted,
   createRevision: bigint,
 ): Promise<void> {
   const before = {
@@ -200,21 +202,22 @@ async function untilFirst(
   };
   for (;;) {
     const { kvs, header } = await persistently(connections, signal, () =>
-      keyspace.kv.range(before, { signal }),
+      keyspace.kv.range(before, { signal, context }),
     );
     const last = kvs[0];
     if (last === undefined) return;
-    await untilDeleted(keyspace, last.key, { fromRevision: (header?.revision ?? 0n) + 1n, signal });
+    const startRevision = (header?.revision ?? 0n) + 1n;
+    await untilDeleted(keyspace, last.key, { startRevision, signal, context });
   }
 }
 
 async function untilDeleted(
   keyspace: Keyspace,
   key: Uint8Array,
-  { fromRevision, signal }: { readonly fromRevision: bigint; readonly signal: AbortSignal },
+  options: { readonly startRevision: bigint; readonly signal: AbortSignal; readonly context: unknown },
 ): Promise<void> {
   try {
-    for await (const { type } of keyspace.watch({ key, startRevision: fromRevision, signal })) {
+    for await (const { type } of keyspace.watch({ key, ...options })) {
       if (type === 'delete') return;
     }
   } catch (error) {
@@ -229,11 +232,11 @@ async function untilDeleted(
  */
 async function checkStillThere(
   { keyspace, connections }: PlaceHolder,
-  { signal }: Wanted,
+  { signal, context }: Wanted,
   { key, createRevision }: Place,
 ): Promise<bigint> {
   const { kvs, header } = await persistently(connections, signal, () =>
-    keyspace.kv.range({ key }, { signal }),
+    keyspace.kv.range({ key }, { signal, context }),
   );
   if (kvs[0]?.createRevision === createRevision) return header?.revision ?? createRevision;
   throw new EtcdError('ABORTED', 'the place in the queue is lost: its key was deleted');

@@ -8,7 +8,7 @@ import { Leadership, Lock } from './lock.ts';
 import type { CallOptions } from './options.ts';
 import { isPassing, persistently } from './persistently.ts';
 import { tryPlace, waitForPlace, type PlaceHolder } from './queue-place.ts';
-import { limitedSignal } from './time-limit.ts';
+import { limitedSignal, withinLimits } from './time-limit.ts';
 import { Turns, type Turn } from './turns.ts';
 
 /** As etcd's own clients have it. */
@@ -17,7 +17,7 @@ const ttlSecondsDefault = 60;
 const marginPart = 0.1;
 
 /** How a session is opened. */
-export interface SessionOptions extends Pick<CallOptions, 'signal' | 'timeoutMs'> {
+export interface SessionOptions extends Pick<CallOptions, 'signal' | 'timeoutMs' | 'context'> {
   /** How long what the session holds outlives it when it breaks. Default 60; servers have a smallest one. */
   readonly ttlSeconds?: number;
   /** A lease that exists, to go on with in place of a new one. */
@@ -25,7 +25,7 @@ export interface SessionOptions extends Pick<CallOptions, 'signal' | 'timeoutMs'
 }
 
 /** How long to wait for a turn. There is no limit but these. */
-export type WaitOptions = Pick<CallOptions, 'signal' | 'timeoutMs'>;
+export type WaitOptions = Pick<CallOptions, 'signal' | 'timeoutMs' | 'context'>;
 
 /** See `Keyspace.session`. */
 export async function openSession(
@@ -119,7 +119,8 @@ export class Session implements AsyncDisposable {
     const turn = this.#turns.tryTake(bytes);
     if (turn === undefined) return undefined;
     const { signal } = limited;
-    const place = await tryPlace(this.#holder, { name: bytes, value: new Uint8Array(0), turn, signal });
+    const wanted = { name: bytes, value: new Uint8Array(0), turn, signal, context: options.context };
+    const place = await tryPlace(this.#holder, wanted);
     return place === undefined ? undefined : new Lock(this.#holder, place, turn);
   }
 
@@ -130,18 +131,19 @@ export class Session implements AsyncDisposable {
     const leadership = new Leadership(this.#holder, place, turn);
     // Who took over a lease, with its place, may have something else to say.
     if (place.oldValue !== undefined && !equalBytes(place.oldValue, proposal)) {
-      await leadership.proclaim(proposal, { signal: options.signal });
+      await leadership.proclaim(proposal, options);
     }
     return leadership;
   }
 
   /**
    * Ends the session: all that it holds is given back at once, by revoking the lease. When no member confirms that, the
-   * lease ends by itself when its time is over. Harmless when done twice.
+   * lease ends by itself when its time is over. Harmless when done twice. Whoever does not want to wait for the end may
+   * leave; it goes on.
    */
-  close(): Promise<void> {
-    this.#closing ??= this.#close({ revoke: !this.signal.aborted });
-    return this.#closing;
+  close(options: WaitOptions = {}): Promise<void> {
+    this.#closing ??= this.#close({ revoke: !this.signal.aborted, context: options.context });
+    return withinLimits(this.#connections.clock, this.#closing, options);
   }
 
   /** Ends the session without revoking the lease: what hangs on it stays until somebody else lets it end. */
@@ -158,7 +160,8 @@ export class Session implements AsyncDisposable {
     using limited = limitedSignal(this.#connections.clock, options, this.signal);
     const { signal } = limited;
     const turn = await this.#turns.take(name, signal);
-    return { place: await waitForPlace(this.#holder, { name, value, turn, signal }), turn };
+    const wanted = { name, value, turn, signal, context: options.context };
+    return { place: await waitForPlace(this.#holder, wanted), turn };
   }
 
   #asHolder(): PlaceHolder {
@@ -225,13 +228,13 @@ export class Session implements AsyncDisposable {
     this.#ended.abort(reason);
   }
 
-  async #close({ revoke }: { readonly revoke: boolean }): Promise<void> {
+  async #close({ revoke, context }: { readonly revoke: boolean; readonly context?: unknown }): Promise<void> {
     this.#lose(new EtcdError('CANCELLED', 'the session is closed'));
     await this.#renewing;
     if (!revoke) return;
     const timeoutMs = Math.min(this.#ttlMs, this.#connections.requestTimeoutMs);
     try {
-      await this.#keyspace.lease.revoke(this.leaseId, { timeoutMs });
+      await this.#keyspace.lease.revoke(this.leaseId, { timeoutMs, context });
     } catch (error) {
       // Gone already, or nobody to ask: then it ends by itself.
       if (!(error instanceof EtcdError)) throw error;

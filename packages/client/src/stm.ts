@@ -5,7 +5,9 @@ import { EtcdError } from './errors.ts';
 import { toBytes, type Bytes } from './keys.ts';
 import type { Kv } from './kv.ts';
 import type { CallOptions } from './options.ts';
+import { limitedSignal } from './time-limit.ts';
 import { compare, op, toTxnRequest } from './txn.ts';
+import { unlessAborted } from './unless-aborted.ts';
 
 const attemptsDefault = 100;
 
@@ -24,6 +26,8 @@ export interface StmOptions extends CallOptions {
   readonly prefetch?: readonly Bytes[];
   /** How often `apply` is called at most, when others write in between. Default 100. */
   readonly attemptsMax?: number;
+  /** For all of it, conflicts included. There is no limit but that of each request when it is left out. */
+  readonly timeoutMs?: number | undefined;
 }
 
 /** One attempt at a transaction: reads, and writes that are done at the end, all or none. */
@@ -134,13 +138,15 @@ export async function runStm<T>(
   connections: Connections,
   kv: Kv,
   apply: (tx: StmTransaction) => Promise<T>,
-  options: StmOptions,
+  given: StmOptions,
 ): Promise<T> {
+  using limited = limitedSignal(connections.clock, given);
+  const options = { ...given, signal: limited.signal };
   const { attemptsMax = attemptsDefault, prefetch = [], signal } = options;
   let known = await prefetched(kv, prefetch, options);
   for (let attempt = 1; attempt <= attemptsMax; attempt++) {
-    signal?.throwIfAborted();
-    const outcome = await attemptOnce(new StmTransaction(kv, options, known), apply);
+    signal.throwIfAborted();
+    const outcome = await attemptOnce(new StmTransaction(kv, options, known), apply, signal);
     if ('result' in outcome) return outcome.result;
     ({ known } = outcome);
     // The first conflict is tried again at once; who meets more makes room for others.
@@ -152,10 +158,11 @@ export async function runStm<T>(
 async function attemptOnce<T>(
   tx: StmTransaction,
   apply: (tx: StmTransaction) => Promise<T>,
+  signal: AbortSignal,
 ): Promise<{ readonly result: T } | { readonly known: KnownKeys }> {
   let result: T;
   try {
-    result = await apply(tx);
+    result = await unlessAborted(apply(tx), signal);
   } catch (error) {
     // The snapshot was compacted away while it was read: there is a newer one.
     if (error instanceof EtcdError && error.message === compactedText) return { known: nothingKnown() };

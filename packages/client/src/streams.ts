@@ -7,6 +7,8 @@ import type { Login } from './tokens.ts';
 export interface StreamSetup {
   readonly signal: AbortSignal | undefined;
   readonly login: Login;
+  /** Who was asked, as the user wrote it. */
+  readonly endpoint: string;
   /** Called when the stream is over, whoever ended it. */
   readonly onEnd: (stream: ServerStream, error: unknown) => void;
 }
@@ -22,11 +24,14 @@ export class ServerStream implements AsyncIterable<Uint8Array>, Disposable {
   readonly #onEnd: (stream: ServerStream, error: unknown) => void;
   #error: unknown;
   readonly #login: Login;
+  /** Whom the stream is with, as the user wrote it. */
+  readonly endpoint: string;
 
   constructor(
     call: ClientReadableStream<Buffer> | ClientDuplexStream<Buffer, Buffer>,
-    { signal, login, onEnd }: StreamSetup,
+    { signal, login, endpoint, onEnd }: StreamSetup,
   ) {
+    this.endpoint = endpoint;
     this.#login = login;
     this.#onEnd = onEnd;
     this.#call = call;

@@ -30,6 +30,9 @@ export interface LoginWait {
 /** One question for a token: a unary call without one, which may be repeated at other members. */
 type PlainCall = (path: string, request: Uint8Array, signal: AbortSignal) => Promise<Uint8Array>;
 
+/** Told of each question for a token when it has been answered, or not. */
+type OnRefreshed = (refresh: { readonly isFirst: boolean; readonly error: Error | undefined }) => void;
+
 /** How many new tokens in a row one call or stream may ask for: rights can change again in between. */
 export const renewalsMax = 3;
 /** Pause after a login that the cluster was too busy for; each further one doubles it, up to the longest. */
@@ -76,18 +79,31 @@ export class FixedToken implements TokenSource {
 export class PasswordTokens implements TokenSource {
   readonly #credentials: Credentials;
   readonly #call: PlainCall;
+  readonly #onRefreshed: OnRefreshed;
   readonly #clock: Clock;
   readonly #random: Random;
   readonly #closing = new AbortController();
   /** The login of now, or the question for it. */
   #current: { readonly promise: Promise<Login>; login?: Login } | undefined;
+  #hasAsked = false;
 
   constructor(
     credentials: Credentials,
-    { call, clock, random }: { readonly call: PlainCall; readonly clock: Clock; readonly random: Random },
+    {
+      call,
+      onRefreshed,
+      clock,
+      random,
+    }: {
+      readonly call: PlainCall;
+      readonly onRefreshed: OnRefreshed;
+      readonly clock: Clock;
+      readonly random: Random;
+    },
   ) {
     this.#credentials = credentials;
     this.#call = call;
+    this.#onRefreshed = onRefreshed;
     this.#clock = clock;
     this.#random = random;
   }
@@ -120,9 +136,15 @@ export class PasswordTokens implements TokenSource {
     if (this.#current !== undefined) return this.#current.promise;
     const current: { readonly promise: Promise<Login>; login?: Login } = { promise: this.#authenticate() };
     this.#current = current;
+    const isFirst = !this.#hasAsked;
+    this.#hasAsked = true;
     current.promise.then(
-      (login) => void (current.login = login),
-      () => {
+      (login) => {
+        current.login = login;
+        this.#onRefreshed({ isFirst, error: undefined });
+      },
+      (error: Error) => {
+        this.#onRefreshed({ isFirst, error });
         if (this.#current === current) this.#current = undefined;
       },
     );

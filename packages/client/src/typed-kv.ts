@@ -1,9 +1,10 @@
-import { fromUtf8, toUtf8 } from '@quorate/std';
+import { fromUtf8, toUtf8, type Clock } from '@quorate/std';
 import type { mvccpb } from '@quorate/wire';
 import { EtcdError } from './errors.ts';
 import type { Bytes, KeySelector } from './keys.ts';
 import type { Keyspace, PutOptions, ReadAllOptions, ReadOptions } from './keyspace.ts';
 import type { CallOptions } from './options.ts';
+import { limitedSignal } from './time-limit.ts';
 import { compare, op } from './txn.ts';
 import type { WatchOptions } from './watch.ts';
 
@@ -49,9 +50,11 @@ export type TypedEvent<T> =
 export class TypedKv<T> {
   readonly #keyspace: Keyspace;
   readonly #codec: Codec<T>;
+  readonly #clock: Clock;
 
   /** @internal `Keyspace.typed` makes them. */
-  constructor(keyspace: Keyspace, codec: Codec<T>) {
+  constructor(keyspace: Keyspace, codec: Codec<T>, clock: Clock) {
+    this.#clock = clock;
     this.#keyspace = keyspace;
     this.#codec = codec;
   }
@@ -80,11 +83,13 @@ export class TypedKv<T> {
 
   /**
    * Writes what `change` makes of the value there is, which is undefined for a key that does not exist. When somebody
-   * else wrote meanwhile, `change` is asked again. Returns the value written.
+   * else wrote meanwhile, `change` is asked again. Returns the value written. `timeoutMs` is for all of it.
    *
    * @throws EtcdError ABORTED when that happened 100 times
    */
-  async update(key: Bytes, change: (value: T | undefined) => T, options: PutOptions = {}): Promise<T> {
+  async update(key: Bytes, change: (value: T | undefined) => T, given: PutOptions = {}): Promise<T> {
+    using limited = limitedSignal(this.#clock, given);
+    const options = { ...given, signal: limited.signal };
     let current = await this.get(key, options);
     for (let attempt = 1; attempt <= updatesMax; attempt++) {
       const value = change(current?.value);

@@ -9,7 +9,7 @@ import type { Keyspace } from './keyspace.ts';
 import type { CallOptions } from './options.ts';
 import { persistently } from './persistently.ts';
 import { sleep } from './sleep.ts';
-import { limitedSignal } from './time-limit.ts';
+import { limitedSignal, withinLimits } from './time-limit.ts';
 import type { Watch, WatchBatch } from './watch.ts';
 
 /** How often the server is asked how far it is, while somebody waits for a revision. */
@@ -17,7 +17,9 @@ const progressPauseMs = 100;
 
 /** What is to be viewed. */
 export type ViewOptions = KeySelector &
-  Pick<CallOptions, 'signal'> & {
+  Pick<CallOptions, 'signal' | 'context'> & {
+    /** How long it may take until the view is complete. There is no limit but this; following has none. */
+    readonly timeoutMs?: number | undefined;
     /** Keys read at a time; default 1000. */
     readonly pageSize?: number;
   };
@@ -40,9 +42,10 @@ export async function openView(
   connections: Connections,
   options: ViewOptions,
 ): Promise<View> {
-  const view = new View(keyspace, connections, options);
+  const { timeoutMs, ...others } = options;
+  const view = new View(keyspace, connections, others);
   try {
-    await view.untilReady;
+    await withinLimits(connections.clock, view.untilReady, { timeoutMs });
     return view;
   } catch (error) {
     await view.close();
@@ -119,14 +122,18 @@ export class View implements AsyncDisposable {
    * Changes from the moment of this call on, which are in the view by the time they are delivered. One who leaves more
    * than 100,000 waiting gets an EtcdError RESOURCE_EXHAUSTED.
    *
-   * @throws what ended the view, or the signal's reason
+   * @throws what ended the view, EtcdError DEADLINE_EXCEEDED after `timeoutMs`, or the signal's reason
    */
-  changes({ signal }: Pick<CallOptions, 'signal'> = {}): AsyncIterableIterator<ViewChange> {
+  changes(options: Pick<CallOptions, 'signal' | 'timeoutMs'> = {}): AsyncIterableIterator<ViewChange> {
     const feed = new ChangeFeed();
     if (this.signal.aborted) feed.fail(abortReason(this.signal));
     else this.#feeds.add(feed);
-    const reading = feed.read(signal);
-    const leave = () => this.#feeds.delete(feed);
+    const limited = limitedSignal(this.#connections.clock, options);
+    const reading = feed.read(limited.signal);
+    const leave = () => {
+      this.#feeds.delete(feed);
+      limited[Symbol.dispose]();
+    };
     return {
       next: async () => {
         try {
@@ -230,12 +237,16 @@ export class View implements AsyncDisposable {
 
   /** Reads all keys as of one revision, and makes the view be that. */
   async #list(signal: AbortSignal): Promise<void> {
-    const { pageSize = 1_000 } = this.#options;
+    const { pageSize = 1_000, context } = this.#options;
     const found = new Map<string, mvccpb.KeyValue>();
     let listed: bigint | undefined;
     while (listed === undefined) {
       try {
-        for await (const { revision, kvs } of this.#keyspace.pages(this.#options, { pageSize, signal })) {
+        for await (const { revision, kvs } of this.#keyspace.pages(this.#options, {
+          pageSize,
+          signal,
+          context,
+        })) {
           for (const kv of kvs) found.set(toLatin1(kv.key), kv);
           listed = revision;
         }

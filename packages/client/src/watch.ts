@@ -3,14 +3,15 @@ import type { Connections } from './connections.ts';
 import { EtcdError, WatchCanceledError, watchCanceledError } from './errors.ts';
 import { noPrefix, type KeyPrefix } from './key-prefix.ts';
 import { toKeyRange, type KeyRange, type KeySelector } from './keys.ts';
-import { encodeMessage, methodPath } from './method.ts';
 import type { CallOptions } from './options.ts';
-import type { DuplexStream } from './streams.ts';
+import { WatchOverflowError } from './shared-stream.ts';
+import { limitedSignal } from './time-limit.ts';
 import { renewalsMax } from './tokens.ts';
+import { OwnStreams, type WatchChannel, type WatchSource } from './watch-source.ts';
 
 /** What to watch, and from where on. */
 export type WatchOptions = KeySelector &
-  Omit<CallOptions, 'timeoutMs'> & {
+  CallOptions & {
     /** The first revision to hear of. Left out: the one after the current. */
     readonly startRevision?: bigint;
     /** Deliver with each event what the key held before. */
@@ -47,25 +48,37 @@ export interface WatchBatch {
  * fails, the watch goes on at the next one with the revision that comes after the last batch delivered. It ends
  * by `break`, by its signal, or by an error that resuming cannot help.
  *
- * Each watch has a stream of its own: one consumer that is slow holds back nobody else, and what it has not
- * taken yet waits at the server rather than in this process.
+ * Each watch has a stream of its own, unless it is of a `WatchGroup`: one consumer that is slow holds back nobody else,
+ * and what it has not taken yet waits at the server rather than in this process.
  */
 export class Watch implements AsyncIterable<WatchEvent> {
   readonly #connections: Connections;
   readonly #options: WatchOptions;
   readonly #range: KeyRange;
   readonly #prefix: KeyPrefix;
+  readonly #source: WatchSource;
   /** 0 until known: the server starts after its current revision, and says which that was. */
   #nextRevision: bigint;
   #created = false;
-  #stream: DuplexStream | undefined;
+  #channel: WatchChannel | undefined;
+  /** New tokens asked for in a row. */
+  #renewals = 0;
   /** Events of a revision that comes in fragments; dropped when the stream breaks before the last of them. */
   #fragments: WatchEvent[] = [];
 
-  constructor(connections: Connections, options: WatchOptions, prefix: KeyPrefix = noPrefix) {
+  /** @internal `Keyspace.watch` and `WatchGroup.watch` make them. */
+  constructor(
+    connections: Connections,
+    options: WatchOptions,
+    {
+      prefix = noPrefix,
+      source = new OwnStreams(connections),
+    }: { readonly prefix?: KeyPrefix; readonly source?: WatchSource } = {},
+  ) {
     this.#connections = connections;
     this.#options = options;
     this.#prefix = prefix;
+    this.#source = source;
     this.#range = prefix.addToWatched(toKeyRange(options));
     this.#nextRevision = options.startRevision ?? 0n;
   }
@@ -77,48 +90,54 @@ export class Watch implements AsyncIterable<WatchEvent> {
 
   /** The events as they arrive together, with headers, and word of progress. Throws as iterating does. */
   async *batches(): AsyncGenerator<WatchBatch, never, undefined> {
-    const { signal, endpoint, requireLeader = true } = this.#options;
-    const path = methodPath(rpcpb.WatchDefinition, rpcpb.WatchDefinition.methods.watch);
-    for (let failures = 0, renewals = 0; ; failures++) {
-      let opened: DuplexStream | undefined;
-      let renewed = false;
-      let failure: Error | undefined;
+    using limited = limitedSignal(this.#connections.clock, this.#options);
+    for (let failures = 0; ; failures++) {
       try {
-        using stream = await this.#connections.duplexStream(path, { signal, endpoint, requireLeader });
-        opened = stream;
-        this.#stream = stream;
-        this.#fragments = [];
-        stream.send(this.#createRequest());
-        for await (const message of stream) {
-          const batch = this.#receive(rpcpb.WatchResponse.decode(message));
-          failures = renewals = 0;
+        using channel = await this.#open(limited.signal);
+        for await (const response of channel.responses()) {
+          const batch = this.#receive(response);
+          failures = this.#renewals = 0;
           if (batch !== undefined) yield batch;
         }
+        this.#broken(undefined);
       } catch (error) {
         if (!(error instanceof EtcdError)) throw error;
-        failure = error;
-        renewed = opened !== undefined && this.#connections.renewToken(opened.login, error);
-        if (renewed ? renewals++ === renewalsMax : !canResumeAfter(error)) throw error;
-      } finally {
-        this.#stream = undefined;
+        this.#broken(error);
       }
-      // A member that refuses a token is well; one whose stream broke may not be.
-      if (!renewed) this.#connections.rotate();
-      this.#connections.watchResumed(this.#nextRevision, failure);
-      await this.#connections.pause(failures + 1, signal);
+      await this.#connections.pause(failures + 1, limited.signal);
     }
+  }
+
+  async #open(signal: AbortSignal): Promise<WatchChannel> {
+    const { endpoint, requireLeader = true, metadata, context } = this.#options;
+    const options = { signal, endpoint, requireLeader, metadata, context };
+    this.#fragments = [];
+    this.#channel = undefined;
+    this.#channel = await this.#source.open(this.#createRequest(), options);
+    return this.#channel;
+  }
+
+  /** Prepares for another channel after one that ended. @throws the error when another would not help */
+  #broken(error: EtcdError | undefined): void {
+    const channel = this.#channel;
+    this.#channel = undefined;
+    const byToken =
+      error !== undefined && channel !== undefined && this.#connections.renewToken(channel.login, error);
+    if (byToken ? this.#renewals++ === renewalsMax : error !== undefined && !canResumeAfter(error))
+      throw error;
+    if (channel !== undefined) this.#source.broken(channel, { byToken });
+    this.#connections.watchResumed(this.#nextRevision, error);
   }
 
   /** Asks the server to say how far it is; the answer is a `progress` batch. Nothing is sent while reconnecting. */
   requestProgress(): void {
-    const progressRequest = { $case: 'progressRequest', value: {} } as const;
-    this.#stream?.send(encodeMessage(rpcpb.WatchRequest, { requestUnion: progressRequest }));
+    this.#channel?.requestProgress();
   }
 
-  #createRequest(): Uint8Array {
+  #createRequest(): rpcpb.WatchCreateRequest {
     const { progressNotify = false, prevKv = false, filters = [] } = this.#options;
     const { NOPUT, NODELETE } = rpcpb.WatchCreateRequest_FilterType;
-    const value = {
+    return {
       ...this.#range,
       startRevision: this.#nextRevision,
       progressNotify,
@@ -127,7 +146,6 @@ export class Watch implements AsyncIterable<WatchEvent> {
       watchId: 0n,
       fragment: true,
     };
-    return encodeMessage(rpcpb.WatchRequest, { requestUnion: { $case: 'createRequest', value } });
   }
 
   #receive(response: rpcpb.WatchResponse): WatchBatch | undefined {
@@ -169,6 +187,7 @@ export class Watch implements AsyncIterable<WatchEvent> {
 /** Whether another stream may go on where this one broke: the member or the way to it failed, not the request. */
 function canResumeAfter(error: EtcdError): boolean {
   if (error instanceof WatchCanceledError) return false;
+  if (error instanceof WatchOverflowError) return true;
   if (error.code === 'UNAVAILABLE' || error.code === 'INTERNAL') return true;
   // A stream is also CANCELLED by a server that stops; unsent, it was our own client that closed.
   return error.code === 'CANCELLED' && error.cause !== undefined;

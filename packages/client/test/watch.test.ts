@@ -1,8 +1,10 @@
 import { status as codes } from '@grpc/grpc-js';
 import { fromUtf8, toUtf8 } from '@quorate/std';
+import { ManualClock } from '@quorate/std/testing';
 import { rpcpb, type mvccpb } from '@quorate/wire';
 import { afterEach, expect, test } from 'vitest';
 import { Client, CompactedError, EtcdError, type WatchOptions } from '../src/index.ts';
+import { freePort } from '../src/testing/index.ts';
 import { FakeServer, HastyClock, type FakeStream } from './fake-server.ts';
 
 type WatchStream = FakeStream<rpcpb.WatchRequest, rpcpb.WatchResponse>;
@@ -247,4 +249,62 @@ test('closing the client ends its watches', async () => {
   await batches.next();
   await client.close();
   await expect(batches.next()).rejects.toThrow(EtcdError);
+});
+
+test('a watch finds the one of two endpoints where somebody is', async () => {
+  const server = await watchServer(async (stream) => {
+    await createRequest(stream);
+    stream.send(respond(10n, { created: true }));
+    stream.send(respond(11n, { events: [putEvent('k', 11n)] }));
+  });
+  const client = new Client({
+    endpoints: [`127.0.0.1:${await freePort()}`, server.endpoint],
+    clock: new HastyClock(),
+  });
+  open.push(client);
+  expect(await firstKeys(client, 1)).toEqual(['k']);
+});
+
+test('what was compacted while a watch was cut off is an error that says where it could start', async () => {
+  const server = await watchServer(
+    async (stream) => {
+      await createRequest(stream);
+      stream.send(respond(10n, { created: true }));
+      stream.send(respond(11n, { events: [putEvent('seen', 11n)] }));
+      stream.end(codes.UNAVAILABLE, 'gone');
+    },
+    async (stream) => {
+      expect((await createRequest(stream)).startRevision).toBe(12n);
+      stream.send(respond(90n, { created: true }));
+      stream.send(respond(90n, { canceled: true, compactRevision: 70n }));
+    },
+  );
+  const seen: string[] = [];
+  const watching = (async () => {
+    for await (const { kv } of clientOf(server).watch({ prefix: '' })) seen.push(toUtf8(kv.key));
+  })();
+  const error: unknown = await watching.catch((reason: unknown) => reason);
+  expect(error).toBeInstanceOf(CompactedError);
+  expect(error).toMatchObject({ code: 'OUT_OF_RANGE', compactRevision: 70n });
+  expect(seen).toEqual(['seen']);
+});
+
+test('a watch has a time limit, and what goes along with it, if it is given them', async () => {
+  const said: unknown[] = [];
+  const create = async (stream: WatchStream) => {
+    said.push(...stream.metadata.get('who'));
+    await createRequest(stream);
+    stream.send(respond(10n, { created: true }));
+  };
+  const server = await watchServer(create);
+  const metadata = new Map([['who', 'me']]);
+  const clock = new ManualClock(Date.now());
+  const client = new Client({ endpoints: [server.endpoint], clock });
+  open.push(client);
+  const batches = client.watch({ key: 'k', timeoutMs: 10_000, metadata }).batches();
+  expect(await batches.next()).toMatchObject({ value: { kind: 'created' } });
+  const next = batches.next();
+  clock.advance(10_000);
+  await expect(next).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  expect(said).toEqual(['me']);
 });
