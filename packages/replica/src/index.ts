@@ -10,6 +10,9 @@ export {
 export type { ReplicaCounts } from './counts.ts';
 export { ReplicaError, StartError, type ReplicaErrorCode } from './errors.ts';
 export { LevelBackend, BackendError, type BytesLevel } from './level-backend.ts';
+export { metaKeys, readPosition } from './backend-writer.ts';
+export { exportStore } from './store-export.ts';
+export { importStore, positionChanges, type StorePosition } from './store-import.ts';
 export type { KvApi } from './kv-api.ts';
 export type { LeaseApi } from './lease-api.ts';
 export type { MaintenanceApi } from './maintenance-api.ts';

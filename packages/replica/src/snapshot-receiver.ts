@@ -1,13 +1,9 @@
 import { BoltError, BoltFile, type BoltSource } from '@quorate/bolt';
-import { encodeConfState } from '@quorate/membership';
-import { DamagedRowError, stageEtcdRows } from '@quorate/mvcc';
+import { DamagedRowError } from '@quorate/mvcc';
 import {
-  buckets,
-  ChangeList,
   invariant,
   toUtf8,
   uint64FromBytes,
-  uint64ToBytes,
   type Backend,
   type BucketChange,
   type StagedBackend,
@@ -17,6 +13,7 @@ import type { Message, Snapshot } from '@quorate/wire';
 import type { MemberState } from './applier.ts';
 import { metaKeys } from './backend-writer.ts';
 import { ReplicaError } from './errors.ts';
+import { importStore, positionChanges } from './store-import.ts';
 
 export interface SnapshotReceiverOptions {
   readonly disk: Disk;
@@ -160,22 +157,8 @@ export class SnapshotReceiver {
       this.#checkOpen();
       return stage.write(changes);
     };
-    for (const bucket of buckets) {
-      if (bucket === 'key') {
-        await stageEtcdRows(bolt.rows('key'), write);
-        continue;
-      }
-      for await (const rows of bolt.rows(bucket)) {
-        const list = new ChangeList();
-        for (const [key, value] of rows) list.put(bucket, key, value);
-        await write(list.changes);
-      }
-    }
-    const position = new ChangeList();
-    position.put('meta', metaKeys.consistentIndex, uint64ToBytes(BigInt(snapshot.index)));
-    position.put('meta', metaKeys.term, uint64ToBytes(BigInt(snapshot.term)));
-    position.put('meta', metaKeys.confState, encodeConfState(snapshot.confState));
-    await write(position.changes);
+    await importStore((bucket) => bolt.rows(bucket), write);
+    await write(positionChanges(snapshot));
   }
 
   async #discard(): Promise<void> {
