@@ -2,9 +2,11 @@ import { allFlags, findCommand, similarNames, type Command, type FoundCommand } 
 import { Context } from './cli/context.ts';
 import { FlagError, Flags, type FlagDefinition } from './cli/flags.ts';
 import { usageText } from './cli/usage.ts';
+import { isSeen, paintOfShared } from './colour.ts';
 import { rootCommand } from './commands.ts';
 import { errorText, tlsTrouble } from './error-text.ts';
 import { exitCodes, ExitError } from './exit.ts';
+import type { Situation } from './hints.ts';
 import type { Terminal } from './terminal.ts';
 import { programVersion } from './version.ts';
 
@@ -18,22 +20,34 @@ const helpFlag: FlagDefinition = {
 
 /** Runs one command line, and returns the exit code of the program. */
 export async function run(terminal: Terminal): Promise<number> {
+  const running: Running = { situation: undefined };
   try {
-    await runCommand(terminal);
+    await runCommand(terminal, running);
     return exitCodes.success;
   } catch (error) {
     const reason = tlsTrouble(error);
     if (reason !== undefined) terminal.err(`${reason}\n`);
-    if (!(error instanceof ExitError)) {
-      terminal.err(`Error: ${errorText(error)}\n`);
-      return exitCodes.error;
-    }
-    if (error.text !== undefined) terminal.err(`Error: ${error.text}\n`);
-    return error.status;
+    const text = error instanceof ExitError ? error.text : errorText(error);
+    if (text !== undefined) terminal.err(`${paintOfShared(terminal, 'stderr')('red', 'Error:')} ${text}\n`);
+    await giveHint(terminal, error, running);
+    return error instanceof ExitError ? error.status : exitCodes.error;
   }
 }
 
-async function runCommand(terminal: Terminal): Promise<void> {
+/** What is known of the command under way, for whoever has to explain its failure. */
+interface Running {
+  situation: (() => Situation) | undefined;
+}
+
+/** Advice is for people: programs get stderr as etcdctl writes it. */
+async function giveHint(terminal: Terminal, error: unknown, { situation }: Running): Promise<void> {
+  if (!isSeen(terminal, 'stderr') || situation === undefined) return;
+  const { hintFor } = await import('./hints.ts');
+  const hint = hintFor(error, situation());
+  if (hint !== undefined) terminal.err(`${paintOfShared(terminal, 'stderr')('cyan', 'Hint:')} ${hint}\n`);
+}
+
+async function runCommand(terminal: Terminal, running: Running): Promise<void> {
   const found = findCommand(rootCommand, withoutHelpCommand(terminal.argv));
   if (found.unknown !== undefined && found.path.length === 1)
     throw unknownCommand(rootCommand, found.unknown);
@@ -45,8 +59,14 @@ async function runCommand(terminal: Terminal): Promise<void> {
   }
   const inherited = found.path.slice(0, -1).flatMap((group) => group.persistentFlags ?? []);
   await using context = new Context(terminal, flags, inherited);
+  running.situation = () => context.situation(commandName(found));
   const action = await command.load();
   await action(context);
+}
+
+function commandName({ path }: FoundCommand): string {
+  const names = path.slice(1).map((command) => command.name);
+  return names.join(' ');
 }
 
 /** `help get` is `get --help`. */

@@ -1,7 +1,9 @@
 import type { Command } from './cli/command.ts';
 import type { FlagDefinition } from './cli/flags.ts';
 import { globalFlags } from './cli/global-flags.ts';
-import { electCommand, lockCommand } from './online-commands.ts';
+import { defragDataDirFlag, offlineCommands, snapshotRestoreCommand } from './offline-commands.ts';
+import { electCommand, lockCommand, makeMirrorCommand } from './online-commands.ts';
+import { contextCommand } from './own-commands.ts';
 import { authCommand, roleCommand, userCommand } from './security-commands.ts';
 
 /** Flags of `get`; operations of a transaction take them, too. */
@@ -210,6 +212,7 @@ const snapshotCommand: Command = {
 The items in the lists are hash, revision, total keys, total size.`,
       load: async () => (await import('./commands/snapshot-status.ts')).snapshotStatus,
     },
+    snapshotRestoreCommand,
   ],
 };
 
@@ -383,7 +386,7 @@ $ quoratectl put <key> -- <value>`,
       name: 'defrag',
       use: 'defrag',
       short: 'Defragments the storage of the etcd members with given endpoints',
-      flags: [clusterFlag],
+      flags: [clusterFlag, defragDataDirFlag],
       load: async () => (await import('./commands/defrag.ts')).defrag,
     },
     endpointCommand,
@@ -409,11 +412,14 @@ $ quoratectl put <key> -- <value>`,
     leaseCommand,
     memberCommand,
     snapshotCommand,
+    ...offlineCommands,
     downgradeCommand,
     lockCommand,
     electCommand,
+    makeMirrorCommand,
     userCommand,
     roleCommand,
     authCommand,
+    contextCommand,
   ],
 };

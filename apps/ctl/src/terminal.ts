@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { fromLatin1, toLatin1 } from '@quorate/std';
 import { bytesOfText, type ByteString } from './byte-string.ts';
 import { ExitError } from './exit.ts';
+import type { LiveScreen } from './live-screen.ts';
 import { runProgram } from './program.ts';
 
 /** What the program sees of the world beside the cluster. Tests give one of their own. */
@@ -14,12 +15,20 @@ export interface Terminal {
   err(text: ByteString): void;
   /** stderr, if it is a terminal that somebody looks at. */
   readonly errorTerminal?: NodeJS.WritableStream | undefined;
+  /** stdout, if it is a terminal that somebody looks at. */
+  readonly outputTerminal?: OutputTerminal | undefined;
   /** Asks for a line that is not shown while it is typed; empty when there is none. @throws ExitError when given up */
   askSecret(prompt: ByteString): Promise<ByteString>;
   /** Runs a program with our stdout and stderr, and what `env` adds to our environment. */
   readonly exec: typeof runProgram;
   /** Calls the listener when somebody wants us to end, in place of ending. Without this nobody ever does. */
   onInterrupt?(listener: (signal: InterruptSignal) => void): Disposable;
+}
+
+/** A terminal to draw on. */
+export interface OutputTerminal {
+  /** Takes the terminal for a picture that is drawn again and again, until it is disposed. */
+  openScreen(): Promise<LiveScreen>;
 }
 
 /** Signals by which somebody wants a program to end. */
@@ -106,6 +115,9 @@ export function processTerminal(): Terminal {
     out: (text) => void process.stdout.write(fromLatin1(text)),
     err: (text) => void process.stderr.write(fromLatin1(text)),
     errorTerminal: process.stderr.isTTY ? process.stderr : undefined,
+    outputTerminal: process.stdout.isTTY
+      ? { openScreen: async () => (await import('./live-screen.ts')).openScreen() }
+      : undefined,
     exec: runProgram,
     onInterrupt,
   };

@@ -16,6 +16,10 @@ export interface Command {
   /** Flags that the commands of the group have, too. */
   readonly persistentFlags?: readonly FlagDefinition[];
   readonly children?: readonly Command[];
+  /** etcdctl has no such command: what is short for one of its own stays so. */
+  readonly isOwn?: boolean;
+  /** For programs rather than people: neither listed nor proposed, nor cut short. */
+  readonly hidden?: boolean;
   /** Loads what the command does: only the one that runs is loaded. */
   readonly load?: () => Promise<Action>;
 }
@@ -56,6 +60,7 @@ export function allFlags(path: readonly Command[]): FlagDefinition[] {
 export function similarNames(commands: readonly Command[], name: ByteString): string[] {
   const lower = name.toLowerCase();
   return commands
+    .filter((command) => command.hidden !== true)
     .map((command) => command.name)
     .filter((other) => other.startsWith(lower) || editDistance(other, lower) <= 2);
 }
@@ -63,8 +68,11 @@ export function similarNames(commands: readonly Command[], name: ByteString): st
 function childByName(commands: readonly Command[], name: ByteString): Command | undefined {
   const exact = commands.find((command) => command.name === name);
   if (exact !== undefined) return exact;
-  const begun = name === '' ? [] : commands.filter((command) => command.name.startsWith(name));
-  return begun.length === 1 ? begun[0] : undefined;
+  if (name === '') return undefined;
+  const begun = commands.filter((command) => command.name.startsWith(name) && command.hidden !== true);
+  const shared = begun.filter((command) => command.isOwn !== true);
+  const meant = shared.length === 0 ? begun : shared;
+  return meant.length === 1 ? meant[0] : undefined;
 }
 
 /** Where the first argument stands that is neither a flag nor the value of one. */

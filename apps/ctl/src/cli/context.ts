@@ -3,15 +3,17 @@ import { toLatin1 } from '@quorate/std';
 import type { Client, ClientOptions } from '@quorate/client';
 import { bytesOfText, textOf, type ByteString } from '../byte-string.ts';
 import { errorText } from '../error-text.ts';
+import { applyChosenContext } from '../contexts/chosen-context.ts';
 import { ExitError } from '../exit.ts';
+import type { Situation } from '../hints.ts';
 import { goJson } from '../go/json.ts';
 import { isFormat, unsupported, type Format, type Printout } from '../print/printout.ts';
 import type { Terminal } from '../terminal.ts';
-import { credentialsOf, type ClientCredentials } from './credentials.ts';
+import { credentialsOf, destinationCredentialsOf, type ClientCredentials } from './credentials.ts';
 import { discoverEndpoints } from './discovery.ts';
 import { FlagError, type FlagDefinition, type Flags } from './flags.ts';
 import { environmentName } from './global-flags.ts';
-import { refuseEmptyFiles, tlsFlags, tlsProblem } from './tls-files.ts';
+import { refuseEmptyFiles, tlsFlags, tlsProblem, type ClusterPrefix } from './tls-files.ts';
 
 /** What a command works with: its command line, the terminal, and the cluster. */
 export class Context implements AsyncDisposable {
@@ -20,6 +22,7 @@ export class Context implements AsyncDisposable {
   readonly #inheritedFlags: readonly FlagDefinition[];
   readonly #clients: Client[] = [];
   #environmentRead = false;
+  #contextApplied = false;
   #format: Format = 'simple';
   #credentials: ClientCredentials | undefined;
 
@@ -71,7 +74,18 @@ export class Context implements AsyncDisposable {
     const credentials = await this.prepare();
     const asked = endpoints ?? (await this.endpoints());
     if (asked.length === 0) throw new ExitError('badConnection', 'etcdclient: no available endpoints');
-    const client = await this.#openClient({ ...this.#clientOptions(asked), ...credentials });
+    return await this.#connect({ ...this.#clientOptions(asked), ...credentials });
+  }
+
+  /** A client of the cluster that the flags beginning with `--dest-` are about. */
+  async destinationClient(endpoints: readonly ByteString[]): Promise<Client> {
+    this.#readEnvironment();
+    const credentials = await destinationCredentialsOf(this.flags, this.terminal);
+    return await this.#connect({ ...this.#clientOptions(endpoints, 'dest-'), ...credentials }, 'dest-');
+  }
+
+  async #connect(options: ClientOptions, prefix: ClusterPrefix = ''): Promise<Client> {
+    const client = await this.#openClient(options, prefix);
     this.#clients.push(client);
     try {
       await client.authenticate({ timeoutMs: this.flags.durationMs('dial-timeout') });
@@ -81,30 +95,34 @@ export class Context implements AsyncDisposable {
     return client;
   }
 
-  async #openClient(options: ClientOptions): Promise<Client> {
+  async #openClient(options: ClientOptions, prefix: ClusterPrefix): Promise<Client> {
     const { openClient, tlsErrorCode } = await import('./open-client.ts');
     try {
       return openClient(options);
     } catch (error) {
       const code = tlsErrorCode(error);
       if (code === undefined) throw error;
-      throw tlsProblem(code, errorText(error), this.flags);
+      throw tlsProblem(code, errorText(error), this.flags, prefix);
     }
   }
 
   /**
-   * Takes flags that are not set from the environment, finds out who we are, and checks the format: in the order in
+   * Takes flags that are not set from the environment and from the context chosen, finds out who we are, and checks the format: in the order in
    * which etcdctl complains. Doing it twice is harmless.
    */
   async prepare(): Promise<ClientCredentials> {
     this.#readEnvironment();
+    if (!this.#contextApplied) {
+      this.#contextApplied = true;
+      await applyChosenContext(this.flags, this.terminal.env);
+    }
     refuseEmptyFiles(this.flags);
     this.#credentials ??= await credentialsOf(this.flags, this.terminal);
     this.#readFormat();
     return this.#credentials;
   }
 
-  /** What is there to prepare for a command that needs no cluster. */
+  /** What is there to prepare for a command that needs no cluster, and so nothing of a context. */
   prepareOffline(): void {
     this.#readEnvironment();
     this.#readFormat();
@@ -120,6 +138,18 @@ export class Context implements AsyncDisposable {
     const format = this.flags.string('write-out');
     if (!isFormat(format)) throw new ExitError('badFeature', 'unsupported output format');
     this.#format = format;
+  }
+
+  /** What the command is about, for advice when it fails. Names the user, and no password. */
+  situation(command: string): Situation {
+    const [user = ''] = this.flags.string('user').split(':', 1);
+    return {
+      command,
+      endpoints: this.flags.list('endpoints'),
+      endpointsGiven: this.flags.isSet('endpoints') || this.flags.isSet('discovery-srv'),
+      user,
+      hasToken: this.flags.isSet('auth-jwt-token'),
+    };
   }
 
   /** Prints a result in the format asked for. */
@@ -174,8 +204,8 @@ export class Context implements AsyncDisposable {
     }
   }
 
-  #clientOptions(endpoints: readonly ByteString[]): ClientOptions {
-    const { options: tls, skipsOnly } = tlsFlags(this.flags);
+  #clientOptions(endpoints: readonly ByteString[], prefix: ClusterPrefix = ''): ClientOptions {
+    const { options: tls, skipsOnly } = tlsFlags(this.flags, prefix);
     const addresses = endpoints.map((endpoint) => textOf(endpoint.trim()));
     return {
       // The client speaks TLS to an endpoint that leaves it open when there are options for it.

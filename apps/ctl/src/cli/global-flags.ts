@@ -1,6 +1,6 @@
 import type { FlagDefinition } from './flags.ts';
 
-/** The flags that every command takes. The environment has each as `ETCDCTL_` and its name in capitals. */
+/** The flags that every command takes. The environment has each as `ETCDCTL_` and its name in capitals, but for the context. */
 export const globalFlags: readonly FlagDefinition[] = [
   { name: 'endpoints', kind: 'list', default: ['127.0.0.1:2379'], usage: 'gRPC endpoints' },
   {
@@ -90,9 +90,17 @@ export const globalFlags: readonly FlagDefinition[] = [
     usage: 'service name to query when using DNS discovery',
   },
   { name: 'debug', kind: 'bool', default: false, usage: 'enable client-side debug logging' },
+  {
+    name: 'context',
+    kind: 'string',
+    default: '',
+    usage:
+      'take what is not given here from this context (default: the current one, see the command context)',
+  },
 ];
 
-/** The name of a flag in the environment. */
+/** The name of a flag in the environment. What etcdctl has not, is not among what its environment says. */
 export function environmentName(flag: FlagDefinition): string {
+  if (flag.name === 'context') return 'QUORATECTL_CONTEXT';
   return `ETCDCTL_${flag.name.toUpperCase().replaceAll('-', '_')}`;
 }

@@ -81,7 +81,8 @@ async function runProcess(
   const inherited = Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !name.startsWith('ETCDCTL_')),
   );
-  const child = spawn(program, args, { env: { ...inherited, ...env } });
+  // Contexts of whoever runs the tests are none of theirs.
+  const child = spawn(program, args, { env: { ...inherited, XDG_CONFIG_HOME: '/nonexistent', ...env } });
   let [stdout, stderr, killed] = ['', '', false];
   let toType = typed;
   child.stdout.on('data', (chunk: Buffer) => {

@@ -1,0 +1,65 @@
+import type { Command } from './cli/command.ts';
+
+/** Named sets of global flags. */
+export const contextCommand: Command = {
+  name: 'context',
+  use: 'context <subcommand>',
+  isOwn: true,
+  short: 'Named sets of endpoints, certificates and users, to choose from',
+  children: [
+    {
+      name: 'list',
+      use: 'list',
+      short: 'Lists all contexts, the current one marked',
+      load: async () => (await import('./commands/context.ts')).contextList,
+    },
+    {
+      name: 'use',
+      use: 'use <name>',
+      short: 'Makes a context the current one',
+      flags: [{ name: 'none', kind: 'bool', default: false, usage: 'make no context the current one' }],
+      load: async () => (await import('./commands/context.ts')).contextUse,
+    },
+    {
+      name: 'add',
+      use: 'add <name> [options]',
+      short: 'Keeps the global flags given under a name',
+      long: `Keeps the global flags of this command line, and nothing else, under a name:
+
+$ quoratectl context add prod --endpoints=https://a:2379,https://b:2379 --cacert=ca.crt --user=alice
+$ quoratectl context use prod
+
+A flag of a command line goes before the environment, the environment before the context. The context is the
+one that --context names, or QUORATECTL_CONTEXT, or the current one. With --context= a command has none.`,
+      flags: [
+        { name: 'force', kind: 'bool', default: false, usage: 'replace a context of that name' },
+        { name: 'use', kind: 'bool', default: false, usage: 'make it the current one' },
+        {
+          name: 'store-password',
+          kind: 'bool',
+          default: false,
+          usage: 'keep a password or token in clear in a file that only you can read',
+        },
+      ],
+      load: async () => (await import('./commands/context.ts')).contextAdd,
+    },
+    {
+      name: 'remove',
+      use: 'remove <name>',
+      short: 'Removes a context',
+      load: async () => (await import('./commands/context.ts')).contextRemove,
+    },
+    {
+      name: 'show',
+      use: 'show [name]',
+      short: 'Prints what a context holds, without secrets',
+      load: async () => (await import('./commands/context.ts')).contextShow,
+    },
+    {
+      name: 'current',
+      use: 'current',
+      short: 'Prints the name of the context that commands use',
+      load: async () => (await import('./commands/context.ts')).contextCurrent,
+    },
+  ],
+};
