@@ -7,6 +7,7 @@ import type { TlsSide } from './tls.ts';
 export interface ConnectionMetrics {
   readonly tls: Readonly<Record<TlsSide, TlsObserver>>;
   readonly onConnectionRefused: (reason: ConnectionRefusal) => void;
+  readonly onConnectionDelayed: () => void;
   /** Adds what is read of the port when somebody asks. */
   watch(port: ClientPort): void;
 }
@@ -31,6 +32,11 @@ export function registerConnectionMetrics(make: MetricMaker): ConnectionMetrics 
     'Connections closed before they asked for anything, by reason.',
     ['reason'],
   );
+  const delayedConnections = make.labelledCounter(
+    'quorate_client_connections_delayed_total',
+    'New connections that waited for what others from their address had done.',
+    [],
+  );
   const observerOf = (side: TlsSide): TlsObserver => ({
     onSecured: () => secured.inc({ side }),
     onRefused: ({ reason }) => refused.inc({ side, reason }),
@@ -40,12 +46,18 @@ export function registerConnectionMetrics(make: MetricMaker): ConnectionMetrics 
   return {
     tls: { client: observerOf('client'), peer: observerOf('peer') },
     onConnectionRefused: (reason) => refusedConnections.inc({ reason }),
+    onConnectionDelayed: () => delayedConnections.inc({}),
     watch: (port) => {
       make.gauge('quorate_client_connections', 'Connections of clients.', () => port.connections.open);
       make.gauge(
         'quorate_client_connections_waiting',
         'Connections that have not said what they want yet.',
         () => port.connections.waiting,
+      );
+      make.gauge(
+        'quorate_client_addresses_offending',
+        'Addresses whose connections were cut, or ended without a request, and that are remembered for it.',
+        () => port.offenders,
       );
     },
   };

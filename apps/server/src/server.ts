@@ -153,8 +153,10 @@ export class Server implements AsyncDisposable {
       },
       maxConnections: maxConnectionsOf(config),
       requestTimeoutMs: config.connectionTimeoutMs,
+      maxDelayMs: config.maxConnectionDelayMs,
       onConnectionError: (error) => log.debug({ err: error }, 'a client connection failed'),
       onConnectionRefused: metrics.connections.onConnectionRefused,
+      onConnectionDelayed: metrics.connections.onConnectionDelayed,
     });
     metrics.connections.watch(clientPort);
     try {

@@ -1,4 +1,4 @@
-import type { Clock } from '@quorate/std';
+import { systemClock, type Clock } from '@quorate/std';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { Connections, type ConnectionRefusal } from './connections.ts';
@@ -8,6 +8,8 @@ import type { HttpAccess } from './http-access.ts';
 import { serveOverHttp1 } from './http2-requests.ts';
 import { HttpFront, type HttpHandler } from './http-front.ts';
 import type { HttpSurface } from './http-surface.ts';
+import { Offenders } from './offenders.ts';
+import { startReading, stopReading } from './reading.ts';
 
 /** Does the TLS handshake on a socket, and hands over the secured one with what its certificate has proved. */
 export type SecureSocket = (
@@ -38,9 +40,16 @@ export interface ClientPortOptions {
   readonly maxWaiting?: number;
   /** For a new connection to say what it speaks, and for each HTTP request to be complete. */
   readonly requestTimeoutMs?: number;
+  /**
+   * The longest time that a new connection waits until it is served, when many from its address were cut, or ended before
+   * they asked for anything; 0 is none.
+   */
+  readonly maxDelayMs?: number;
   readonly clock?: Clock;
   readonly onConnectionError?: (error: Error) => void;
   readonly onConnectionRefused?: (reason: ConnectionRefusal) => void;
+  /** A new connection has to wait, for what others from its address have done. */
+  readonly onConnectionDelayed?: () => void;
 }
 
 const defaults = {
@@ -48,7 +57,12 @@ const defaults = {
   maxConnections: 10_000,
   maxWaiting: 4_096,
   requestTimeoutMs: 10_000,
+  maxDelayMs: 1_000,
+  clock: systemClock,
 } as const satisfies Partial<ClientPortOptions>;
+
+/** Addresses of which is remembered what they did. */
+const offendersMax = 4_096;
 
 type Settings = ClientPortOptions & Required<Pick<ClientPortOptions, keyof typeof defaults>>;
 
@@ -61,6 +75,7 @@ export class ClientPort implements AsyncDisposable {
   readonly #options: Settings;
   readonly #listeners: Server[] = [];
   readonly #connections: Connections;
+  readonly #offenders: Offenders;
   readonly #fronts: { readonly all: HttpFront; readonly metrics: HttpFront };
 
   constructor(options: ClientPortOptions) {
@@ -72,6 +87,7 @@ export class ClientPort implements AsyncDisposable {
       (reason) => options.onConnectionRefused?.(reason),
       clock,
     );
+    this.#offenders = new Offenders({ delayMsMax: complete.maxDelayMs, addressesMax: offendersMax });
     const front = { surface: options.http, access, requestTimeoutMs };
     this.#fronts = {
       all: new HttpFront({ ...front, api: options.api, scope: 'all' }),
@@ -82,6 +98,11 @@ export class ClientPort implements AsyncDisposable {
   /** Connections that are open, and those among them that have said nothing useful yet. */
   get connections(): { readonly open: number; readonly waiting: number } {
     return { open: this.#connections.open, waiting: this.#connections.waiting };
+  }
+
+  /** Addresses that are remembered for what their connections did. */
+  get offenders(): number {
+    return this.#offenders.count;
   }
 
   /**
@@ -129,14 +150,41 @@ export class ClientPort implements AsyncDisposable {
   #accept(socket: Socket, listener: ClientListener): void {
     socket.on('error', (error) => this.#options.onConnectionError?.(error));
     if (!this.#connections.admit(socket)) return;
-    const { secure, alsoCleartext = false } = listener;
+    // Asked for now: a socket forgets it when it is closed.
+    const { remoteAddress } = socket;
+    const { clock } = this.#options;
+    const visit: Visit = {
+      listener,
+      hasAsked: false,
+      onOffence: () => this.#offenders.blame(remoteAddress, clock.now()),
+    };
+    socket.once('close', () => {
+      if (!visit.hasAsked) visit.onOffence();
+    });
+    const delayMs = this.#offenders.delayMs(remoteAddress, clock.now());
+    if (delayMs === 0) return this.#welcome(socket, visit);
+    this.#options.onConnectionDelayed?.();
+    stopReading(socket);
+    clock.after(delayMs, () => {
+      if (socket.destroyed) return;
+      startReading(socket);
+      this.#welcome(socket, visit);
+    });
+  }
+
+  #welcome(socket: Socket, visit: Visit): void {
+    const { secure, alsoCleartext = false } = visit.listener;
+    const settle = (): void => {
+      visit.hasAsked = true;
+      this.#connections.settle(socket);
+    };
     const handshake = (): void =>
       secure?.(socket, (secured, { commonName }) => {
         onFirstBytes(secured, (spoken) => {
-          this.#connections.settle(socket);
+          settle();
           // Without that protocol agreed on, HTTP/2 over TLS is none (RFC 9113 §3.2).
           const isHttp2 = secured.alpnProtocol === 'h2';
-          if (isHttp2 === (spoken === 'http2')) this.#serve(secured, spoken, listener, commonName);
+          if (isHttp2 === (spoken === 'http2')) this.#serve(secured, spoken, visit, commonName);
           else secured.destroy();
         });
       });
@@ -144,26 +192,29 @@ export class ClientPort implements AsyncDisposable {
     else {
       onFirstBytes(socket, (spoken) => {
         if (spoken === 'tls' && secure !== undefined) return handshake();
-        this.#connections.settle(socket);
-        this.#serve(socket, spoken, listener, undefined);
+        settle();
+        this.#serve(socket, spoken, visit, undefined);
       });
     }
   }
 
-  #serve(socket: Socket, spoken: Spoken, { serves }: ClientListener, commonName: string | undefined): void {
-    if (spoken === 'http2') this.#serveHttp2(socket, serves, commonName);
+  #serve(socket: Socket, spoken: Spoken, visit: Visit, commonName: string | undefined): void {
+    const { serves } = visit.listener;
+    if (spoken === 'http2') this.#serveHttp2(socket, visit, commonName);
     else if (serves === 'grpc') socket.destroy();
     // What is neither gets an answer of HTTP's that says so.
     else this.#frontOf(serves).serve(socket, { commonName });
   }
 
-  #serveHttp2(socket: Socket, serves: ClientListener['serves'], commonName: string | undefined): void {
+  #serveHttp2(socket: Socket, { listener, onOffence }: Visit, commonName: string | undefined): void {
+    const { serves } = listener;
     socket.allowHalfOpen = false;
-    if (serves === 'grpc') return this.#options.grpc.serve(socket, { commonName });
+    if (serves === 'grpc') return this.#options.grpc.serve(socket, { commonName, onOffence });
     const front = this.#frontOf(serves);
     const origin = { commonName, address: socket.remoteAddress, isEncrypted: 'encrypted' in socket };
     this.#options.grpc.serve(socket, {
       commonName,
+      onOffence,
       takesCalls: serves === 'all',
       onRequest: (stream, headers, _flags, rawHeaders) =>
         serveOverHttp1(
@@ -177,4 +228,11 @@ export class ClientPort implements AsyncDisposable {
   #frontOf(serves: 'all' | 'http' | 'metrics'): HttpFront {
     return this.#fronts[serves === 'metrics' ? 'metrics' : 'all'];
   }
+}
+
+/** A connection from its beginning until it is known what it wants. */
+interface Visit {
+  readonly listener: ClientListener;
+  hasAsked: boolean;
+  readonly onOffence: () => void;
 }

@@ -15,6 +15,7 @@ import type { StreamListener } from './grpc-js-door.ts';
 import type { ClientLimits, CutReason } from './limits.ts';
 import { MessageProgress } from './message-progress.ts';
 import { startReading, stopReading } from './reading.ts';
+import { Slices } from './slices.ts';
 import { TrafficMeter } from './traffic-meter.ts';
 
 /** How often connections are looked at; with many of them less often, since a look costs some 0.2 µs for each. */
@@ -32,6 +33,15 @@ const waitingCallsMax = 64;
 /** Pings and settings that come at once, and in a second for ever: no client has a reason for a hundredth of it. */
 const signalsBurst = 1_000;
 const signalsPerSecond = 100;
+/** Calls of a connection that may be ended for what they hold, or the lack of it, at once and in a second for ever. */
+const cutCallsBurst = 100;
+const cutCallsPerSecond = 10;
+/** Bytes of messages that are taken from a connection in one turn. */
+const turnBytesMax = 256 * 1024;
+/** Smaller ones come with calls, which are counted themselves. */
+const largeChunkBytes = 4 * 1024;
+/** Calls that end, or are given up, of which handlers hear at once. */
+const endsAtOnceMax = 64;
 
 export interface ConnectionGuardOptions {
   readonly limits: ClientLimits;
@@ -49,20 +59,34 @@ interface Connection {
   /** Told of bytes that come and go; some transports do not count. */
   readonly socket: Pick<Socket, 'bytesRead' | 'bytesWritten'> | undefined;
   readonly commonName: string | undefined;
+  /** Told of each offence: a cut, a violation, an end without a call. */
+  readonly onOffence: (() => void) | undefined;
   readonly meter: TrafficMeter;
+  /** Counts calls that were ended by a limit as if they were bytes. */
+  readonly cutCalls: TrafficMeter;
   isCut: boolean;
   /** When calls were last counted from 0, and how many have come since. */
   breathAtMs: number;
   breathCalls: number;
   /** Calls that are to be let in. */
   readonly waiting: Arrival[];
-  /** Nothing is read until they are. */
+  /** Nothing is read until they are, or for the rest of this turn. */
   isStopped: boolean;
+  turnBytes: number;
+  callsCut: number;
   /** Calls at present: their stream is open or their work runs. */
   readonly open: Set<Exchange>;
   calls: number;
   headerBytes: number;
   messageBytes: number;
+}
+
+/** What is known of a connection when it comes. */
+export interface Newcomer {
+  /** Of the client's certificate, and only of one that was verified. */
+  readonly commonName?: string | undefined;
+  /** Told when a connection was cut, violates HTTP/2, or ends without a call. */
+  readonly onOffence?: (() => void) | undefined;
 }
 
 /** A call from its first header until its stream is closed and its work is done. */
@@ -75,10 +99,7 @@ export class Exchange {
   runs = false;
   readonly #guard: ConnectionGuard;
 
-  constructor(
-    guard: ConnectionGuard,
-    made: Pick<Exchange, 'connection' | 'stream' | 'id' | 'headerBytes'>,
-  ) {
+  constructor(guard: ConnectionGuard, made: Pick<Exchange, 'connection' | 'stream' | 'id' | 'headerBytes'>) {
     this.#guard = guard;
     this.connection = made.connection;
     this.stream = made.stream;
@@ -105,6 +126,11 @@ export class Exchange {
     this.runs = runs;
     if (!runs) this.#guard.settle(this);
   }
+
+  /** The client has given it up, perhaps with a thousand others: tells the handler now or soon. */
+  giveUp(tell: () => void): void {
+    this.#guard.ends.run(tell);
+  }
 }
 
 /**
@@ -115,13 +141,15 @@ export class Exchange {
  * connection's `open` counts its own.
  */
 export class ConnectionGuard {
+  /** What handlers are told of calls that were given up. */
+  readonly ends: Slices;
   readonly #options: ConnectionGuardOptions;
   readonly #next: StreamListener;
   readonly #connections = new Map<Http2Session, Connection>();
   readonly #exchanges = new Map<string, Exchange>();
   readonly #unfinished = new Debts<Exchange>();
   readonly #untaken = new Debts<Exchange>();
-  #arriving: { readonly socket: Duplex; readonly commonName: string | undefined } | undefined;
+  #arriving: (Newcomer & { readonly socket: Duplex }) | undefined;
   /** Connections with calls that wait, the next one first. */
   readonly #crowded = new Set<Connection>();
   /** Of the calls at present. */
@@ -133,10 +161,13 @@ export class ConnectionGuard {
   constructor(http2: Http2Server, next: StreamListener, options: ConnectionGuardOptions) {
     this.#options = options;
     this.#next = next;
+    this.ends = new Slices({ atOnceMax: endsAtOnceMax, sliceMs }, options.clock);
     http2.on('session', (session) => this.#connect(session));
     // Node has ended the session by itself then. Errors of the socket are no violation.
-    http2.on('sessionError', (error: NodeJS.ErrnoException) => {
-      if (error.code?.startsWith('ERR_HTTP2') === true) options.onCut('protocol');
+    http2.on('sessionError', (error: NodeJS.ErrnoException, session: Http2Session) => {
+      if (error.code?.startsWith('ERR_HTTP2') !== true) return;
+      options.onCut('protocol');
+      this.#connections.get(session)?.onOffence?.();
     });
     http2.on('stream', (stream, headers, flags, rawHeaders) =>
       this.#arrive(stream, headers, flags, rawHeaders),
@@ -166,12 +197,8 @@ export class ConnectionGuard {
   }
 
   /** Runs `inject`, which makes a session of this socket. */
-  accept(
-    socket: Duplex,
-    { commonName }: { readonly commonName: string | undefined },
-    inject: () => void,
-  ): void {
-    this.#arriving = { socket, commonName };
+  accept(socket: Duplex, newcomer: Newcomer, inject: () => void): void {
+    this.#arriving = { socket, ...newcomer };
     try {
       inject();
     } finally {
@@ -213,11 +240,17 @@ export class ConnectionGuard {
       ...{
         session,
         meter,
+        cutCalls: new TrafficMeter(
+          { burstBytes: cutCallsBurst, bytesPerSecond: cutCallsPerSecond },
+          clock.now(),
+        ),
         isCut: false,
         breathAtMs: -Infinity,
         breathCalls: 0,
         waiting: [],
         isStopped: false,
+        turnBytes: 0,
+        callsCut: 0,
         open: new Set(),
         calls: 0,
         headerBytes: 0,
@@ -225,9 +258,13 @@ export class ConnectionGuard {
       },
       socket: arriving !== undefined && countsBytes(arriving.socket) ? arriving.socket : undefined,
       commonName: arriving?.commonName,
+      onOffence: arriving?.onOffence,
     };
     this.#connections.set(session, connection);
-    session.once('close', () => this.#connections.delete(session));
+    session.once('close', () => {
+      this.#connections.delete(session);
+      if (connection.calls === 0) connection.onOffence?.();
+    });
     this.#countSignals(connection);
     if (!this.#isClosed) this.#look ??= this.#lookLater();
   }
@@ -244,8 +281,7 @@ export class ConnectionGuard {
       let readBytes = 0;
       return () => {
         readBytes++;
-        const signals = { readBytes, writtenBytes: 0, calls: 0, headerBytes: 0, messageBytes: 0 };
-        if (meter.isOver(signals, clock.now())) this.#cutConnection(connection, reason);
+        if (meter.isOver({ readBytes, ...noTraffic }, clock.now())) this.#cutConnection(connection, reason);
       };
     };
     session.on('ping', count('pings'));
@@ -276,10 +312,7 @@ export class ConnectionGuard {
       connection.breathCalls++;
       return this.#admit(connection, ...arrival);
     }
-    if (connection.waiting.push(arrival) === waitingCallsMax) {
-      connection.isStopped = true;
-      stopReading(connection.socket);
-    }
+    if (connection.waiting.push(arrival) === waitingCallsMax) this.#stop(connection);
     if (this.#crowded.size === 0) clock.soon(() => this.#admitWaiting());
     this.#crowded.add(connection);
   }
@@ -291,7 +324,8 @@ export class ConnectionGuard {
     for (const connection of this.#crowded) {
       this.#crowded.delete(connection);
       for (const [stream, ...rest] of connection.waiting.splice(0, turnCallsMax)) {
-        if (!connection.isCut && !stream.closed && !stream.destroyed) this.#admit(connection, stream, ...rest);
+        if (!connection.isCut && !stream.closed && !stream.destroyed)
+          this.#admit(connection, stream, ...rest);
       }
       // One that goes to the end of a set is met again.
       if (connection.waiting.length > 0) this.#crowded.add(connection);
@@ -303,9 +337,31 @@ export class ConnectionGuard {
 
   #breatheAgain(connection: Connection): void {
     connection.breathCalls = 0;
-    if (!connection.isStopped || connection.isCut) return;
+    this.#goOn(connection);
+  }
+
+  /** Reads nothing more of a connection, in the middle of what comes. */
+  #stop(connection: Connection): void {
+    connection.isStopped = true;
+    stopReading(connection.socket);
+  }
+
+  #goOn(connection: Connection): void {
+    if (!connection.isStopped || connection.isCut || connection.waiting.length >= waitingCallsMax) return;
     connection.isStopped = false;
     startReading(connection.socket);
+  }
+
+  /** However many bytes of messages come of one connection, others have their turn in between. */
+  #countTurn(connection: Connection, bytes: number): void {
+    if (connection.turnBytes === 0) {
+      this.#options.clock.soon(() => {
+        connection.turnBytes = 0;
+        this.#goOn(connection);
+      });
+    }
+    connection.turnBytes += bytes;
+    if (connection.turnBytes > turnBytesMax && !connection.isStopped) this.#stop(connection);
   }
 
   #admit(
@@ -356,6 +412,7 @@ export class ConnectionGuard {
     if (isSingle) this.#unfinished.add(exchange, 0, clock.now());
     stream.on('data', (chunk: Buffer) => {
       connection.messageBytes += chunk.length;
+      if (chunk.length >= largeChunkBytes) this.#countTurn(connection, chunk.length);
       const before = progress.unfinishedBytes;
       const isWhole = progress.push(chunk);
       if (isWhole && !isSingle) this.#unfinished.forgive(exchange);
@@ -407,9 +464,13 @@ export class ConnectionGuard {
     }
   }
 
-  #cutCall({ stream }: Exchange, reason: CutReason): void {
+  #cutCall({ stream, connection }: Exchange, reason: CutReason): void {
     this.#options.onCut(reason);
     stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    const counted = { readBytes: ++connection.callsCut, ...noTraffic };
+    if (connection.cutCalls.isOver(counted, this.#options.clock.now())) {
+      this.#cutConnection(connection, 'cut_calls');
+    }
   }
 
   #cutConnection(connection: Connection, reason: CutReason): void {
@@ -418,6 +479,7 @@ export class ConnectionGuard {
     connection.isCut = true;
     stopReading(connection.socket);
     this.#options.onCut(reason);
+    connection.onOffence?.();
     // Not here: this may be in the middle of what was just read.
     this.#options.clock.soon(() => this.#end(connection, reason));
   }
@@ -452,6 +514,9 @@ export class ConnectionGuard {
     stream.close(constants.NGHTTP2_NO_ERROR);
   }
 }
+
+/** For meters that count something else than bytes. */
+const noTraffic = { writtenBytes: 0, calls: 0, headerBytes: 0, messageBytes: 0 };
 
 /** As HTTP/2 counts (RFC 9113 §6.5.2): each field has 32 bytes beside its name and value. */
 function sizeOf(rawHeaders: readonly string[]): number {

@@ -8,7 +8,7 @@ import {
 import { asBuffer, systemClock, type Clock } from '@quorate/std';
 import type { Http2Session, ServerOptions } from 'node:http2';
 import type { Duplex } from 'node:stream';
-import { ConnectionGuard, type Exchange } from './connection-guard.ts';
+import { ConnectionGuard, type Exchange, type Newcomer } from './connection-guard.ts';
 import { RpcError, status } from './errors.ts';
 import { openGrpcJs, type GrpcJsDoor, type StreamListener } from './grpc-js-door.ts';
 import { isGrpc } from './http2-requests.ts';
@@ -47,9 +47,7 @@ export interface GrpcServerOptions {
 }
 
 /** What is known of a connection that is served. */
-export interface ServedConnection {
-  /** Of the client's certificate, and only of one that was verified. */
-  readonly commonName?: string | undefined;
+export interface ServedConnection extends Newcomer {
   /** Takes requests that are no calls of gRPC; without it they are refused as grpc-js does it. */
   readonly onRequest?: StreamListener;
   /** Whether calls of gRPC are taken; if not they are requests, too. True when it is left out. */
@@ -113,7 +111,7 @@ export class GrpcServer implements AsyncDisposable {
 
   /** Serves a connection from its first byte on; the server owns the socket from now on. */
   serve(socket: Duplex, connection: ServedConnection = {}): void {
-    this.#guard.accept(socket, { commonName: connection.commonName }, () => {
+    this.#guard.accept(socket, connection, () => {
       const remember = (session: Http2Session): void => void this.#connections.set(session, connection);
       // The session begins while its connection is put in.
       this.#door.http2.once('session', remember);
@@ -168,7 +166,7 @@ export class GrpcServer implements AsyncDisposable {
         end(rpcError.status);
       };
       try {
-        const response = handler(grpcCall.request, new GrpcCall(grpcCall, exchange?.commonName));
+        const response = handler(grpcCall.request, new GrpcCall(grpcCall, exchange));
         if (response instanceof Promise) response.then(succeed, fail);
         else succeed(response);
       } catch (error) {
@@ -227,23 +225,29 @@ function sessionOptions(limits: ClientLimits): ServerOptions {
     settings: { maxConcurrentStreams: limits.maxConcurrentStreams, maxHeaderListSize: limits.maxHeaderBytes },
     maxHeaderListPairs: 128,
     maxSettings: 32,
-    maxSessionInvalidFrames: 100,
-    // Those are refused by nghttp2 at no cost to anybody, and count as bytes that no call needs.
-    maxSessionRejectedStreams: 1_000_000,
+    // Calls beyond the limit count among them; nghttp2 refuses them at no cost, and their bytes count as overhead. When
+    // Node ends a connection by itself, all of its calls end in one turn.
+    maxSessionInvalidFrames: 10_000,
+    maxSessionRejectedStreams: 10_000,
     streamResetBurst: limits.resetBurst,
     streamResetRate: limits.resetsPerSecond,
   };
 }
 
+/** Made once: calls are given up by the thousand, and the place where it was made is half of what an error costs. */
+const cancelled = new RpcError(status.CANCELLED, 'context canceled');
+
 /** The view of a grpc-js call that handlers get. The signal is made when somebody asks for it. */
 class GrpcCall implements Call {
   readonly commonName: string | undefined;
   readonly #call: UnaryCall | WritingCall;
+  readonly #exchange: Exchange | undefined;
   #controller: AbortController | undefined;
 
-  constructor(call: UnaryCall | WritingCall, commonName: string | undefined) {
+  constructor(call: UnaryCall | WritingCall, exchange: Exchange | undefined) {
     this.#call = call;
-    this.commonName = commonName;
+    this.#exchange = exchange;
+    this.commonName = exchange?.commonName;
   }
 
   metadata(key: string): string | undefined {
@@ -259,10 +263,15 @@ class GrpcCall implements Call {
     if (this.#controller === undefined) {
       const controller = new AbortController();
       this.#controller = controller;
-      const abort = (): void => controller.abort(new RpcError(status.CANCELLED, 'context canceled'));
+      const abort = (): void => controller.abort(cancelled);
       if (this.#call.cancelled) abort();
       // Both kinds of call are emitters; TypeScript can't call a union of their overloads.
-      else (this.#call as NodeJS.EventEmitter).once('cancelled', abort);
+      else {
+        (this.#call as NodeJS.EventEmitter).once('cancelled', () => {
+          if (this.#exchange === undefined) abort();
+          else this.#exchange.giveUp(abort);
+        });
+      }
     }
     return this.#controller.signal;
   }
@@ -284,7 +293,7 @@ class GrpcStreamCall extends GrpcCall implements StreamCall {
       readonly observer: GrpcObserver;
     },
   ) {
-    super(call, options.exchange?.commonName);
+    super(call, options.exchange);
     this.#exchange = options.exchange;
     this.#writable = call;
     this.#path = options.path;

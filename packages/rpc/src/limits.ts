@@ -21,7 +21,10 @@ export interface ClientLimits {
   readonly overheadBurstBytes: number;
   /** And in each second, for ever. */
   readonly overheadBytesPerSecond: number;
-  /** Bytes of requests that have begun and are not whole, of all connections together. */
+  /**
+   * Bytes of requests that have begun and are not whole, of all connections together; and so many of the headers of calls
+   * that have not ended.
+   */
   readonly maxUnfinishedBytes: number;
   /** In which a request has to be whole after its call, or for a stream its first byte, has come; 0 is for ever. */
   readonly requestTimeoutMs: number;
@@ -52,7 +55,7 @@ export const cutReasons = [
   'settings',
   /** The headers of a call are too large. */
   'header_bytes',
-  /** The connection, or the member, has too many calls. */
+  /** The connection, or the member, has too many calls, or calls with too many bytes of headers. */
   'connection_calls',
   'calls',
   /** A request was not whole in time. */
@@ -61,6 +64,8 @@ export const cutReasons = [
   'unfinished_requests',
   /** Too many bytes of responses that nobody takes: the oldest large one went. */
   'untaken_responses',
+  /** The connection had too many calls that were ended so. */
+  'cut_calls',
   /** HTTP/2 was violated, or resets came too fast. */
   'protocol',
 ] as const;

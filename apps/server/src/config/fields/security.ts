@@ -172,4 +172,11 @@ export const securityFields = {
     description:
       'Wait for a TLS handshake, for the first request on a connection, and for all of an HTTP request.',
   }),
+  maxConnectionDelayMs: duration('1s', {
+    flag: 'max-connection-delay',
+    section: 'security',
+    own: true,
+    description:
+      'Longest wait of a new connection from an address that had many connections cut or left without a request; 0 is none.',
+  }),
 };
