@@ -3,8 +3,12 @@ import { errorText } from '../error-text.ts';
 import { ExitError } from '../exit.ts';
 import { endpointsOf } from './endpoints.ts';
 
-/** Has members give unused disk space back, one after the other. */
+/** Has members give unused disk space back, one after the other; with `--data-dir`, one that does not run. */
 export async function defrag(context: Context): Promise<void> {
+  if (context.flags.string('data-dir') !== '') {
+    const { defragOffline } = await import('./defrag-offline.ts');
+    return defragOffline(context);
+  }
   let failures = 0;
   for (const endpoint of await endpointsOf(context)) {
     const client = await context.client([endpoint]);

@@ -1,20 +1,10 @@
+import type { StoreStatus } from '@quorate/data-dir';
 import { humanSize } from './size.ts';
 import type { Printout } from './printout.ts';
 import { table } from './table.ts';
 
-/** What is in the file of a snapshot. */
-export interface SnapshotStatus {
-  /** CRC-32C over the names of all buckets, and their keys and values. */
-  readonly hash: number;
-  readonly revision: bigint;
-  /** Rows of all buckets. */
-  readonly keyCount: number;
-  /** Of the database, the checksum behind it not counted. */
-  readonly sizeBytes: number;
-}
-
 /** The result of `snapshot status`. */
-export function snapshotStatusPrintout({ hash, revision, keyCount, sizeBytes }: SnapshotStatus): Printout {
+export function snapshotStatusPrintout({ hash, revision, keyCount, sizeBytes }: StoreStatus): Printout {
   const row = [hash.toString(16), `${revision}`, `${keyCount}`, humanSize(BigInt(sizeBytes))];
   return {
     simple: () => `${row.join(', ')}\n`,
