@@ -34,7 +34,7 @@ function asWritten(key: ConfigKey, value: unknown): unknown {
   const { kind } = metaOf(key);
   // A bare number is nanoseconds, in a config file.
   if (kind === 'duration' && typeof value === 'number') return `${toPlainNumber(key, value)}ms`;
-  if (kind === 'urls' && Array.isArray(value)) return value.join(',');
+  if (Array.isArray(value)) return value.join(',');
   if (key === 'featureGates' && typeof value === 'object' && value !== null) {
     return Object.entries(value)
       .map(([gate, isOn]) => `${gate}=${String(isOn)}`)
