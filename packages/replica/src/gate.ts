@@ -1,6 +1,7 @@
 import { AuthError, type Access, type Caller, type LogIdentity } from '@quorate/auth';
 import type { Clock } from '@quorate/std';
 import type { MemberState } from './applier.ts';
+import { ReplicaError } from './errors.ts';
 import type { Proposer } from './proposer.ts';
 
 export interface GateOptions {
@@ -39,7 +40,7 @@ export class Gate {
    * Decides on what this member knows, or, with `asOf: 'now'`, on a state at least as new as the call. A refusal that
    * comes of what this member does not know yet is taken back; without a leader it stands.
    *
-   * @throws AuthError
+   * @throws AuthError; ReplicaError REPLICA_STOPPED
    */
   async require(
     caller: Caller,
@@ -56,12 +57,28 @@ export class Gate {
       this.check(caller, access());
     } catch (refusal) {
       if (!(refusal instanceof AuthError)) throw refusal;
-      const isNewer = await linearizable().then(
-        () => true,
-        () => false,
-      );
-      if (!isNewer) throw refusal;
+      if (!(await this.#isBroughtUpToDate())) throw refusal;
       this.check(caller, access());
+    }
+  }
+
+  /**
+   * Waits until this member knows what was committed before the call. False when no leader could be asked.
+   *
+   * @throws ReplicaError REPLICA_STOPPED
+   */
+  async #isBroughtUpToDate(): Promise<boolean> {
+    const { linearizable, clock, requestTimeoutMs } = this.#options;
+    const deadlineMs = clock.now() + requestTimeoutMs;
+    for (;;) {
+      try {
+        await linearizable();
+        return true;
+      } catch (error) {
+        if (!(error instanceof ReplicaError) || error.code === 'REPLICA_STOPPED') throw error;
+        // Another member leads by now, or is about to, and can be asked.
+        if (error.code !== 'REPLICA_LEADER_CHANGED' || clock.now() >= deadlineMs) return false;
+      }
     }
   }
 

@@ -138,6 +138,46 @@ test('whoever was granted something may do it at a member that has not heard of 
   await cluster.during(reading);
 });
 
+/** A user who was granted something just now, at a member that has not heard of it. */
+async function grantUnheard() {
+  const cluster = await startWithPasswords();
+  const root = await enable(cluster);
+  await addUser(cluster, 'ann', { caller: root });
+  const token = await logIn(cluster, 'a', 'ann');
+  const [lagging, other] = cluster.followers as [string, string];
+  const ann = await callerOf(cluster, lagging, token);
+  await statesOf(cluster);
+  const [leaderId, laggingId] = [cluster.leader, lagging].map((name) => cluster.member(name).id) as [
+    bigint,
+    bigint,
+  ];
+  cluster.network.cut(leaderId, laggingId).cut(laggingId, leaderId);
+  await grantPrefix(cluster, 'ann', 'ann/', { caller: root });
+  return { cluster, lagging, other, ann };
+}
+
+test('whoever was granted something may do it although the leader changes while his member asks', async () => {
+  const { cluster, lagging, other, ann } = await grantUnheard();
+  const { kv } = cluster.member(lagging);
+  const putting = kv.put(putRequest('ann/1', 'v'), ann);
+  const reading = kv.range(rangeRequest('ann/1', { serializable: true }), ann);
+  const both = Promise.all([putting, reading]);
+  const { maintenance } = cluster.member(cluster.leader);
+  // The next leader is heard.
+  const { signal } = new AbortController();
+  await cluster.during(maintenance.moveLeader({ targetID: cluster.member(other).id }, { signal }));
+  await cluster.during(both);
+});
+
+test('a member that stops says so to whom it could not ask for, and refuses nobody by what it had not heard', async () => {
+  const { cluster, lagging, ann } = await grantUnheard();
+  const { kv } = cluster.member(lagging);
+  const putting = codeOf(kv.put(putRequest('ann/1', 'v'), ann));
+  const reading = codeOf(kv.range(rangeRequest('ann/1', { serializable: true }), ann));
+  await cluster.stop(lagging);
+  expect(await Promise.all([putting, reading])).toEqual(['REPLICA_STOPPED', 'REPLICA_STOPPED']);
+});
+
 test('what was revoked may not be done any more at any member, as soon as the revocation is acknowledged', async () => {
   const cluster = await startWithPasswords();
   const root = await enable(cluster);
