@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Counter, Histogram, type Registry } from 'prom-client';
 import type { CutReason, GrpcObserver, GrpcUsage } from '@quorate/rpc';
 import { registerCuts, registerUsage } from './limit-metrics.ts';
 import { MetricMaker } from './metric-maker.ts';
@@ -76,16 +76,8 @@ export class GrpcMetrics implements GrpcObserver {
     byMethod('grpc_server_msg_sent_total', 'Messages sent.', (counts) => counts.sent);
     this.#registerHandled(registers);
     this.#registerClients(registers);
-    const bytes = (name: string, help: string, read: () => number): void => {
-      new Gauge({
-        name,
-        help,
-        registers,
-        collect() {
-          this.set(read());
-        },
-      });
-    };
+    const bytes = (name: string, help: string, read: () => number): void =>
+      this.#make.total(name, help, read);
     bytes('etcd_network_client_grpc_received_bytes_total', 'Bytes of requests.', () => this.#receivedBytes);
     bytes('etcd_network_client_grpc_sent_bytes_total', 'Bytes of responses.', () => this.#sentBytes);
     this.#handling = withHistograms

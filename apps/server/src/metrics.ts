@@ -10,6 +10,7 @@ import { GrpcMetrics } from './grpc-metrics.ts';
 import type { Credentials } from './credentials.ts';
 import { registerCredentialMetrics, registerMemberMetrics } from './member-metrics.ts';
 import { exponential, MetricMaker } from './metric-maker.ts';
+import { operationObserver } from './operation-metrics.ts';
 import { registerPeerMetrics } from './peer-metrics.ts';
 
 export interface MetricsOptions {
@@ -38,6 +39,7 @@ export class Metrics {
   readonly #registry = new Registry();
   readonly #make = new MetricMaker(this.#registry);
   readonly #slowApplyMs: number;
+  readonly #operations: ReturnType<typeof operationObserver>;
   readonly #walFsync: Histogram;
   readonly #backendCommit: Histogram;
   readonly #compactionTotal: Histogram;
@@ -55,6 +57,7 @@ export class Metrics {
   constructor(options: MetricsOptions) {
     const make = this.#make;
     this.#slowApplyMs = options.slowApplyMs;
+    this.#operations = operationObserver(this.#registry);
     // Node's own: memory, processor time, file descriptors, the delay of the event loop. They are measured until
     // the process ends.
     if (options.ofProcess) collectDefaultMetrics({ register: this.#registry });
@@ -125,6 +128,7 @@ export class Metrics {
   /** What the replica tells goes into counters and histograms. */
   get replicaObserver(): ReplicaObserver {
     return {
+      ...this.#operations,
       onLogSaved: ({ durationMs }) => this.#walFsync.observe(durationMs / 1000),
       onBackendWritten: ({ durationMs }) => this.#backendCommit.observe(durationMs / 1000),
       onApplied: ({ durationMs }) => {

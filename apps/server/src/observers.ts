@@ -94,13 +94,17 @@ export function withSlowCallLog(
 /** One observer that tells several, in their order. */
 export function joined(...all: readonly ReplicaObserver[]): ReplicaObserver {
   const names = new Set(all.flatMap((observer) => Object.keys(observer)));
-  const tell: Record<string, (event: unknown) => void> = {};
+  const tell: Record<string, Listener> = {};
   for (const name of names) {
-    tell[name] = (event) => {
-      // Every observer takes the event of the name it declares.
-      for (const observer of all)
-        (observer as Record<string, ((event: unknown) => void) | undefined>)[name]?.(event);
-    };
+    // Whoever declares a name takes what is told under it.
+    const listeners = all.flatMap(
+      (observer) => (observer as Record<string, Listener | undefined>)[name] ?? [],
+    );
+    const [first, ...others] = listeners;
+    if (first !== undefined && others.length === 0) tell[name] = first;
+    else tell[name] = (...told) => listeners.forEach((listener) => listener(...told));
   }
   return tell;
 }
+
+type Listener = (...told: readonly unknown[]) => void;

@@ -1,10 +1,12 @@
 import { openTestMember, putRequest, rangeRequest } from '@quorate/replica/testing';
 import { methodTable } from '@quorate/rpc';
+import { Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';
 import { parseCommandLine } from '../src/config/command-line.ts';
 import { loadConfig } from '../src/config/load.ts';
 import { openCredentials } from '../src/credentials.ts';
 import { isUnary } from '../src/grpc-metrics.ts';
+import { DurationTallies } from '../src/duration-tallies.ts';
 import { Metrics } from '../src/metrics.ts';
 import { withSlowCallLog } from '../src/observers.ts';
 import { newTestLog } from './test-log.ts';
@@ -191,4 +193,39 @@ test('metrics of the store are those of the one that a snapshot of the leader ha
   const series = await seriesOf(metrics);
   expect(series.get('etcd_debugging_mvcc_current_revision')).toBe(4);
   expect(series.get('etcd_debugging_mvcc_keys_total')).toBe(3);
+});
+
+test('requests applied and ranges read are timed under their names, refused ones apart', async () => {
+  const { metrics, member } = await openObserved();
+  await member.during(member.replica.kv.put(putRequest('a', '1')));
+  await member.during(member.replica.kv.range(rangeRequest('a')));
+  const refused = member.during(member.replica.kv.put(putRequest('a', '1', { lease: 7n })));
+  await expect(refused).rejects.toThrow();
+  const series = await seriesOf(metrics);
+  const applied = 'etcd_server_apply_duration_seconds';
+  expect(series.get(`${applied}_count{version="v3",op="Put",success="true"}`)).toBe(1);
+  expect(series.get(`${applied}_bucket{version="v3",op="Put",success="true",le="+Inf"}`)).toBe(1);
+  expect(series.get(`${applied}_count{version="v3",op="Put",success="false"}`)).toBe(1);
+  expect(series.get(`${applied}_sum{version="v3",op="Put",success="true"}`)).toBeGreaterThanOrEqual(0);
+  expect(series.get('etcd_server_range_duration_seconds_count{success="true"}')).toBe(1);
+  expect([...series.keys()].filter((name) => name.includes('op="Txn"'))).toEqual([]);
+});
+
+test('durations are counted below each bound, the last one included', async () => {
+  const registry = new Registry();
+  const tallies = new DurationTallies(registry, { name: 'x', help: 'x', firstSeconds: 0.001, bounds: 3 });
+  const observe = tallies.series({ kind: 'a' });
+  for (const durationMs of [0, 1, 1.5, 2, 3, 4, 5, 1e9]) observe(durationMs);
+  const text = await registry.metrics();
+  const below = [...text.matchAll(/x_bucket\{kind="a",le="(.*)"\} (\d+)/g)].map(([, le, count]) => [
+    le,
+    count,
+  ]);
+  expect(below).toEqual([
+    ['0.001', '2'],
+    ['0.002', '4'],
+    ['0.004', '6'],
+    ['+Inf', '8'],
+  ]);
+  expect(text).toContain('x_count{kind="a"} 8');
 });

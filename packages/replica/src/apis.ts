@@ -89,6 +89,7 @@ export function newKvApi(parts: ReplicaParts): KvApi {
     maxTxnOps: options.maxTxnOps,
     maxRequestBytes: options.maxRequestBytes,
     ...{ gate, linearizable, header, onOverQuota, compacted },
+    observer: options.observer,
   });
 }
 

@@ -42,6 +42,7 @@ import {
 import type { LoggedIn } from './auth-api.ts';
 import { alarmMember, alarmTypeOf, type Alarms } from './alarms.ts';
 import { ReplicaError } from './errors.ts';
+import type { ReplicaObserver } from './options.ts';
 import { leaseGrantCostBytes, type Quota } from './quota.ts';
 import { readV2Request } from './v2-request.ts';
 import { storesLeaseCheckpoints } from './versions.ts';
@@ -80,6 +81,7 @@ export interface ApplierOptions {
   }) => void;
   /** Users, roles or permissions have changed: what was allowed may not be any more. */
   readonly onAuthChange: () => void;
+  readonly observer?: Pick<ReplicaObserver, 'onOperation'> | undefined;
 }
 
 /** What granting a lease came to. */
@@ -115,6 +117,15 @@ export class Applier {
    * @throws InvariantError when the request's kind is unknown: applying on would make members differ
    */
   apply(envelope: RaftEnvelope, index: number): Outcome {
+    const { observer, now } = this.#options;
+    if (observer?.onOperation === undefined) return this.#outcomeOf(envelope, index);
+    const startedAtMs = now();
+    const outcome = this.#outcomeOf(envelope, index);
+    observer.onOperation(envelope.requestField, outcome.ok, now() - startedAtMs);
+    return outcome;
+  }
+
+  #outcomeOf(envelope: RaftEnvelope, index: number): Outcome {
     try {
       return { ok: true, result: this.#dispatch(envelope, index) };
     } catch (error) {

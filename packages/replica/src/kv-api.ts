@@ -38,6 +38,7 @@ import {
 import { ReplicaError } from './errors.ts';
 import type { Gate } from './gate.ts';
 import type { Quota } from './quota.ts';
+import type { ReplicaObserver } from './options.ts';
 import { readRange } from './sliced-range.ts';
 
 export interface KvApiOptions {
@@ -56,6 +57,7 @@ export interface KvApiOptions {
   readonly onOverQuota: () => void;
   /** Resolves when the compaction under way has removed what it can, and that is stored. */
   readonly compacted: () => Promise<void>;
+  readonly observer: Pick<ReplicaObserver, 'onRange'> | undefined;
 }
 
 /**
@@ -86,11 +88,25 @@ export class KvApi {
   async range(request: RangeRequest, caller: Caller = nobody): Promise<RangeResponseParts> {
     validateRange(request);
     await this.#readable(caller, request, () => accessOfRange(request));
-    const { store } = this.#options;
-    const response = await readRange(store, request, () => this.#nextTurn(store));
+    const response = await this.#read(request);
     this.#rangeCount++;
     this.#complete(response);
     return response;
+  }
+
+  async #read(request: RangeRequest): Promise<RangeResponseParts> {
+    const { store, clock, observer } = this.#options;
+    const nextTurn = (): Promise<void> => this.#nextTurn(store);
+    if (observer?.onRange === undefined) return readRange(store, request, nextTurn);
+    const startedAtMs = clock.now();
+    let isRead = false;
+    try {
+      const response = await readRange(store, request, nextTurn);
+      isRead = true;
+      return response;
+    } finally {
+      observer.onRange(isRead, clock.now() - startedAtMs);
+    }
   }
 
   /** A range in chunks at one revision; between two chunks others get their turn. */

@@ -112,6 +112,13 @@ export interface ReplicaObserver {
     readonly durationMs: number;
     readonly applied: readonly Entry[];
   }): void;
+  /**
+   * One request of the log was applied, `ok` or to an error for whoever asked. `requestField` is its field in the
+   * envelope (`raftRequestField` of wire).
+   */
+  onOperation?(requestField: number, ok: boolean, durationMs: number): void;
+  /** The store was read for one Range, in that time; waiting for its turn is not in it. */
+  onRange?(ok: boolean, durationMs: number): void;
   onCompacted?(event: { readonly revision: number; readonly durationMs: number }): void;
   onSnapshot?(event: { readonly index: number; readonly released: readonly string[] }): void;
   onAlarm?(event: { readonly member: bigint; readonly type: string; readonly active: boolean }): void;

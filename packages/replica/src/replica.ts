@@ -204,7 +204,7 @@ export class Replica implements AsyncDisposable {
     });
     this.#driver = this.#newDriver(onFatal);
     this.#applier = new Applier({
-      state,
+      ...{ state, observer },
       changes: () => this.#writer.changes,
       now: () => clock.now(),
       onOverQuota: () => this.#alarms.raiseNoSpace(),
