@@ -22,7 +22,8 @@ export {
 } from './errors.ts';
 export { KeyPrefix } from './key-prefix.ts';
 export { prefixEnd, toKeyRange, type Bytes, type KeyRange, type KeySelector } from './keys.ts';
-export { compare, op, type Compared, type CompareSign, type Txn } from './txn.ts';
+export { compare, op, type Compared, type CompareSign, type Op, type Txn } from './txn.ts';
+export { TxnBuilder, type ResultsOf, type TxnOutcome } from './txn-builder.ts';
 export { Watch, type WatchBatch, type WatchEvent, type WatchOptions } from './watch.ts';
 export { WatchGroup, type GroupedWatchOptions, type WatchGroupOptions } from './watch-group.ts';
 export { Kv } from './kv.ts';

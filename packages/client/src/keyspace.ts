@@ -9,6 +9,7 @@ import type { CallOptions } from './options.ts';
 import { readPages, type Page, type PageOptions } from './pages.ts';
 import { openSession, type Session, type SessionOptions } from './session.ts';
 import { runStm, type StmOptions, type StmTransaction } from './stm.ts';
+import { TxnBuilder } from './txn-builder.ts';
 import { toTxnRequest, type Txn } from './txn.ts';
 import { TypedKv, type Codec } from './typed-kv.ts';
 import { openView, type View, type ViewOptions } from './view.ts';
@@ -23,18 +24,39 @@ export interface ReadOptions extends CallOptions {
   readonly serializable?: boolean;
 }
 
+const sortTargets = {
+  key: rpcpb.RangeRequest_SortTarget.KEY,
+  version: rpcpb.RangeRequest_SortTarget.VERSION,
+  createRevision: rpcpb.RangeRequest_SortTarget.CREATE,
+  modRevision: rpcpb.RangeRequest_SortTarget.MOD,
+  value: rpcpb.RangeRequest_SortTarget.VALUE,
+} as const;
+
 /** How several keys are read. */
 export interface ReadAllOptions extends ReadOptions {
   /** The most keys to return; 0 or left out is all. */
   readonly limit?: number;
   /** Leave the values out. */
   readonly keysOnly?: boolean;
+  /** By what to sort, and in which order; by the key and ascending when it is left out. */
+  readonly sort?: { readonly by?: keyof typeof sortTargets; readonly order?: 'ascend' | 'descend' };
+  /** Leave out keys that were last written, or created, before or after these revisions; the bounds are included. */
+  readonly minModRevision?: bigint;
+  readonly maxModRevision?: bigint;
+  readonly minCreateRevision?: bigint;
+  readonly maxCreateRevision?: bigint;
 }
 
 /** How a key is written. */
 export interface PutOptions extends CallOptions {
   /** The lease that the key shall die with. */
   readonly lease?: bigint;
+  /** Have the response say what the key held before, as `prevKv`. */
+  readonly prevKv?: boolean;
+  /** Keep the value that the key has, which has to exist; the value given has to be empty. */
+  readonly ignoreValue?: boolean;
+  /** Keep the lease that the key has, which has to exist; no other can be given. */
+  readonly ignoreLease?: boolean;
 }
 
 /** A response with its header, in which `revision` is that of the write. */
@@ -66,7 +88,14 @@ export class Keyspace {
   /** All keys of a selection, in order and as of one revision. */
   async getAll(selector: KeySelector, options: ReadAllOptions = {}): Promise<mvccpb.KeyValue[]> {
     const { limit = 0, keysOnly = false } = options;
-    const request = { ...toKeyRange(selector), ...readFields(options), limit: BigInt(limit), keysOnly };
+    const request = {
+      ...{ ...toKeyRange(selector), ...readFields(options), limit: BigInt(limit), keysOnly },
+      ...sortFields(options.sort),
+      minModRevision: options.minModRevision ?? 0n,
+      maxModRevision: options.maxModRevision ?? 0n,
+      minCreateRevision: options.minCreateRevision ?? 0n,
+      maxCreateRevision: options.maxCreateRevision ?? 0n,
+    };
     const { kvs } = await this.kv.range(request, options);
     return kvs;
   }
@@ -89,14 +118,26 @@ export class Keyspace {
 
   /** Writes a key. The response's header has the revision of the write. */
   async put(key: Bytes, value: Bytes, options: PutOptions = {}): Promise<Answer<rpcpb.PutResponse>> {
-    const { lease = 0n } = options;
-    return answered(await this.kv.put({ key: toBytes(key), value: toBytes(value), lease }, options));
+    const { lease = 0n, prevKv = false, ignoreValue = false, ignoreLease = false } = options;
+    const flags = { lease, prevKv, ignoreValue, ignoreLease };
+    return answered(await this.kv.put({ key: toBytes(key), value: toBytes(value), ...flags }, options));
   }
 
   /** Deletes keys, and says how many there were. */
   async delete(keys: Bytes | KeySelector, options: CallOptions = {}): Promise<bigint> {
     const { deleted } = await this.kv.deleteRange(toKeyRange(toSelector(keys)), options);
     return deleted;
+  }
+
+  /** Deletes keys, and returns what they held. */
+  async take(keys: Bytes | KeySelector, options: CallOptions = {}): Promise<mvccpb.KeyValue[]> {
+    const request = { ...toKeyRange(toSelector(keys)), prevKv: true };
+    return (await this.kv.deleteRange(request, options)).prevKvs;
+  }
+
+  /** Begins a transaction with the conditions that it has: `when(compare…).do(op…).otherwise(op…).commit()`. */
+  when(...conditions: rpcpb.Compare[]): TxnBuilder<readonly [], readonly []> {
+    return new TxnBuilder(this, conditions, { success: [], failure: [] });
   }
 
   /** Does a transaction; see `compare` and `op` for what it is made of. */
@@ -154,6 +195,13 @@ export class Keyspace {
 
 function readFields({ revision = 0n, serializable = false }: ReadOptions) {
   return { revision, serializable };
+}
+
+function sortFields(sort: ReadAllOptions['sort']): Partial<rpcpb.RangeRequest> {
+  if (sort === undefined) return {};
+  const { by = 'key', order = 'ascend' } = sort;
+  const { ASCEND, DESCEND } = rpcpb.RangeRequest_SortOrder;
+  return { sortTarget: sortTargets[by], sortOrder: order === 'ascend' ? ASCEND : DESCEND };
 }
 
 /** What a server leaves out is zero, as in protobuf. */

@@ -139,7 +139,8 @@ export class ObservedCall {
     if (this.#ended) return;
     this.#ended = true;
     if (this.#observer === undefined) return;
-    const error = reason === undefined || reason instanceof Error ? reason : new Error(String(reason));
+    const error =
+      reason === undefined || reason instanceof Error ? reason : new Error('aborted', { cause: reason });
     const call = {
       endpoint: this.#endpoint,
       attempts: this.#attempts,

@@ -44,21 +44,29 @@ export const compare = {
     comparison(key, sign, rpcpb.Compare_CompareTarget.LEASE, { $case: 'lease', value }),
 } as const;
 
+/** An operation of a transaction; the type of its answer is known, and nothing at run time. */
+export type Op<Result> = rpcpb.RequestOp & { readonly [answer]?: Result };
+
+declare const answer: unique symbol;
+
 /** The operations of a transaction. */
 export const op = {
-  get: (selector: KeySelector, options: Partial<rpcpb.RangeRequest> = {}): rpcpb.RequestOp => {
+  get: (selector: KeySelector, options: Partial<rpcpb.RangeRequest> = {}): Op<rpcpb.RangeResponse> => {
     const value = { ...rpcpb.RangeRequest.create(), ...options, ...toKeyRange(selector) };
     return { request: { $case: 'requestRange', value } };
   },
-  put: (key: Bytes, value: Bytes, options: Partial<rpcpb.PutRequest> = {}): rpcpb.RequestOp => {
+  put: (key: Bytes, value: Bytes, options: Partial<rpcpb.PutRequest> = {}): Op<rpcpb.PutResponse> => {
     const request = { ...rpcpb.PutRequest.create(), ...options, key: toBytes(key), value: toBytes(value) };
     return { request: { $case: 'requestPut', value: request } };
   },
-  delete: (selector: KeySelector, options: Partial<rpcpb.DeleteRangeRequest> = {}): rpcpb.RequestOp => {
+  delete: (
+    selector: KeySelector,
+    options: Partial<rpcpb.DeleteRangeRequest> = {},
+  ): Op<rpcpb.DeleteRangeResponse> => {
     const value = { ...rpcpb.DeleteRangeRequest.create(), ...options, ...toKeyRange(selector) };
     return { request: { $case: 'requestDeleteRange', value } };
   },
-  txn: (txn: Txn): rpcpb.RequestOp => ({ request: { $case: 'requestTxn', value: toTxnRequest(txn) } }),
+  txn: (txn: Txn): Op<rpcpb.TxnResponse> => ({ request: { $case: 'requestTxn', value: toTxnRequest(txn) } }),
 } as const;
 
 /** A transaction as a message. */

@@ -121,10 +121,11 @@ export class Watch implements AsyncIterable<WatchEvent> {
   #broken(error: EtcdError | undefined): void {
     const channel = this.#channel;
     this.#channel = undefined;
-    const byToken =
-      error !== undefined && channel !== undefined && this.#connections.renewToken(channel.login, error);
-    if (byToken ? this.#renewals++ === renewalsMax : error !== undefined && !canResumeAfter(error))
-      throw error;
+    let byToken = false;
+    if (error !== undefined) {
+      byToken = channel !== undefined && this.#connections.renewToken(channel.login, error);
+      if (byToken ? this.#renewals++ === renewalsMax : !canResumeAfter(error)) throw error;
+    }
     if (channel !== undefined) this.#source.broken(channel, { byToken });
     this.#connections.watchResumed(this.#nextRevision, error);
   }

@@ -1,6 +1,6 @@
-import { toUtf8 } from '@quorate/std';
+import { fromUtf8, toUtf8 } from '@quorate/std';
 import { beforeAll, expect, test } from 'vitest';
-import { Client, compare, CompactedError, LeaseLostError, op } from '../src/index.ts';
+import { Client, compare, CompactedError, LeaseLostError, op, type ReadAllOptions } from '../src/index.ts';
 import type { StartedServer } from '../src/testing/index.ts';
 import { describeOnBoth } from './both-servers.ts';
 
@@ -40,6 +40,55 @@ describeOnBoth('client', (fixture) => {
     const second = await create();
     expect(second.succeeded).toBe(false);
     expect(second.responses[0]?.response?.$case).toBe('responseRange');
+  });
+
+  test('a transaction is put together step by step, and its answers have the types of its operations', async () => {
+    const isNew = client.when(compare.version('built/a', '=', 0n));
+    const build = isNew
+      .do(op.put('built/a', '1'), op.get({ prefix: 'built/' }))
+      .otherwise(op.get({ key: 'built/a' }), op.delete({ key: 'built/a' }), op.txn({}));
+    const first = await build.commit();
+    if (!first.succeeded) throw new Error('the key is new');
+    expect(first.results[1].kvs.map(({ key }) => toUtf8(key))).toEqual(['built/a']);
+    const second = await build.commit();
+    if (second.succeeded) throw new Error('the key is there');
+    const [got, deleted, nested] = second.results;
+    expect([toUtf8(got.kvs[0]?.value ?? new Uint8Array()), deleted.deleted]).toEqual(['1', 1n]);
+    expect(nested.succeeded).toBe(true);
+    const never = isNew.and(compare.version('built/a', '>', 0n)).do(op.put('built/a', '2'));
+    expect(await never.commit()).toMatchObject({ succeeded: false, results: [] });
+  });
+
+  test('keys are sorted and left out as asked for', async () => {
+    const revisions: bigint[] = [];
+    for (const [key, value] of [
+      ['s/b', '1'],
+      ['s/a', '2'],
+      ['s/c', '0'],
+    ] as const) {
+      revisions.push((await client.put(key, value)).header.revision);
+    }
+    const keysOf = async (options: ReadAllOptions) =>
+      (await client.getAll({ prefix: 's/' }, options)).map(({ key }) => toUtf8(key));
+    expect(await keysOf({ sort: { order: 'descend' } })).toEqual(['s/c', 's/b', 's/a']);
+    expect(await keysOf({ sort: { by: 'value' } })).toEqual(['s/c', 's/b', 's/a']);
+    expect(await keysOf({ sort: { by: 'createRevision', order: 'descend' }, limit: 2 })).toEqual([
+      's/c',
+      's/a',
+    ]);
+    expect(await keysOf({ minModRevision: revisions[1] ?? 0n })).toEqual(['s/a', 's/c']);
+    expect(await keysOf({ maxCreateRevision: revisions[1] ?? 0n })).toEqual(['s/a', 's/b']);
+  });
+
+  test('what a key held comes back when it is replaced or taken', async () => {
+    await client.put('held', 'old');
+    const { prevKv } = await client.put('held', 'new', { prevKv: true });
+    expect(prevKv?.value).toEqual(fromUtf8('old'));
+    const { ID } = await client.lease.grant({ ttlSeconds: 600 });
+    await client.put('held', '', { ignoreValue: true, lease: ID });
+    await client.put('held', 'newer', { ignoreLease: true });
+    expect(await client.take('held')).toMatchObject([{ value: fromUtf8('newer'), lease: ID }]);
+    expect(await client.take({ prefix: 'held' })).toEqual([]);
   });
 
   test('a watch delivers history and then what happens', async () => {

@@ -1,6 +1,6 @@
 import { status as codes } from '@grpc/grpc-js';
 import { fromUtf8, toUtf8 } from '@quorate/std';
-import { rpcpb } from '@quorate/wire';
+import { rpcpb, type mvccpb } from '@quorate/wire';
 import { afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Client, CompactedError, type Watch } from '../src/index.ts';
 import { describeOnBoth } from './both-servers.ts';
@@ -227,12 +227,9 @@ describe('on the wire', () => {
       }
       if (isFirst) stream.end(codes.UNAVAILABLE, 'etcdserver: no leader');
       else {
-        const kv = { key: fromUtf8('k'), value: fromUtf8('v'), modRevision: 9n };
-        const event = {
-          type: 0,
-          kv: { createRevision: 0n, version: 0n, lease: 0n, ...kv },
-          prevKv: undefined,
-        };
+        const numbers = { createRevision: 9n, modRevision: 9n, version: 1n, lease: 0n };
+        const kv: mvccpb.KeyValue = { key: fromUtf8('k'), value: fromUtf8('v'), ...numbers };
+        const event: mvccpb.Event = { type: 0, kv, prevKv: undefined };
         for (let id = 0n; id < 5n; id++) stream.send(respond(id, { events: [event] }));
       }
     });
