@@ -3,8 +3,6 @@ import type { Logger } from 'pino';
 import { ConfigError } from './config/load.ts';
 import type { ServerConfig } from './config/schema.ts';
 
-export type { DataDir } from '@quorate/data-dir';
-
 /**
  * Opens the data directory that the configuration names.
  *

@@ -1,10 +1,10 @@
+import { openStore } from '@quorate/data-dir';
 import type { BytesLevel, ReplicaOptions } from '@quorate/replica';
 import { MemoryDisk, NodeDisk } from '@quorate/wal';
 import { MemoryLevel } from 'memory-level';
 import type { Logger } from 'pino';
 import type { ServerConfig } from './config/schema.ts';
 import { openDataDir } from './data-dir.ts';
-import { openStore } from './store.ts';
 
 /**
  * Segments of a log in memory: small, since their zeros are written ahead there too, and nobody waits for a file

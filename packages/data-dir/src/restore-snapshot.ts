@@ -1,9 +1,10 @@
 import { BoltError, type BoltFile, type BoltSource } from '@quorate/bolt';
-import { encodeV2Store, Membership, MembershipError } from '@quorate/membership';
+import { encodeV2Store, type Membership } from '@quorate/membership';
 import { DamagedRowError, decodeRevisionKey, encodeRevisionKey, scheduledCompactKey } from '@quorate/mvcc';
 import { importStore, LevelBackend, positionChanges } from '@quorate/replica';
 import { ChangeList, type BackendRow, type Bucket, type BucketChange } from '@quorate/std';
 import { NodeDisk, saveSnapFile, Wal } from '@quorate/wal';
+import { checkState } from './check-state.ts';
 import { DataDirError } from './errors.ts';
 import type { Layout } from './layout.ts';
 import type { DataDirLog } from './log.ts';
@@ -73,8 +74,7 @@ export async function restoreSnapshot(options: RestoreOptions): Promise<Restored
     return { memberId, clusterId, snapshotRevision: source.lastRevision, revision: source.newRevision };
   } catch (error) {
     await target.discard();
-    const isDamaged =
-      error instanceof BoltError || error instanceof DamagedRowError || error instanceof MembershipError;
+    const isDamaged = error instanceof BoltError || error instanceof DamagedRowError;
     throw isDamaged ? damaged(error) : error;
   }
 }
@@ -153,7 +153,7 @@ async function fillStore(
   const write = syncedNowAndThen(backend);
   await importStore((bucket) => source.rows(bucket), write);
   await backend.write(source.metaChanges(), { sync: true });
-  const membership = await Membership.load(backend);
+  const membership = await checkState(backend);
   if (membership.list().length !== cluster.memberRows.length)
     throw new DataDirError('SNAPSHOT_DAMAGED', 'the store does not hold the members it was given');
   return membership;

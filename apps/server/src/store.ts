@@ -1,2 +1,0 @@
-/** The database below the buckets. */
-export { openStore } from '@quorate/data-dir';
