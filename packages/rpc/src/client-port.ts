@@ -29,7 +29,8 @@ export interface ClientListener {
 
 export interface ClientPortOptions {
   readonly grpc: GrpcServer;
-  readonly http: HttpSurface;
+  /** Answers HTTP requests that `api` does not: of a member, an `HttpSurface`. */
+  readonly http: Pick<HttpSurface, 'answer'>;
   /** Answers HTTP requests on paths of its own, beside the surface; nobody when it is left out. */
   readonly api?: HttpHandler | undefined;
   /** Which hosts and origins HTTP is for; all when it is left out. */

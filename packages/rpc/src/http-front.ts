@@ -27,7 +27,7 @@ export interface HttpHandler {
 }
 
 export interface HttpFrontOptions {
-  readonly surface: HttpSurface;
+  readonly surface: Pick<HttpSurface, 'answer'>;
   /** Asked first, where everything is served. */
   readonly api?: HttpHandler | undefined;
   readonly scope: HttpScope;
