@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 
 /**
  * Runs every test of the workspace (or those that the arguments name, as vitest takes them), and ends with
@@ -25,6 +25,8 @@ interface Report {
     readonly name: string;
     readonly status: string;
     readonly message: string;
+    readonly startTime: number;
+    readonly endTime: number;
     readonly assertionResults: readonly { readonly status: string; readonly fullName: string }[];
   }[];
 }
@@ -45,6 +47,17 @@ for (const file of counted.testResults) {
   for (const test of file.assertionResults) {
     if (test.status === 'pending' || test.status === 'skipped') console.log(`skipped: ${test.fullName}`);
   }
+}
+// Where the time goes, of a run of all: the first to look at when it takes too long.
+if (process.argv.length === 2) {
+  const slowest = counted.testResults
+    .map(({ name, startTime, endTime }) => ({
+      file: relative(root, name),
+      seconds: (endTime - startTime) / 1000,
+    }))
+    .toSorted((a, b) => b.seconds - a.seconds);
+  for (const { file, seconds } of slowest.slice(0, 12))
+    console.log(`${seconds.toFixed(0).padStart(5)} s ${file}`);
 }
 const failed = counted.numFailedTests + brokenFiles.length;
 const skipped = counted.numPendingTests > 0 ? `, ${counted.numPendingTests} skipped` : '';
