@@ -85,6 +85,8 @@ export interface GrpcProxyOptions {
   readonly dialTls?: ProxyDialTls | undefined;
   /** How long a call that does not wait for others may take, the search for a member included. Default 15 s. */
   readonly requestTimeoutMs?: number;
+  /** How old an answer to a serializable read may be that is given again. Default 10 s; no flag, etcd knows no limit. */
+  readonly cacheTtlMs?: number;
   readonly observer?: GrpcProxyObserver;
   /** For tests. */
   readonly clock?: Clock;
@@ -110,6 +112,7 @@ const defaults = {
   dialKeepAliveTimeoutMs: 20_000,
   permitWithoutStream: false,
   requestTimeoutMs: 15_000,
+  cacheTtlMs: 10_000,
   observer: {},
 } as const satisfies Partial<GrpcProxyOptions>;
 
@@ -135,6 +138,9 @@ export function settingsOf(options: GrpcProxyOptions): ProxySettings {
     ['--max-concurrent-streams', settings.maxConcurrentStreams],
   ] as const) {
     if (!Number.isInteger(value) || value < 1) refuse(`${flag}: ${value} is no positive whole number`);
+  }
+  if (settings.leasingPrefix !== '') {
+    refuse('--experimental-leasing-prefix: this proxy keeps no leases on keys; leave the flag out');
   }
   const { prefix = '', ttlSeconds = 0 } = settings.resolver ?? {};
   if (prefix !== '' && !(Number.isInteger(ttlSeconds) && ttlSeconds > 0)) {

@@ -1,0 +1,170 @@
+import type { KeyPrefix } from '@quorate/client';
+import type { Call, Method } from '@quorate/rpc';
+import { keyRange, toLatin1, type KeyRange } from '@quorate/std';
+import { rpcpb } from '@quorate/wire';
+import { credentialsOf, type Credentials } from './credentials.ts';
+import { decodeRequest } from './decode-request.ts';
+import { forwardedStream, translate } from './forward.ts';
+import { headerRevision } from './header-revision.ts';
+import type { RangeCache } from './range-cache.ts';
+import type { RevisionOrder } from './revision-order.ts';
+import type { Upstream } from './upstream.ts';
+import { isReadOnly, writtenRanges } from './written-ranges.ts';
+
+export interface KvOptions {
+  readonly upstream: Upstream;
+  readonly cache: RangeCache;
+  readonly order: RevisionOrder;
+  readonly namespace: KeyPrefix;
+  readonly closing: AbortSignal;
+}
+
+const pathOf = (method: keyof typeof rpcpb.KVDefinition.methods): string =>
+  `/${rpcpb.KVDefinition.fullName}/${rpcpb.KVDefinition.methods[method].name}`;
+
+/** `etcdserverpb.KV`: reads are kept for a while, and what is written removes what was kept. */
+export function kvMethods(options: KvOptions): ReadonlyMap<string, Method> {
+  const unary = (handler: (kv: Kv, request: Uint8Array, call: Call) => Promise<Uint8Array>): Method => ({
+    kind: 'unary',
+    handler: (request, call) => handler(new Kv(options, call), request, call),
+  });
+  const { namespace } = options;
+  return new Map<string, Method>([
+    [pathOf('range'), unary((kv, request) => kv.range(request))],
+    [pathOf('put'), unary((kv, request) => kv.put(request))],
+    [pathOf('deleteRange'), unary((kv, request) => kv.deleteRange(request))],
+    [pathOf('txn'), unary((kv, request) => kv.txn(request))],
+    [pathOf('compact'), unary((kv, request) => kv.compact(request))],
+    [
+      pathOf('rangeStream'),
+      forwardedStream(pathOf('rangeStream'), {
+        ...options,
+        ...(!namespace.isEmpty && {
+          changeRequest: (bytes) => encodeRange(namespace.addTo(decodeRequest(rpcpb.RangeRequest, bytes))),
+          changeResponse: (bytes) => stripRangeStream(bytes, namespace),
+        }),
+      }),
+    ],
+  ]);
+}
+
+/** The calls of one client's request. */
+class Kv {
+  readonly #options: KvOptions;
+  readonly #credentials: Credentials;
+  readonly #signal: AbortSignal;
+
+  constructor(options: KvOptions, call: Call) {
+    this.#options = options;
+    this.#credentials = credentialsOf(call);
+    this.#signal = call.signal;
+  }
+
+  async range(bytes: Uint8Array): Promise<Uint8Array> {
+    const { cache, order, namespace } = this.#options;
+    const asked = decodeRequest(rpcpb.RangeRequest, bytes);
+    const request = translate(() => namespace.addTo(asked));
+    // What was read in any way may be read again in the way that does not mind that it is old.
+    const key = `${this.#credentials.key}\n${toLatin1(encodeRange({ ...request, serializable: true }))}`;
+    // Whoever demands a leader wants to hear whether there is one.
+    if (request.serializable && !this.#credentials.demandsLeader) {
+      const kept = cache.get(key);
+      if (kept !== undefined && order.allows(kept.revision)) return kept.response;
+    }
+    const read = cache.begin(keyRange(request.key, request.rangeEnd));
+    try {
+      const sent = namespace.isEmpty ? bytes : encodeRange(request);
+      const answer = await order.read((endpoint) => this.#read('range', sent, endpoint), this.#signal);
+      const response = namespace.isEmpty
+        ? answer
+        : encodeWith(rpcpb.RangeResponse, namespace.stripRange(rpcpb.RangeResponse.decode(answer)));
+      cache.add(key, read, { response, revision: headerRevision(answer), atRevision: request.revision });
+      return response;
+    } finally {
+      cache.end(read);
+    }
+  }
+
+  async put(bytes: Uint8Array): Promise<Uint8Array> {
+    const { namespace } = this.#options;
+    const asked = decodeRequest(rpcpb.PutRequest, bytes);
+    const request = translate(() => ({ ...asked, key: namespace.addToKey(asked.key) }));
+    const sent = namespace.isEmpty ? bytes : encodeWith(rpcpb.PutRequest, request);
+    const answer = await this.#write('put', sent, [keyRange(request.key, noEnd)]);
+    if (namespace.isEmpty) return answer;
+    return encodeWith(rpcpb.PutResponse, namespace.stripPut(rpcpb.PutResponse.decode(answer)));
+  }
+
+  async deleteRange(bytes: Uint8Array): Promise<Uint8Array> {
+    const { namespace } = this.#options;
+    const asked = decodeRequest(rpcpb.DeleteRangeRequest, bytes);
+    const request = translate(() => namespace.addTo(asked));
+    const sent = namespace.isEmpty ? bytes : encodeWith(rpcpb.DeleteRangeRequest, request);
+    const answer = await this.#write('deleteRange', sent, [keyRange(request.key, request.rangeEnd)]);
+    if (namespace.isEmpty) return answer;
+    const { DeleteRangeResponse } = rpcpb;
+    return encodeWith(DeleteRangeResponse, namespace.stripDelete(DeleteRangeResponse.decode(answer)));
+  }
+
+  async txn(bytes: Uint8Array): Promise<Uint8Array> {
+    const { namespace, order } = this.#options;
+    const asked = decodeRequest(rpcpb.TxnRequest, bytes);
+    const request = translate(() => ({ ...asked, ...namespace.addToTxn(asked) }));
+    const sent = namespace.isEmpty ? bytes : encodeWith(rpcpb.TxnRequest, request);
+    const answer = isReadOnly(request)
+      ? await order.read((endpoint) => this.#read('txn', sent, endpoint), this.#signal)
+      : await this.#write('txn', sent, writtenRanges(request));
+    if (namespace.isEmpty) return answer;
+    return encodeWith(rpcpb.TxnResponse, namespace.stripTxn(rpcpb.TxnResponse.decode(answer)));
+  }
+
+  async compact(bytes: Uint8Array): Promise<Uint8Array> {
+    const { revision } = decodeRequest(rpcpb.CompactionRequest, bytes);
+    const answer = await this.#write('compact', bytes, []);
+    this.#options.cache.compact(revision);
+    return answer;
+  }
+
+  #read(method: 'range' | 'txn', request: Uint8Array, endpoint?: string): Promise<Uint8Array> {
+    return this.#options.upstream.unary(pathOf(method), request, {
+      metadata: this.#credentials.metadata,
+      signal: this.#signal,
+      repeatable: true,
+      ...(endpoint !== undefined && { endpoint }),
+    });
+  }
+
+  /** One that fails may have been done all the same. */
+  async #write(
+    method: 'put' | 'deleteRange' | 'txn' | 'compact',
+    request: Uint8Array,
+    ranges: readonly KeyRange[],
+  ): Promise<Uint8Array> {
+    const { upstream, cache, order } = this.#options;
+    const { metadata } = this.#credentials;
+    try {
+      const answer = await upstream.unary(pathOf(method), request, { metadata, signal: this.#signal });
+      order.note(headerRevision(answer));
+      return answer;
+    } finally {
+      cache.invalidate(ranges);
+    }
+  }
+}
+
+const noEnd = new Uint8Array(0);
+
+function encodeWith<T>(type: { encode(message: T): { finish(): Uint8Array } }, message: T): Uint8Array {
+  return type.encode(message).finish();
+}
+
+function encodeRange(request: rpcpb.RangeRequest): Uint8Array {
+  return encodeWith(rpcpb.RangeRequest, request);
+}
+
+function stripRangeStream(bytes: Uint8Array, namespace: KeyPrefix): Uint8Array {
+  const { rangeResponse } = rpcpb.RangeStreamResponse.decode(bytes);
+  return encodeWith(rpcpb.RangeStreamResponse, {
+    rangeResponse: rangeResponse === undefined ? undefined : namespace.stripRange(rangeResponse),
+  });
+}
