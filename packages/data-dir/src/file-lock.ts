@@ -1,7 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { resolve } from 'node:path';
 import { DataDirError, reasonOf } from './errors.ts';
 import { inUse } from './open-store.ts';
+
+/** How the program ends when somebody else has the lock. */
+const lockedExitCode = 1;
 
 /**
  * The lock that etcd holds on its database (flock(2)), which Node has no call for: the program `flock` of util-linux or
@@ -22,16 +26,21 @@ export class FileLock implements AsyncDisposable {
   static async take(path: string, kind: 'exclusive' | 'shared'): Promise<FileLock> {
     const mode = kind === 'exclusive' ? '-x' : '-s';
     // What it runs says that it has the lock, and ends when we let go, or are gone.
-    const child = spawn('flock', [mode, '-n', path, 'sh', '-c', 'echo locked; exec cat >/dev/null'], {
-      stdio: ['pipe', 'pipe', 'ignore'],
-    });
+    const child = spawn(
+      'flock',
+      [mode, '-n', resolve(path), 'sh', '-c', 'echo locked; exec cat >/dev/null'],
+      {
+        stdio: ['pipe', 'pipe', 'ignore'],
+      },
+    );
     const ended = once(child, 'close');
     ended.catch(() => undefined);
     child.stdin.on('error', () => undefined); // It may be gone before we let go.
     try {
       const started: unknown = await Promise.race([once(child.stdout, 'data'), ended]);
-      const isLocked = Array.isArray(started) && Buffer.isBuffer(started[0]);
-      if (!isLocked) throw inUse(path);
+      const [said] = Array.isArray(started) ? started : [];
+      if (said === lockedExitCode) throw inUse(path);
+      if (!Buffer.isBuffer(said)) throw new Error(`flock ended with ${String(said)}`);
     } catch (error) {
       if (error instanceof DataDirError) throw error;
       const text =

@@ -49,7 +49,7 @@ export async function migrate(options: MigrateOptions): Promise<Migration> {
   const { storeDir, etcdFile, walDir } = layout;
   if (await hasStore(layout)) {
     await using backend = await openStoreOffline(storeDir);
-    return migrateStore(backend, await plannerOf(options, walDir));
+    return await migrateStore(backend, await plannerOf(options, walDir));
   }
   if (!(await exists(etcdFile))) throw missing(options.dataDir);
   return migrateFile(etcdFile, await plannerOf(options, walDir));

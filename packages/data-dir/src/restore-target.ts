@@ -49,7 +49,10 @@ export class RestoreTarget {
     const isLeftOver = names.length === 1 && names[0] === basename(restoringDir);
     if (names.length > 0 && !isLeftOver)
       throw notEmpty(`data-dir ${JSON.stringify(dataDir)} not empty or could not be read`);
-    if (walDir && (await exists(walDir))) throw notEmpty(`wal-dir ${JSON.stringify(walDir)} exists`);
+    if (walDir && (await exists(walDir))) {
+      const hint = isLeftOver ? ', perhaps from the restore that was interrupted: remove it then' : '';
+      throw notEmpty(`wal-dir ${JSON.stringify(walDir)} exists${hint}`);
+    }
     if (isLeftOver) await refuseBusy(restoringDir);
     return layout;
   }

@@ -47,6 +47,7 @@ async function copyStore(
   building: string,
   onBytes: (bytes: number) => void,
 ): Promise<void> {
+  await new NodeDisk().makeDir(building); // For the owner only, which RocksDB would not see to.
   {
     await using to = await LevelBackend.open(await openStore(building, { warn: () => undefined }));
     const write = syncedNowAndThen(to);
