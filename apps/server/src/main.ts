@@ -1,17 +1,21 @@
-import { parseCommandLine } from './config/command-line.ts';
+import { isCommand, parseCommandLine } from './config/command-line.ts';
 import { ConfigError, loadConfig } from './config/load.ts';
 import type { ServerConfig } from './config/schema.ts';
 import type { Logger } from 'pino';
 import { newLogger } from './logging.ts';
-import { Server } from './server.ts';
+import type { Server } from './server.ts';
+import { signalCodes } from './signal-codes.ts';
 import { serverVersion } from './version.ts';
-
-/** Exit codes of signals, as shells and etcd have them: 128 and the number of the signal. */
-const signalCodes = { SIGINT: 130, SIGTERM: 143 } as const;
 
 /** Runs `quorate` with these arguments and ends the process. */
 export async function main(args: readonly string[]): Promise<void> {
   try {
+    const [command, ...rest] = args;
+    if (isCommand(command)) {
+      // What a member needs is not loaded for these, nor what these need for a member.
+      const { runCommand } = await import('./commands/run-command.ts');
+      return await runCommand(command, rest);
+    }
     const commandLine = parseCommandLine(args);
     switch (commandLine.action) {
       case 'help':
@@ -40,6 +44,7 @@ async function run(config: ServerConfig, warnings: readonly string[]): Promise<v
   );
   // Before it serves there is nothing to hand over or to finish.
   let removed: () => void = () => process.exit(0);
+  const { Server } = await import('./server.ts');
   const server = await Server.start(config, {
     log,
     onFatal: () => {

@@ -1,4 +1,5 @@
 import { Command, CommanderError, Option } from 'commander';
+import type { FieldMeta } from './field.ts';
 import { ConfigError } from './load.ts';
 import { configKeys, goneFlags, legacyFlags, metaOf, namesOf, type ConfigKey } from './schema.ts';
 
@@ -25,18 +26,33 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
   const flags = new Map<string, string>();
   const command = newCommand((flag, value) => flags.set(flag, value));
   const normal = normalized(args);
-  if (normal.includes('--help')) return { action: 'help', text: command.helpInformation() };
+  if (normal.includes('--help'))
+    return { action: 'help', text: `${command.helpInformation()}\n${commandsHelp}` };
   if (normal.includes('--version')) return { action: 'version' };
   try {
     command.parse(normal, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    throw new ConfigError(sentenceOf(error));
+    throw new ConfigError(sentenceOf(error, goneFlags));
   }
   const [extra] = command.args;
   if (extra === undefined) return { action: 'run', flags };
+  if (isCommand(extra)) throw new ConfigError(`"${extra}" has to come first, as in "quorate ${extra} start"`);
   throw new ConfigError(`"${extra}" is not a flag: every setting is given as --name=value`);
 }
+
+/** Whether `quorate` with this as its first argument is something else than a member. */
+export function isCommand(word: string | undefined): word is CommandName {
+  return word === 'gateway' || word === 'grpc-proxy';
+}
+
+/** What `quorate` can be beside a member. */
+export type CommandName = 'gateway' | 'grpc-proxy';
+
+const commandsHelp = `Commands, each with flags of its own:
+  quorate gateway start      Pass TCP connections on to members, in turn.
+  quorate grpc-proxy start   Serve the gRPC API in front of a cluster, which has fewer watches, leases and reads to bear.
+`;
 
 /**
  * Every flag with two dashes and, where it has one, its value behind `=`: whatever follows a flag that needs a
@@ -59,13 +75,13 @@ function normalized(args: readonly string[]): string[] {
   return normal;
 }
 
-/** One sentence that names the flag. */
-function sentenceOf(error: CommanderError): string {
+/** One sentence that names the flag; `gone` says of flags that there were once what they were for. */
+export function sentenceOf(error: CommanderError, gone: Readonly<Record<string, string>> = {}): string {
   const flag = /'(--[^\s'=]+)/.exec(error.message)?.[1] ?? '';
   if (error.code === 'commander.optionMissingArgument') return `${flag} needs a value`;
   if (error.code !== 'commander.unknownOption') return error.message.replace(/^error: /, '');
-  const gone = goneFlags[flag.slice(2)];
-  if (gone !== undefined) return `${flag} is gone since etcd 3.6, with ${gone}`;
+  const purpose = gone[flag.slice(2)];
+  if (purpose !== undefined) return `${flag} is gone since etcd 3.6, with ${purpose}`;
   const [, meant] = /\(Did you mean (?:one of )?(.*?)\?\)/.exec(error.message) ?? [];
   return `unknown flag ${flag}${meant === undefined ? ': --help lists all flags' : `: did you mean ${meant}?`}`;
 }
@@ -113,7 +129,12 @@ function newCommand(onFlag: (flag: string, value: string) => void): Command {
 }
 
 function describe(key: ConfigKey): string {
-  const { description, notBuilt, refused, ignored, defaultText, choices } = metaOf(key);
+  return describeFlag(metaOf(key));
+}
+
+/** What the help says of a flag. */
+export function describeFlag(meta: FieldMeta): string {
+  const { description, notBuilt, refused, ignored, defaultText, choices } = meta;
   const words = choices === undefined ? '' : ` One of ${choices.join(', ')}.`;
   const preset = defaultText === '' ? '' : ` [${defaultText}]`;
   if (refused !== undefined) return `${description} (Refused: ${refused}.)${preset}`;

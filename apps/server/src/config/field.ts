@@ -11,6 +11,8 @@ export interface FieldMeta {
   readonly defaultText: string;
   /** The words of a choice. */
   readonly choices?: readonly string[];
+  /** Of a text that has commas in it: it may be given in several pieces, where the command takes such. */
+  readonly isList?: boolean;
   /** It was called `experimental-<flag>` up to etcd 3.6, and that name is still taken. */
   readonly experimental?: boolean;
   /** What stands behind a flag of etcd's that this version knows but cannot serve; another value is refused. */
@@ -102,6 +104,15 @@ export function urls(defaultText: string, meta: Meta & { readonly listen?: boole
     })
     .prefault(defaultText)
     .meta({ ...rest, kind: 'urls', defaultText });
+}
+
+/** Texts with commas between them. */
+export function list(defaultText: string, meta: Meta) {
+  return z
+    .string({ error: 'must be a comma-separated list' })
+    .transform((value) => (value === '' ? [] : value.split(',').map((item) => item.trim())))
+    .prefault(defaultText)
+    .meta({ ...meta, kind: 'text', defaultText, isList: true });
 }
 
 /** One of a few words. */

@@ -1,5 +1,10 @@
+import { flagsOf, type FlagSet } from '../commands/flag-set.ts';
+import { gatewayFlags } from '../commands/gateway-flags.ts';
+import { grpcProxyFlags } from '../commands/grpc-proxy-flags.ts';
+import type { z } from 'zod';
+import type { FieldMeta } from './field.ts';
 import { envNameOf } from './load.ts';
-import { configKeys, goneFlags, legacyFlags, metaOf, type ConfigKey } from './schema.ts';
+import { configKeys, goneFlags, legacyFlags, metaOf } from './schema.ts';
 
 const sections = {
   member: 'Member',
@@ -10,13 +15,21 @@ const sections = {
   experimental: 'Experimental',
 } as const;
 
-/** The page of all flags, in Markdown, made of the schema. */
+/** The page of all flags, in Markdown, made of the schemas. */
 export function flagsPage(): string {
+  const metas = configKeys.map(metaOf);
   const tables = Object.entries(sections).map(([section, title]) => {
-    const keys = configKeys.filter((key) => metaOf(key).section === section);
-    return [`## ${title}`, '', ...tableOf(keys), ''];
+    const rows = metas.filter((meta) => meta.section === section);
+    return [`## ${title}`, '', ...tableOf(rows, memberColumns), ''];
   });
-  return [...introduction(), ...tables.flat(), ...endOfPage()].join('\n');
+  return [
+    ...introduction(),
+    ...tables.flat(),
+    ...oldFlags(),
+    ...commands(),
+    ...commandTables(gatewayFlags),
+    ...commandTables(grpcProxyFlags),
+  ].join('\n');
 }
 
 function introduction(): string[] {
@@ -49,35 +62,44 @@ function introduction(): string[] {
   ];
 }
 
-function tableOf(keys: readonly ConfigKey[]): string[] {
-  return [
-    '| flag | env | default | meaning | state |',
-    '| --- | --- | --- | --- | --- |',
-    ...keys.map(rowOf),
-  ];
-}
+/** The cells of a row, by the titles of their columns. */
+type Columns = Readonly<Record<string, (meta: FieldMeta) => string>>;
 
-function rowOf(key: ConfigKey): string {
-  const { flag, defaultText, description, choices, experimental, own } = metaOf(key);
-  const words = choices === undefined ? '' : ` One of ${choices.map(code).join(', ')}.`;
-  const cells = [
+const flagColumn: Columns = {
+  flag: ({ flag, experimental, own }) =>
     `${code(`--${flag}`)}${experimental === true ? ' ¹' : ''}${own === true ? ' ²' : ''}`,
-    code(envNameOf(flag)),
-    defaultText === '' ? '' : code(defaultText),
-    `${description}${words}`,
-    stateOf(key),
+};
+const otherColumns: Columns = {
+  default: ({ defaultText }) => (defaultText === '' ? '' : code(defaultText)),
+  meaning: ({ description, choices }) =>
+    choices === undefined ? description : `${description} One of ${choices.map(code).join(', ')}.`,
+  state: stateOf,
+};
+const commandColumns: Columns = { ...flagColumn, ...otherColumns };
+const memberColumns: Columns = {
+  ...flagColumn,
+  env: ({ flag }) => code(envNameOf(flag)),
+  ...otherColumns,
+};
+
+function tableOf(metas: readonly FieldMeta[], columns: Columns): string[] {
+  const row = (cells: readonly string[]): string =>
+    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+  const titles = Object.keys(columns);
+  return [
+    row(titles),
+    row(titles.map(() => '---')),
+    ...metas.map((meta) => row(Object.values(columns).map((cellOf) => cellOf(meta)))),
   ];
-  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
 }
 
-function stateOf(key: ConfigKey): string {
-  const { notBuilt, ignored, refused } = metaOf(key);
+function stateOf({ notBuilt, ignored, refused }: FieldMeta): string {
   if (refused !== undefined) return `refused: ${refused}`;
   if (notBuilt !== undefined) return `not yet: ${notBuilt}`;
   return ignored === undefined ? 'works' : `ignored: ${ignored}`;
 }
 
-function endOfPage(): string[] {
+function oldFlags(): string[] {
   return [
     '## Of old versions',
     '',
@@ -88,6 +110,21 @@ function endOfPage(): string[] {
       .join(', ')}.`,
     '',
   ];
+}
+
+function commands(): string[] {
+  return [
+    '# Flags of commands',
+    '',
+    '`quorate gateway start` and `quorate grpc-proxy start` take flags of their own, `--name value` or `--name=value` with two',
+    'dashes. As in etcd, no variable of the environment and no file stands for them. A list may be given in several pieces:',
+    '`--endpoints a:2379 --endpoints b:2379`.',
+    '',
+  ];
+}
+
+function commandTables(set: FlagSet<z.ZodObject>): string[] {
+  return [`## quorate ${set.name}`, '', set.summary, '', ...tableOf(flagsOf(set.schema), commandColumns), ''];
 }
 
 function code(text: string): string {

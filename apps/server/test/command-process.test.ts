@@ -1,0 +1,119 @@
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+const bin = join(import.meta.dirname, '../bin/quorate.js');
+
+interface Ended {
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs `quorate` to its end. */
+function run(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<Ended> {
+  return new Promise((resolve) => {
+    execFile(
+      process.execPath,
+      [bin, ...args],
+      { env: { ...process.env, ...env } },
+      (error, stdout, stderr) => {
+        // Whatever a process ends with that is not 0 comes as an error with that code.
+        resolve({ code: error === null ? 0 : Number(error.code), stdout, stderr });
+      },
+    );
+  });
+}
+
+/** The port where nobody is: it was free a moment ago. */
+async function deadPort(): Promise<number> {
+  const server = createServer();
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const { port } = server.address() as AddressInfo; // What listens on a port has an address, and no name of a pipe.
+  server.close();
+  return port;
+}
+
+describe('a command that cannot be done', () => {
+  test.each([
+    [['gateway', 'start', '--nope'], 'quorate: unknown flag --nope: --help lists all flags\n'],
+    [
+      ['gateway', '--listen-addr=a:1', 'start'],
+      'quorate: unknown flag --listen-addr=a:1: flags come behind "gateway start"\n',
+    ],
+    [['grpc-proxy', 'start', '--resolver-ttl=5'], 'invalid resolver-prefix ""'],
+    [['gateway', 'start', '--endpoints=127.0.0.1:23790'], 'should not resolve to the gateway listen addr'],
+  ])('%j ends with 1 and one sentence', async (args, sentence) => {
+    const { code, stdout, stderr } = await run(args);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain(sentence);
+  });
+
+  test('without a word that it knows shows its help, and says which word it does not know', async () => {
+    const [bare, wrong] = await Promise.all([run(['gateway']), run(['grpc-proxy', 'strat'])]);
+    expect(bare).toMatchObject({ code: 0, stderr: '' });
+    expect(bare.stdout).toContain('Usage: quorate gateway start [flags]');
+    expect(wrong.code).toBe(0);
+    expect(wrong.stderr).toBe(
+      'quorate: there is no command "grpc-proxy strat": grpc-proxy start is the only one\n',
+    );
+    expect(wrong.stdout).toContain('Usage: quorate grpc-proxy start [flags]');
+  });
+});
+
+test('a gateway passes on what comes, takes no flag from the environment, and lets end what stands', async () => {
+  const member = createServer({ allowHalfOpen: true });
+  const accepted = once(member, 'connection') as Promise<[Socket]>;
+  await once(member.listen(0, '127.0.0.1'), 'listening');
+  const { port } = member.address() as AddressInfo; // What listens on a port has an address, and no name of a pipe.
+  const endpoints = `127.0.0.1:${await deadPort()},127.0.0.1:${port}`;
+  const gateway = spawn(
+    process.execPath,
+    [bin, 'gateway', 'start', '--listen-addr=127.0.0.1:0', `--endpoints=${endpoints}`],
+    {
+      env: { ...process.env, ETCD_LISTEN_ADDR: 'bad', ETCD_ENDPOINTS: 'bad' },
+      stdio: ['ignore', 'inherit', 'pipe'],
+    },
+  );
+  const exited = once(gateway, 'exit');
+  const lines = createInterface(gateway.stderr)[Symbol.asyncIterator]();
+  const log = new LogOf(lines);
+  const { port: gatewayPort } = await log.line('ready to pass on connections');
+
+  const client = connect({ host: '127.0.0.1', port: Number(gatewayPort), allowHalfOpen: true });
+  client.write('question');
+  await log.line('an endpoint does not answer: it is set aside');
+  const [server] = await accepted;
+  expect(String((await once(server, 'data'))[0])).toBe('question');
+
+  gateway.kill('SIGTERM');
+  await log.line('stopping: what is under way may end');
+  server.end('answer');
+  expect(String((await once(client, 'data'))[0])).toBe('answer');
+  client.end();
+  expect(await exited).toEqual([143, null]);
+  member.close();
+});
+
+/** Log lines of a process, in their order. */
+class LogOf {
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(lines: AsyncIterator<string>) {
+    this.#lines = lines;
+  }
+
+  /** The next line with this message. */
+  async line(message: string): Promise<Readonly<Record<string, unknown>>> {
+    for (;;) {
+      const next = await this.#lines.next();
+      if (next.done === true) throw new Error(`the process has ended without saying "${message}"`);
+      // The gateway writes a JSON object a line.
+      const line = JSON.parse(next.value) as Readonly<Record<string, unknown>>;
+      if (line['msg'] === message) return line;
+    }
+  }
+}
