@@ -27,7 +27,7 @@ export function operationObserver(
     bad: series('false'),
   });
   const read = bySuccess((success) => ranges.series({ success }));
-  const byField = new Map(
+  const byField = new Map<number, ReturnType<typeof bySuccess>>(
     Object.entries(raftRequestField).map(([name, field]) => {
       const op = name.charAt(0).toUpperCase() + name.slice(1);
       const version = name === 'v2' ? 'v2' : 'v3';
