@@ -23,7 +23,9 @@ const comparedHeaders = [
 export function comparable({ status, headers, body }: RestAnswer, path: string): Comparable {
   // etcd 3.5 gives the errors of its store from these without their code, as UNKNOWN; Quorate gives the code.
   const isRecipe = path.startsWith('/v3/lock/') || path.startsWith('/v3/election/');
-  if (isRecipe && status !== 200) return { status: 500, headers: {}, documents: [messageOf(body)] };
+  if (isRecipe && status !== 200) {
+    return { status: 500, headers: {}, documents: body === '' ? [] : [messageOf(body)] };
+  }
   const lines = body.split('\n').filter((line) => line !== '');
   return {
     status,
@@ -55,7 +57,9 @@ function normalised(value: unknown, path: string): unknown {
   if (isFields(value['result'])) return { result: normalised(value['result'], path) };
   if (isFields(value['error'])) return { error: failure(value['error']) };
   if ('code' in value) return failure(value);
-  return without(value, changing[path] ?? []);
+  const rest = without(value, changing[path] ?? []);
+  if (lifetimePaths.includes(path)) return { ...rest, ...('TTL' in rest && { TTL: lifeOf(rest['TTL']) }) };
+  return path.startsWith('/v3/cluster/member/') ? withoutNewIds(rest) : rest;
 }
 
 /** What etcd says of a failure; ours has to say the same in the words of etcd 3.5. */
@@ -77,7 +81,28 @@ const changing: Readonly<Record<string, readonly string[]>> = {
   '/v3/maintenance/hash': ['hash'],
   '/v3/maintenance/hashkv': ['hash_revision'],
   '/v3/auth/authenticate': ['token'],
+  // etcd's has none.
+  '/v3/maintenance/transfer-leadership': ['header'],
 };
+
+/** What of a lease is left depends on the moment; that there is something, does not. */
+const lifetimePaths = ['/v3/lease/timetolive', '/v3/kv/lease/timetolive'];
+
+function lifeOf(ttl: unknown): unknown {
+  return Number(ttl) > 0 ? 'some' : ttl;
+}
+
+/** A member that was added has its ID from the moment when it was; one that has not started has no name. */
+function withoutNewIds(fields: Fields): Fields {
+  const withoutId = (member: unknown) =>
+    isFields(member) && member['name'] === undefined ? { ...member, ID: 'new' } : member;
+  const { member, members } = fields;
+  return {
+    ...fields,
+    ...(member !== undefined && { member: withoutId(member) }),
+    ...(Array.isArray(members) && { members: members.map(withoutId) }),
+  };
+}
 
 function without(fields: Fields, names: readonly string[]): Fields {
   return Object.fromEntries(Object.entries(fields).filter(([name]) => !names.includes(name)));

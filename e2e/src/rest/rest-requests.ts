@@ -48,6 +48,16 @@ export function malformedRequest(route: Route, dice: Dice): RestRequest {
   return { path, body: `{${space}${first},${space}${name}:${wrong}}` };
 }
 
+/** Everything that a route has to refuse: damaged JSON, and each of its fields with each value that it can't have. */
+export function allMalformed({ method }: Route): Json[] {
+  const wrong = method.request.fields.flatMap((field) => {
+    const values = wrongValues[field.kind].map((value) => (field.isList ? `[${value}]` : value));
+    const names = new Set([field.name, field.jsonName]);
+    return [...names].flatMap((name) => values.map((value) => `{${JSON.stringify(name)}:${value}}`));
+  });
+  return [...damaged, ...wrong];
+}
+
 const damaged = [
   ...['{', '[]', 'null', '12', '-', '"abc"', '}', '<html>', '{"x":tru}', '{"x":1,}', '{"x" 1}', '{"x":01}'],
   ...['{"x":"\\q"}', '{"x":"\\u12x4"}', '{"x":1 "y":2}', '{"x":[1 2]}', '{"x":1.}', '{"x":1e}', '{"x":"\n"}'],
