@@ -1,4 +1,5 @@
 import type { Command } from './cli/command.ts';
+import type { FlagDefinition } from './cli/flags.ts';
 
 /** Locks and elections. */
 export const lockCommand: Command = {
@@ -20,4 +21,59 @@ export const electCommand: Command = {
   short: 'Observes and participates in leader election',
   flags: [{ name: 'listen', shorthand: 'l', kind: 'bool', default: false, usage: 'observation mode' }],
   load: async () => (await import('./commands/elect.ts')).elect,
+};
+
+const destinationFlag = (name: string, usage: string): FlagDefinition => ({
+  name,
+  kind: 'string',
+  default: '',
+  usage,
+});
+
+/** The copy of a cluster that follows it. */
+export const makeMirrorCommand: Command = {
+  name: 'make-mirror',
+  use: 'make-mirror [options] <destination>',
+  short: 'Makes a mirror at the destination etcd cluster',
+  flags: [
+    { name: 'prefix', kind: 'string', default: '', usage: 'Key-value prefix to mirror' },
+    { name: 'rev', kind: 'int64', default: 0n, usage: 'Specify the kv revision to start to mirror' },
+    {
+      name: 'max-txn-ops',
+      kind: 'uint64',
+      default: 128n,
+      usage: 'Maximum number of operations permitted in a transaction during syncing updates',
+    },
+    destinationFlag(
+      'dest-prefix',
+      'destination prefix to mirror a prefix to a different prefix in the destination cluster',
+    ),
+    {
+      name: 'no-dest-prefix',
+      kind: 'bool',
+      default: false,
+      usage: 'mirror key-values to the root of the destination cluster',
+    },
+    destinationFlag(
+      'dest-cert',
+      'Identify secure client using this TLS certificate file for the destination cluster',
+    ),
+    destinationFlag('dest-key', 'Identify secure client using this TLS key file'),
+    destinationFlag('dest-cacert', 'Verify certificates of TLS enabled secure servers using this CA bundle'),
+    {
+      name: 'dest-insecure-transport',
+      kind: 'bool',
+      default: true,
+      usage: 'Disable transport security for client connections',
+    },
+    destinationFlag(
+      'dest-user',
+      'Destination username[:password] for authentication (prompt if password is not supplied)',
+    ),
+    destinationFlag(
+      'dest-password',
+      "Destination password for authentication (if this option is used, --user option shouldn't include password)",
+    ),
+  ],
+  load: async () => (await import('./commands/make-mirror.ts')).makeMirror,
 };

@@ -26,8 +26,8 @@ const barWidth = 30;
 
 /**
  * Shows on stderr how far some work is, for as long as it goes on: only where somebody looks, that is, when stderr is a
- * terminal that can move its cursor (not `TERM=dumb`). Anywhere else nothing is written at all. The bar leaves neither
- * a line nor a changed state of the terminal behind, not even when the program is killed.
+ * terminal that can move its cursor (not `TERM=dumb`). Anywhere else nothing is written at all. The bar leaves no line
+ * behind, and changes nothing about the terminal that would have to be changed back when the program is killed.
  */
 export function startProgress(terminal: Terminal, options: ProgressOptions): Progress {
   const { errorTerminal, env } = terminal;

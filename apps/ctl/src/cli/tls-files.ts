@@ -13,6 +13,9 @@ const tlsFiles = {
 } as const;
 type TlsFlag = keyof typeof tlsFiles;
 
+/** What flags about a cluster begin with: nothing, or `dest-` for the one that a mirror is made at. */
+export type ClusterPrefix = '' | 'dest-';
+
 /** Refuses flags that are given without a file. @throws ExitError */
 export function refuseEmptyFiles(flags: Flags): void {
   for (const flag of ['cert', 'key', 'cacert']) {
@@ -30,12 +33,14 @@ export interface TlsFlags {
 }
 
 /** Reads the files of `--cacert`, `--cert` and `--key`. @throws ExitError */
-export function tlsFlags(flags: Flags): TlsFlags {
-  const insecureSkipVerify = flags.bool('insecure-skip-tls-verify');
-  const serverName = flags.bool('insecure-discovery') ? '' : textOf(flags.string('discovery-srv'));
-  const [cert, key, ca] = [fileOf(flags, 'cert'), fileOf(flags, 'key'), fileOf(flags, 'cacert')];
+export function tlsFlags(flags: Flags, prefix: ClusterPrefix = ''): TlsFlags {
+  const insecureSkipVerify = prefix === '' && flags.bool('insecure-skip-tls-verify');
+  const isFound = prefix === '' && !flags.bool('insecure-discovery');
+  const serverName = isFound ? textOf(flags.string('discovery-srv')) : '';
+  const fileOf = (flag: TlsFlag) => readFileOf(flags, prefix, flag);
+  const [cert, key, ca] = [fileOf('cert'), fileOf('key'), fileOf('cacert')];
   const given = cert ?? key ?? ca;
-  const wanted = given !== undefined || serverName !== '' || !flags.bool('insecure-transport');
+  const wanted = given !== undefined || serverName !== '' || !flags.bool(`${prefix}insecure-transport`);
   if (!wanted && !insecureSkipVerify) return { options: undefined, skipsOnly: false };
   const options = {
     ...(ca === undefined ? {} : { ca }),
@@ -48,40 +53,49 @@ export function tlsFlags(flags: Flags): TlsFlags {
 }
 
 /** What a user is told of files that no connection can be made with. */
-export function tlsProblem(code: TlsOptionsErrorCode, reason: string, flags: Flags): ExitError {
-  const [cert, key] = [flags.string('cert'), flags.string('key')];
+export function tlsProblem(
+  code: TlsOptionsErrorCode,
+  reason: string,
+  flags: Flags,
+  prefix: ClusterPrefix = '',
+): ExitError {
+  const fileProblem = (flag: TlsFlag, text: string) => problemOfFile(flags, prefix, flag, text);
   switch (code) {
     case 'CLIENT_TLS_CA': {
       // etcdctl trusts nobody then, and ends with this code when time is up.
       const isText = reason.startsWith('it has no certificate');
-      return new ExitError(isText ? 'error' : 'badArguments', fileProblem('cacert', reason, flags));
+      return new ExitError(isText ? 'error' : 'badArguments', fileProblem('cacert', reason));
     }
     case 'CLIENT_TLS_CERT':
-      return new ExitError('badArguments', fileProblem('cert', reason, flags));
+      return new ExitError('badArguments', fileProblem('cert', reason));
     case 'CLIENT_TLS_KEY':
-      return new ExitError('badArguments', fileProblem('key', reason, flags));
+      return new ExitError('badArguments', fileProblem('key', reason));
     case 'CLIENT_TLS_PAIR':
-      return new ExitError('badArguments', pairProblem({ cert, key }));
+      return new ExitError('badArguments', pairProblem(flags, prefix));
   }
 }
 
-function pairProblem({ cert, key }: { readonly cert: ByteString; readonly key: ByteString }): ByteString {
-  if (key === '') return `--cert ${cert} is given without --key: give both, or none of them`;
-  if (cert === '') return `--key ${key} is given without --cert: give both, or none of them`;
-  return `--key ${key} is not the key of --cert ${cert}: give the key that the certificate was made with`;
+function pairProblem(flags: Flags, prefix: ClusterPrefix): ByteString {
+  const [cert, key] = [`${prefix}cert`, `${prefix}key`];
+  const [certFile, keyFile] = [flags.string(cert), flags.string(key)];
+  if (keyFile === '') return `--${cert} ${certFile} is given without --${key}: give both, or none of them`;
+  if (certFile === '') return `--${key} ${keyFile} is given without --${cert}: give both, or none of them`;
+  const remedy = 'give the key that the certificate was made with';
+  return `--${key} ${keyFile} is not the key of --${cert} ${certFile}: ${remedy}`;
 }
 
-function fileOf(flags: Flags, flag: TlsFlag): Uint8Array | undefined {
-  const file = flags.string(flag);
+function readFileOf(flags: Flags, prefix: ClusterPrefix, flag: TlsFlag): Uint8Array | undefined {
+  const file = flags.string(`${prefix}${flag}`);
   if (file === '') return undefined;
   try {
     return readFileSync(pathOf(file));
   } catch (error) {
-    const text = fileProblem(flag, `cannot be read: ${systemText(error)}`, flags);
+    const text = problemOfFile(flags, prefix, flag, `cannot be read: ${systemText(error)}`);
     throw new ExitError('badArguments', text, { cause: error });
   }
 }
 
-function fileProblem(flag: TlsFlag, reason: string, flags: Flags): ByteString {
-  return `--${flag} ${flags.string(flag)}: ${reason}; give a file in PEM form with ${tlsFiles[flag]}`;
+function problemOfFile(flags: Flags, prefix: ClusterPrefix, flag: TlsFlag, reason: string): ByteString {
+  const name = `${prefix}${flag}`;
+  return `--${name} ${flags.string(name)}: ${reason}; give a file in PEM form with ${tlsFiles[flag]}`;
 }
