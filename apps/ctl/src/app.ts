@@ -48,6 +48,11 @@ async function giveHint(terminal: Terminal, error: unknown, { situation }: Runni
 }
 
 async function runCommand(terminal: Terminal, running: Running): Promise<void> {
+  if (terminal.argv[0] === '__complete' || terminal.argv[0] === '__completeNoDesc') {
+    const { answerShell } = await import('./completion/answer-shell.ts');
+    await answerShell(terminal);
+    return;
+  }
   const found = findCommand(rootCommand, withoutHelpCommand(terminal.argv));
   if (found.unknown !== undefined && found.path.length === 1)
     throw unknownCommand(rootCommand, found.unknown);

@@ -3,7 +3,7 @@ import type { FlagDefinition } from './cli/flags.ts';
 import { globalFlags } from './cli/global-flags.ts';
 import { defragDataDirFlag, offlineCommands, snapshotRestoreCommand } from './offline-commands.ts';
 import { electCommand, lockCommand, makeMirrorCommand } from './online-commands.ts';
-import { contextCommand } from './own-commands.ts';
+import { completionCommand, contextCommand } from './own-commands.ts';
 import { authCommand, roleCommand, userCommand } from './security-commands.ts';
 
 /** Flags of `get`; operations of a transaction take them, too. */
@@ -421,5 +421,6 @@ $ quoratectl put <key> -- <value>`,
     roleCommand,
     authCommand,
     contextCommand,
+    completionCommand,
   ],
 };

@@ -63,3 +63,57 @@ one that --context names, or QUORATECTL_CONTEXT, or the current one. With --cont
     },
   ],
 };
+
+const completionScript = (shell: string, long: string): Command => ({
+  name: shell,
+  use: shell,
+  short: `Prints the completion script for ${shell}`,
+  long,
+  load: async () => (await import('./commands/completion.ts')).completion(shell),
+});
+
+/** Scripts by which shells complete command lines. */
+export const completionCommand: Command = {
+  name: 'completion',
+  use: 'completion <shell>',
+  short: 'Prints a script that completes command lines in a shell',
+  long: 'The script asks the program itself what fits, so keys, leases, users and members are those of the cluster.',
+  children: [
+    completionScript(
+      'bash',
+      `For this shell:
+
+$ source <(quoratectl completion bash)
+
+For all shells to come, put that line into ~/.bashrc.`,
+    ),
+    completionScript(
+      'fish',
+      `For this shell:
+
+$ quoratectl completion fish | source
+
+For all shells to come:
+
+$ quoratectl completion fish > ~/.config/fish/completions/quoratectl.fish`,
+    ),
+    completionScript(
+      'powershell',
+      `For this shell:
+
+PS> quoratectl completion powershell | Out-String | Invoke-Expression
+
+For all shells to come, put that line into the file that $PROFILE names.`,
+    ),
+    completionScript(
+      'zsh',
+      `For this shell:
+
+$ source <(quoratectl completion zsh)
+
+For all shells to come, with a folder of $fpath:
+
+$ quoratectl completion zsh > "\${fpath[1]}/_quoratectl"`,
+    ),
+  ],
+};

@@ -18,8 +18,6 @@ export interface Command {
   readonly children?: readonly Command[];
   /** etcdctl has no such command: what is short for one of its own stays so. */
   readonly isOwn?: boolean;
-  /** For programs rather than people: neither listed nor proposed, nor cut short. */
-  readonly hidden?: boolean;
   /** Loads what the command does: only the one that runs is loaded. */
   readonly load?: () => Promise<Action>;
 }
@@ -60,7 +58,6 @@ export function allFlags(path: readonly Command[]): FlagDefinition[] {
 export function similarNames(commands: readonly Command[], name: ByteString): string[] {
   const lower = name.toLowerCase();
   return commands
-    .filter((command) => command.hidden !== true)
     .map((command) => command.name)
     .filter((other) => other.startsWith(lower) || editDistance(other, lower) <= 2);
 }
@@ -69,7 +66,7 @@ function childByName(commands: readonly Command[], name: ByteString): Command | 
   const exact = commands.find((command) => command.name === name);
   if (exact !== undefined) return exact;
   if (name === '') return undefined;
-  const begun = commands.filter((command) => command.name.startsWith(name) && command.hidden !== true);
+  const begun = commands.filter((command) => command.name.startsWith(name));
   const shared = begun.filter((command) => command.isOwn !== true);
   const meant = shared.length === 0 ? begun : shared;
   return meant.length === 1 ? meant[0] : undefined;

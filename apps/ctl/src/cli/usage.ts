@@ -35,7 +35,7 @@ export function usageText(path: readonly Command[], version: ProgramVersion): By
 function commandList(command: Command, deep: boolean): string {
   const leaves = deep
     ? leafCommands(command)
-    : visibleChildren(command).map((child) => [child.name, child.short]);
+    : (command.children ?? []).map((child) => [child.name, child.short]);
   const rows = leaves.map(([name = '', short = '']) => ({ cell: name, text: short }));
   rows.sort((a, b) => (a.cell < b.cell ? -1 : 1));
   return alignByTabs(rows)
@@ -44,15 +44,11 @@ function commandList(command: Command, deep: boolean): string {
 }
 
 function leafCommands(group: Command, prefix = ''): string[][] {
-  return visibleChildren(group).flatMap((child) =>
+  return (group.children ?? []).flatMap((child) =>
     child.children === undefined
       ? [[`${prefix}${child.name}`, child.short]]
       : leafCommands(child, `${prefix}${child.name} `),
   );
-}
-
-function visibleChildren(group: Command): readonly Command[] {
-  return (group.children ?? []).filter((child) => child.hidden !== true);
 }
 
 function optionSections(path: readonly Command[], title: string): string[] {
