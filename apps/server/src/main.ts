@@ -4,6 +4,7 @@ import type { ServerConfig } from './config/schema.ts';
 import type { Logger } from 'pino';
 import { newLogger } from './logging.ts';
 import type { Server } from './server.ts';
+import { tellServiceManager } from './service-manager.ts';
 import { signalCodes } from './signal-codes.ts';
 import { serverVersion } from './version.ts';
 
@@ -64,6 +65,7 @@ async function run(config: ServerConfig, warnings: readonly string[]): Promise<v
     },
     'ready to serve',
   );
+  void tellServiceManager(log);
   if (process.stdout.isTTY || process.env['npm_lifecycle_event'] === 'start')
     process.stdout.write(welcome(config));
   for (const [signal, code] of Object.entries(signalCodes)) {
