@@ -6,8 +6,7 @@ import type { SharedWatches } from './shared-watches.ts';
 import type { Subscriber, Subscription, WatchedRange } from './source.ts';
 
 /** Responses that wait for a client that reads slowly. Beyond either of these its watchers pause where they are. */
-const queuedBytesMax = 4 * 1024 * 1024;
-const queuedResponsesMax = 4_096;
+const queueMaxDefault = { bytes: 4 * 1024 * 1024, responses: 4_096 };
 /** Create requests that the member has not answered yet; the client is not read from meanwhile. */
 const unansweredMax = 128;
 
@@ -24,6 +23,8 @@ export interface ClientWatchesOptions {
   readonly fail: (error: unknown) => void;
   /** Of a reason to end a watcher, the error that ends the stream instead; undefined for one that only ends the watcher. */
   readonly fatalReason: (reason: string) => unknown;
+  /** How much may wait for the client; for tests. */
+  readonly queueMax?: { readonly bytes: number; readonly responses: number };
 }
 
 /** A watcher, in the client's words. */
@@ -202,7 +203,8 @@ export class ClientWatches implements Asker {
     }
     this.#queue.push(response);
     this.#queuedBytes += response.length;
-    if (this.#queuedBytes > queuedBytesMax || this.#queue.length > queuedResponsesMax) this.#pause();
+    const { bytes, responses } = this.#options.queueMax ?? queueMaxDefault;
+    if (this.#queuedBytes > bytes || this.#queue.length > responses) this.#pause();
   }
 
   #waitForRoom(): void {

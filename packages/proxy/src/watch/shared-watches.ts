@@ -22,6 +22,8 @@ export interface SharedWatchesOptions {
 export class SharedWatches {
   readonly #options: SharedWatchesOptions;
   readonly #groups = new Map<string, RangeGroup>();
+  /** All of them, in the order in which they were asked for: clients count on it. */
+  readonly #sources = new Set<Source>();
   /** By their IDs on the stream as it is now: those that were created, and not left. */
   readonly #open = new Map<bigint, Source>();
   /** Sent and not answered, in order: members answer in the same. */
@@ -46,15 +48,13 @@ export class SharedWatches {
 
   /** Watchers of the proxy's at the member. */
   get sourceCount(): number {
-    let count = 0;
-    for (const { sources } of this.#groups.values()) count += sources.size;
-    return count;
+    return this.#sources.size;
   }
 
   /** Watchers of clients. */
   get watcherCount(): number {
     let count = 0;
-    for (const { sources } of this.#groups.values()) for (const { members } of sources) count += members.size;
+    for (const { members } of this.#sources) count += members.size;
     return count;
   }
 
@@ -91,7 +91,7 @@ export class SharedWatches {
   connected(): void {
     invariant(!this.#isConnected, 'a stream is opened after the one before has ended');
     this.#isConnected = true;
-    for (const { sources } of this.#groups.values()) for (const source of sources) this.#create(source);
+    for (const source of this.#sources) this.#create(source);
     this.#questions.connected();
   }
 
@@ -100,11 +100,9 @@ export class SharedWatches {
     this.#isConnected = false;
     this.#creating = [];
     this.#open.clear();
-    for (const { sources } of this.#groups.values()) {
-      for (const source of sources) {
-        source.state = 'creating';
-        source.isSynced = false;
-      }
+    for (const source of this.#sources) {
+      source.state = 'creating';
+      source.isSynced = false;
     }
   }
 
@@ -151,6 +149,7 @@ export class SharedWatches {
     this.#groups.set(key, group);
     const source = new Source(group, range, next);
     group.sources.add(source);
+    this.#sources.add(source);
     source.members.add(subscription);
     subscription.source = source;
     if (this.#isConnected) this.#create(source);
@@ -266,7 +265,9 @@ export class SharedWatches {
     for (const other of group.sources) {
       if (other === source || other.state !== 'open' || other.next !== source.next) continue;
       const otherStays = other === group.main || (source !== group.main && other.isSynced);
-      return otherStays ? this.#absorb(other, source) : this.#absorb(source, other);
+      const [stays, goes] = otherStays ? [other, source] : [source, other];
+      this.#absorb(stays, goes);
+      return this.#settle(stays);
     }
     const { main } = group;
     if (main === undefined || main.state !== 'open' || !main.isSynced) {
@@ -309,6 +310,7 @@ export class SharedWatches {
     if (source.state === 'open') this.#open.delete(source.id);
     source.state = 'left';
     group.sources.delete(source);
+    this.#sources.delete(source);
     if (group.main === source) group.main = undefined;
     if (group.sources.size === 0) this.#groups.delete(group.key);
     const members = [...source.members];
