@@ -35,6 +35,7 @@ export class MemberHealth implements Disposable {
   async start(): Promise<void> {
     const { client, clock, intervalMs } = this.#options;
     await Promise.all(client.endpoints.map((endpoint) => this.#look(endpoint)));
+    this.#leaveTheUnhealthy();
     if (this.#ended.signal.aborted) return;
     this.#timer = clock.after(intervalMs, () => void this.start());
   }
@@ -42,6 +43,15 @@ export class MemberHealth implements Disposable {
   [Symbol.dispose](): void {
     this.#ended.abort();
     this.#timer?.cancel();
+  }
+
+  /** Calls find out by themselves who refuses connections; of who takes them and is silent, they would wait for long. */
+  #leaveTheUnhealthy(): void {
+    const { client } = this.#options;
+    for (let left = client.endpoints.length; left > 0 && this.isAnyHealthy; left--) {
+      if (this.#healthy.get(client.preferredEndpoint) !== false) return;
+      client.avoid(client.preferredEndpoint);
+    }
   }
 
   async #look(endpoint: string): Promise<void> {

@@ -15,6 +15,7 @@ import { rmSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
@@ -133,6 +134,35 @@ describe.each(kinds)('in front of $kind', ({ start }) => {
   });
 });
 
+describe.each(secureKinds)('in front of $kind with TLS', ({ start }) => {
+  test('all the way is encrypted, and everything goes along it: calls, streams and tokens', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'quorate-gateway-'));
+    const files = await writeTestCertificates(folder);
+    await using member = await start(files);
+    const authority = await CertificateAuthority.create();
+    const own = new CertificateFolder();
+    const pair = own.writePair('gateway', await authority.issue({ commonName: 'g', ips: ['127.0.0.1'] }));
+    await using gateway = await startGateway({
+      endpoints: member.endpoint,
+      listenUrls: 'https://127.0.0.1:0',
+      ...{ cacert: files.ca, cert: files.alice.cert, key: files.alice.key },
+      ...{ certFile: pair.cert.path, keyFile: pair.key.path },
+    });
+    const say = (path: string, body: object) =>
+      secureGet(new URL(`https://127.0.0.1:${gateway.ports[0]}${path}`), {
+        ca: authority.pem,
+        method: 'POST',
+        body: JSON.stringify(body),
+      });
+    expect(await say('/v3/kv/put', { key: 'Zm9v', value: 'YmFy' })).toMatchObject({ status: 200 });
+    const { body } = await say('/v3/kv/range', { key: 'Zm9v' });
+    expect(body).toContain('"value":"YmFy"');
+    expect((await say('/v3/lease/keepalive', { ID: '7' })).body).toMatch(/^\{"result":\{/);
+    expect((await say('/v3/auth/authenticate', { name: 'x', password: 'y' })).status).toBe(400);
+    await Promise.all([rm(folder, { recursive: true }), rm(own.path, { recursive: true })]);
+  }, 60_000);
+});
+
 describe.each(secureKinds)('in front of $kind that takes certificates for users', ({ start }) => {
   test('nobody is who the certificate of the gateway names, nor that of a connection (CVE-2018-16886)', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'quorate-gateway-'));
@@ -218,9 +248,10 @@ async function secureGet(
     readonly cert?: Uint8Array;
     readonly key?: Uint8Array;
     readonly method?: string;
+    readonly body?: string;
   },
 ): Promise<{ status: number | undefined; body: string }> {
-  const { ca, cert, key, method = 'GET' } = options;
+  const { ca, cert, key, method = 'GET', body: said = '' } = options;
   const request = httpsRequest(url, {
     ca: Buffer.from(ca),
     ...(cert !== undefined && { cert: Buffer.from(cert) }),
@@ -229,7 +260,7 @@ async function secureGet(
     agent: false,
     servername: '',
   });
-  request.end();
+  request.end(said);
   const [response] = (await once(request, 'response')) as [IncomingMessage];
   let body = '';
   for await (const piece of response) body += String(piece);
@@ -312,6 +343,53 @@ test('when it is to stop, calls under way may end', async () => {
   await expect(fetch(`${urlOf(gateway)}/health`)).rejects.toThrow();
   await reader.cancel();
   await closed;
+}, 60_000);
+
+test('what is still open when the time to stop is over is cut off', async () => {
+  await using member = await startQuorate();
+  const gateway = await startGateway({ endpoints: member.endpoint, drainTimeoutMs: '50' });
+  const watch = await post(gateway, '/v3/watch', { create_request: { key: 'dw==' } });
+  const reader = watch.body!.pipeThrough(new TextDecoderStream()).getReader();
+  await reader.read();
+  await gateway.close();
+  await expect(reader.read()).rejects.toThrow();
+}, 60_000);
+
+test('a client may say and hold only so much', async () => {
+  await using member = await startQuorate();
+  await using gateway = await startGateway({
+    endpoints: member.endpoint,
+    maxRequestBytes: '1000',
+    maxStreams: '1',
+    maxConnections: '3',
+    drainTimeoutMs: '50',
+  });
+  const large = { key: 'Zm9v', value: Buffer.alloc(600_000).toString('base64') };
+  const tooLarge = await post(gateway, '/v3/kv/put', large);
+  expect([tooLarge.status, await tooLarge.json()]).toMatchObject([429, { code: 8 }]);
+  const watch = await post(gateway, '/v3/watch', { create_request: { key: 'dw==' } });
+  expect(watch.status).toBe(200);
+  const second = await post(gateway, '/v3/watch', { create_request: { key: 'dw==' } });
+  expect([second.status, await second.json()]).toMatchObject([
+    429,
+    { code: 8, message: 'too many open streams' },
+  ]);
+  // Each client of these holds a connection of its own.
+  const held = await Promise.all(
+    Array.from({ length: 6 }, async () => {
+      const socket = connect(gateway.ports[0] ?? 0, '127.0.0.1');
+      socket.on('error', () => {});
+      socket.write('GET /version HTTP/1.1\r\nHost: x\r\n\r\n');
+      const said = await new Promise<string>((resolve) => {
+        socket.once('data', (data) => resolve(String(data))).once('close', () => resolve(''));
+      });
+      return { socket, isServed: said.startsWith('HTTP/1.1 200') };
+    }),
+  );
+  const served = held.filter(({ isServed }) => isServed).length;
+  expect(served).toBeLessThanOrEqual(2);
+  for (const { socket } of held) socket.destroy();
+  await watch.body?.cancel();
 }, 60_000);
 
 test.each([

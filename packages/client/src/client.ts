@@ -41,6 +41,16 @@ export class Client extends Keyspace implements AsyncDisposable {
     return this.#connections.endpoints;
   }
 
+  /** The endpoint that is asked first now; when calls go round, the one asked last. */
+  get preferredEndpoint(): string {
+    return this.#connections.preferred;
+  }
+
+  /** Says that an endpoint is not well, for those who know: another is asked first, if it was this one. */
+  avoid(endpoint: string): void {
+    this.#connections.moveOnFrom(endpoint);
+  }
+
   /** Any unary method by its path, `/package.Service/Method`, with bytes in and out. */
   unary(path: string, request: Uint8Array, options: UnaryCallOptions = {}): Promise<Uint8Array> {
     return this.#connections.unary(path, request, options);

@@ -187,12 +187,16 @@ export class Connections {
       options.signal?.throwIfAborted();
       const endpoint = this.#pick(options);
       observed.attempt(endpoint.address);
+      let askedAtMs = Infinity;
       try {
         await this.#connect(endpoint, deadline, options.signal);
+        askedAtMs = this.clock.now();
         const setup = this.#callSetup(options, deadline, login, observed);
         return await unaryCall(endpoint, path, request, setup, options.signal);
       } catch (error) {
-        if (!(error instanceof EtcdError) || !mayRepeat(error, attempt, options)) throw error;
+        if (!(error instanceof EtcdError)) throw error;
+        this.#leaveSilent(endpoint, error, askedAtMs);
+        if (!mayRepeat(error, attempt, options)) throw error;
         observed.attemptFailed(error);
         this.moveOnFrom(endpoint.address);
         await this.#backOff(deadline, error, options.signal);
@@ -240,6 +244,12 @@ export class Connections {
   moveOnFrom(address: string): void {
     if (this.goesRound) this.#failedUntil.set(address, this.clock.now() + penaltyMs);
     else if (this.preferred === address) this.#moveOn();
+  }
+
+  /** Whoever takes connections and answers nobody may be half dead: the next call is for another. */
+  #leaveSilent({ address }: Endpoint, { code }: EtcdError, askedAtMs: number): void {
+    const isSilent = this.clock.now() - askedAtMs >= this.#dialTimeoutMs;
+    if (code === 'DEADLINE_EXCEEDED' && isSilent) this.moveOnFrom(address);
   }
 
   #moveOn(): void {

@@ -120,6 +120,26 @@ test('a closed client makes no more calls, and closing it twice is harmless', as
   await expect(client.get('k')).rejects.toMatchObject({ code: 'CANCELLED', unsent: true });
 });
 
+test('who takes calls and never answers is left for another after a while', async () => {
+  const silent = new FakeServer().unary(
+    rpcpb.KVDefinition,
+    methods.range,
+    () => new Promise<never>(() => {}),
+  );
+  open.push(await silent.start());
+  const good = await kvServer();
+  const client = clientOf([silent.endpoint, good.endpoint], { dialTimeoutMs: 100 });
+  await expect(client.put('k', 'v')).rejects.toMatchObject({ code: 'UNIMPLEMENTED' });
+  // Not for a caller's impatience, though.
+  await expect(client.get('k', { timeoutMs: 1 })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  expect(client.preferredEndpoint).toBe(silent.endpoint);
+  await expect(client.get('k', { timeoutMs: 300 })).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  expect(client.preferredEndpoint).toBe(good.endpoint);
+  await client.get('k');
+  client.avoid(good.endpoint);
+  expect(client.preferredEndpoint).toBe(silent.endpoint);
+});
+
 test('any method can be called with bytes in and out', async () => {
   const server = await kvServer();
   const client = clientOf([server.endpoint]);
