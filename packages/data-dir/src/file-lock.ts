@@ -38,7 +38,7 @@ export class FileLock implements AsyncDisposable {
     child.stdin.on('error', () => undefined); // It may be gone before we let go.
     try {
       const started: unknown = await Promise.race([once(child.stdout, 'data'), ended]);
-      const [said] = Array.isArray(started) ? started : [];
+      const [said]: readonly unknown[] = Array.isArray(started) ? started : [];
       if (said === lockedExitCode) throw inUse(path);
       if (!Buffer.isBuffer(said)) throw new Error(`flock ended with ${String(said)}`);
     } catch (error) {

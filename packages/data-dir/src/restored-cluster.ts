@@ -80,6 +80,8 @@ function membersOf({
     return initialMembers(members, initialClusterToken);
   } catch (error) {
     if (!(error instanceof InitialClusterError)) throw error;
-    throw new DataDirError('RESTORE_OPTIONS', error.message, { cause: error });
+    // Of a URL that is none, etcd's tool says only what is wrong with it.
+    const { message } = error.cause instanceof Error ? error.cause : error;
+    throw new DataDirError('RESTORE_OPTIONS', message, { cause: error });
   }
 }

@@ -216,7 +216,7 @@ describe('what is refused changes nothing', () => {
     [
       'a URL without a port',
       { initialCluster: 'default=http://localhost' },
-      'error setting up initial cluster: URL address does not have the form "host:port": http://localhost',
+      'URL address does not have the form "host:port": http://localhost',
     ],
   ])('%s', async (_name, options, message) => {
     await expect(restore(at('data'), options)).rejects.toMatchObject({ code: 'RESTORE_OPTIONS', message });
