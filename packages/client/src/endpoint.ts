@@ -8,6 +8,7 @@ export interface EndpointOptions {
   readonly tls?: TlsCredentials | undefined;
   readonly keepaliveTimeMs: number;
   readonly keepaliveTimeoutMs: number;
+  readonly keepaliveWithoutCalls: boolean;
   /** Hears of connections. */
   readonly observer: ClientObserver | undefined;
 }
@@ -30,6 +31,7 @@ export class Endpoint {
       'grpc.max_send_message_length': -1,
       'grpc.keepalive_time_ms': options.keepaliveTimeMs,
       'grpc.keepalive_timeout_ms': options.keepaliveTimeoutMs,
+      'grpc.keepalive_permit_without_calls': options.keepaliveWithoutCalls ? 1 : 0,
       'grpc.initial_reconnect_backoff_ms': 100,
       'grpc.max_reconnect_backoff_ms': 2_000,
       // Each client owns its connections, so that closing it closes them.

@@ -16,6 +16,8 @@ export interface ClientOptions {
   /** Time between pings of a connection in use, and how long an answer may take. Defaults 10000, 6000. */
   readonly keepaliveTimeMs?: number;
   readonly keepaliveTimeoutMs?: number;
+  /** Ping connections also while no call is under way. Default false; servers may refuse clients that do it often. */
+  readonly keepaliveWithoutCalls?: boolean;
   /** For `https://` and `unixs://`, and for endpoints without a scheme: those are spoken to with TLS when this is given. */
   readonly tls?: TlsOptions;
   /** Who to be where authentication is on: the client logs in when needed, and again when its token is refused. */

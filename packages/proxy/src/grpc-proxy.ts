@@ -201,6 +201,7 @@ function clientOptions(
     requestTimeoutMs: settings.requestTimeoutMs,
     keepaliveTimeMs: settings.dialKeepAliveTimeMs || neverMs,
     keepaliveTimeoutMs: settings.dialKeepAliveTimeoutMs,
+    keepaliveWithoutCalls: settings.permitWithoutStream,
     ...{ clock, random },
     ...(dialTls !== undefined && { tls: dialTls.client }),
   };
