@@ -76,6 +76,7 @@ export class Connections {
       tls: options.tls && TlsCredentials.open(options.tls),
       keepaliveTimeMs: options.keepaliveTimeMs ?? 10_000,
       keepaliveTimeoutMs: options.keepaliveTimeoutMs ?? 6_000,
+      maxReceiveBytes: options.maxReceiveBytes ?? -1,
       keepaliveWithoutCalls: options.keepaliveWithoutCalls ?? false,
       observer: this.#observer,
     };

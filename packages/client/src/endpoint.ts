@@ -8,6 +8,8 @@ export interface EndpointOptions {
   readonly tls?: TlsCredentials | undefined;
   readonly keepaliveTimeMs: number;
   readonly keepaliveTimeoutMs: number;
+  /** -1 is no limit. */
+  readonly maxReceiveBytes: number;
   readonly keepaliveWithoutCalls: boolean;
   /** Hears of connections. */
   readonly observer: ClientObserver | undefined;
@@ -27,7 +29,7 @@ export class Endpoint {
     const secure = security === 'tls' || (security === 'either' && options.tls !== undefined);
     const credentials = secure ? (options.tls ?? TlsCredentials.open({})) : grpc.credentials.createInsecure();
     this.grpc = new grpc.Client(target, credentials, {
-      'grpc.max_receive_message_length': -1,
+      'grpc.max_receive_message_length': options.maxReceiveBytes,
       'grpc.max_send_message_length': -1,
       'grpc.keepalive_time_ms': options.keepaliveTimeMs,
       'grpc.keepalive_timeout_ms': options.keepaliveTimeoutMs,

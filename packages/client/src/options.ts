@@ -13,6 +13,8 @@ export interface ClientOptions {
   readonly requestTimeoutMs?: number;
   /** The largest request sent. Default 2 MiB, as etcd's own client. */
   readonly maxSendBytes?: number;
+  /** The largest response taken; a larger one is an EtcdError RESOURCE_EXHAUSTED. Default: any. */
+  readonly maxReceiveBytes?: number;
   /** Time between pings of a connection in use, and how long an answer may take. Defaults 10000, 6000. */
   readonly keepaliveTimeMs?: number;
   readonly keepaliveTimeoutMs?: number;
