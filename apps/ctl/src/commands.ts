@@ -2,7 +2,13 @@ import type { Command } from './cli/command.ts';
 import type { FlagDefinition } from './cli/flags.ts';
 import { globalFlags } from './cli/global-flags.ts';
 import { defragDataDirFlag, offlineCommands, snapshotRestoreCommand } from './offline-commands.ts';
-import { electCommand, lockCommand, makeMirrorCommand } from './online-commands.ts';
+import {
+  checkCommand,
+  electCommand,
+  lockCommand,
+  makeMirrorCommand,
+  optionsCommand,
+} from './online-commands.ts';
 import { completionCommand, contextCommand } from './own-commands.ts';
 import { authCommand, roleCommand, userCommand } from './security-commands.ts';
 
@@ -417,6 +423,8 @@ $ quoratectl put <key> -- <value>`,
     lockCommand,
     electCommand,
     makeMirrorCommand,
+    checkCommand,
+    optionsCommand,
     userCommand,
     roleCommand,
     authCommand,

@@ -77,3 +77,60 @@ export const makeMirrorCommand: Command = {
   ],
   load: async () => (await import('./commands/make-mirror.ts')).makeMirror,
 };
+
+function checkFlags(check: 'performance' | 'datascale', prefix: string): FlagDefinition[] {
+  const loads = 'Accepted workloads: s(small), m(medium), l(large), xl(xLarge)';
+  return [
+    { name: 'load', kind: 'string', default: 's', usage: `The ${check} check's workload model. ${loads}` },
+    {
+      name: 'prefix',
+      kind: 'string',
+      default: prefix,
+      usage: `The prefix for writing the ${check} check's keys.`,
+    },
+    {
+      name: 'auto-compact',
+      kind: 'bool',
+      default: false,
+      usage: 'Compact storage with last revision after test is finished.',
+    },
+    {
+      name: 'auto-defrag',
+      kind: 'bool',
+      default: false,
+      usage: 'Defragment storage after test is finished.',
+    },
+  ];
+}
+
+/** Measurements of a cluster. */
+export const checkCommand: Command = {
+  name: 'check',
+  use: 'check <subcommand>',
+  short: 'commands for checking properties of the etcd cluster',
+  children: [
+    {
+      name: 'perf',
+      use: 'perf [options]',
+      short: 'Check the performance of the etcd cluster',
+      flags: checkFlags('performance', '/etcdctl-check-perf/'),
+      load: async () => (await import('./commands/check-perf.ts')).checkPerf,
+    },
+    {
+      name: 'datascale',
+      use: 'datascale [options]',
+      short: 'Check the memory usage of holding data for different workloads on a given server endpoint.',
+      long: 'If no endpoint is provided, localhost will be used. If multiple endpoints are provided, first endpoint will be used.',
+      flags: checkFlags('datascale', '/etcdctl-check-datascale/'),
+      load: async () => (await import('./commands/check-datascale.ts')).checkDatascale,
+    },
+  ],
+};
+
+/** The flags that all commands have. */
+export const optionsCommand: Command = {
+  name: 'options',
+  use: 'options',
+  short: 'Show the global command-line flags',
+  load: async () => (await import('./commands/options.ts')).options,
+};

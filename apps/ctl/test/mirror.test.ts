@@ -123,7 +123,7 @@ describe('between two members', () => {
     const { header } = await source.put('from/new', '1');
     await using running = start({ fromRevision: header.revision });
     await vi.waitFor(async () => expect(await mirroredKeys()).toEqual({ 'to/new': '1' }), 10_000);
-    expect(await Promise.race([running.copied, 'nothing copied'])).toBe('nothing copied');
+    expect(await Promise.race([running.copied, Promise.resolve('nothing copied')])).toBe('nothing copied');
   });
 
   test('history that the source has compacted ends it, with the oldest revision there is', async () => {

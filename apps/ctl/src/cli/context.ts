@@ -15,6 +15,9 @@ import { FlagError, type FlagDefinition, type Flags } from './flags.ts';
 import { environmentName } from './global-flags.ts';
 import { refuseEmptyFiles, tlsFlags, tlsProblem, type ClusterPrefix } from './tls-files.ts';
 
+/** No message of gRPC is larger. */
+const sizeMax = 2 ** 31 - 1;
+
 /** What a command works with: its command line, the terminal, and the cluster. */
 export class Context implements AsyncDisposable {
   readonly terminal: Terminal;
@@ -215,7 +218,18 @@ export class Context implements AsyncDisposable {
       // gRPC servers refuse clients that ping more often than this.
       keepaliveTimeMs: Math.max(10_000, this.flags.durationMs('keepalive-time')),
       keepaliveTimeoutMs: this.flags.durationMs('keepalive-timeout'),
+      ...this.#sizeLimits(),
       ...(tls === undefined ? {} : { tls }),
+    };
+  }
+
+  /** As for etcdctl, nothing above zero means the default. */
+  #sizeLimits(): Pick<ClientOptions, 'maxSendBytes' | 'maxReceiveBytes'> {
+    const limitOf = (flag: string) => Math.min(Number(this.flags.int64(flag)), sizeMax);
+    const [send, receive] = [limitOf('max-request-bytes'), limitOf('max-recv-bytes')];
+    return {
+      ...(send > 0 ? { maxSendBytes: send } : {}),
+      maxReceiveBytes: receive > 0 ? receive : sizeMax,
     };
   }
 }

@@ -26,6 +26,18 @@ export const globalFlags: readonly FlagDefinition[] = [
     usage: 'keepalive timeout for client connections',
   },
   {
+    name: 'max-request-bytes',
+    kind: 'int64',
+    default: 0n,
+    usage: 'largest request that is sent, in bytes; 0 is 2 MiB',
+  },
+  {
+    name: 'max-recv-bytes',
+    kind: 'int64',
+    default: 0n,
+    usage: 'largest response that is taken, in bytes; 0 is as much as 32 bits can say',
+  },
+  {
     name: 'insecure-transport',
     kind: 'bool',
     default: true,

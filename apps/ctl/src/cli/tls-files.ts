@@ -24,10 +24,17 @@ export function refuseEmptyFiles(flags: Flags): void {
   }
 }
 
+/** Options for TLS with the files read. */
+export interface ReadTlsOptions extends TlsOptions {
+  readonly ca?: Uint8Array;
+  readonly cert?: Uint8Array;
+  readonly key?: Uint8Array;
+}
+
 /** How much the flags say of TLS. */
 export interface TlsFlags {
   /** Undefined when they ask for none. */
-  readonly options: TlsOptions | undefined;
+  readonly options: ReadTlsOptions | undefined;
   /** Nothing but `--insecure-skip-tls-verify`, which turns TLS on for nobody: it is about `https://` endpoints. */
   readonly skipsOnly: boolean;
 }

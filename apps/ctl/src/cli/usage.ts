@@ -66,7 +66,8 @@ function optionSections(path: readonly Command[], title: string): string[] {
   return inherited.length === 0 ? [ownSection] : [ownSection, `GLOBAL OPTIONS:\n${flagList(inherited)}`];
 }
 
-function flagList(flags: readonly FlagDefinition[]): string {
+/** Flags with their defaults and what they are for, one a line, in the order of their names. */
+export function flagList(flags: readonly FlagDefinition[]): string {
   const sorted = flags.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   const rows = sorted.map((flag) => ({ cell: flagCell(flag), text: flag.usage }));
   return alignByTabs(rows)
