@@ -37,8 +37,8 @@ export class FileLock implements AsyncDisposable {
     ended.catch(() => undefined);
     child.stdin.on('error', () => undefined); // It may be gone before we let go.
     try {
-      const started: unknown = await Promise.race([once(child.stdout, 'data'), ended]);
-      const [said]: readonly unknown[] = Array.isArray(started) ? started : [];
+      const started: readonly unknown[] = await Promise.race([once(child.stdout, 'data'), ended]);
+      const said = started[0];
       if (said === lockedExitCode) throw inUse(path);
       if (!Buffer.isBuffer(said)) throw new Error(`flock ended with ${String(said)}`);
     } catch (error) {
