@@ -59,7 +59,7 @@ export class GrpcProxy implements AsyncDisposable {
    */
   static async start(options: GrpcProxyOptions): Promise<GrpcProxy> {
     const settings = settingsOf(options);
-    const dialTls = await openDialTls(settings.dialTls);
+    const dialTls = await openDialTls(settings.dialTls, settings.observer);
     const tls = await openListenTls(settings);
     const proxy = new GrpcProxy(settings, { tls, dialTls });
     try {

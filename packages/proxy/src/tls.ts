@@ -4,7 +4,12 @@ import { X509Certificate } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { GrpcProxyError } from './errors.ts';
-import { parseListenAddress, type ProxyDialTls, type ProxySettings } from './options.ts';
+import {
+  parseListenAddress,
+  type GrpcProxyObserver,
+  type ProxyDialTls,
+  type ProxySettings,
+} from './options.ts';
 
 /** TLS of the proxy's own listeners; undefined without it. @throws TlsConfigError */
 export async function openListenTls({
@@ -29,6 +34,7 @@ export async function openListenTls({
     alpn: ['http/1.1', 'h2'],
     observer: {
       onRefused: ({ reason }) => observer.onConnectionRefused?.(reason),
+      onReloadFailed: ({ error }) => onWarning(keptText(error)),
       onWarning,
     },
   });
@@ -41,7 +47,10 @@ export interface DialTls {
 }
 
 /** @throws GrpcProxyError for a certificate that names somebody, TlsConfigError for files of no use */
-export async function openDialTls(options: ProxyDialTls | undefined): Promise<DialTls | undefined> {
+export async function openDialTls(
+  options: ProxyDialTls | undefined,
+  observer: Pick<GrpcProxyObserver, 'onWarning'>,
+): Promise<DialTls | undefined> {
   if (options === undefined) return undefined;
   const { trustedCa, cert, key, insecureSkipVerify = false } = options;
   const pages = ClientTls.open({ trustedCa, cert, key, insecure: insecureSkipVerify });
@@ -50,11 +59,17 @@ export async function openDialTls(options: ProxyDialTls | undefined): Promise<Di
     pages,
     client: {
       insecureSkipVerify,
+      onReloadFailed: (error) => observer.onWarning?.(keptText(error)),
       ...(trustedCa !== undefined && { ca: { file: trustedCa.path } }),
       ...(cert !== undefined && { cert: { file: cert.path } }),
       ...(key !== undefined && { key: { file: key.path } }),
     },
   };
+}
+
+function keptText(error: unknown): string {
+  const reason = error instanceof Error ? error.message : String(error);
+  return `certificates have changed and are of no use, so those read before stay in use: ${reason}`;
 }
 
 /** A member takes whoever shows a certificate for the user that it names; all clients of the proxy would be that user. */
