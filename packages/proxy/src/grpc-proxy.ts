@@ -163,6 +163,8 @@ export class GrpcProxy implements AsyncDisposable {
     this.#closing.abort(proxyStopped());
     this.#watches.close();
     this.#keepAlives.close();
+    // So that their ends are written before their connections are told to go.
+    await nextTurn();
     await this.#port.close(options);
     await this.#upstream.close();
     await this.#tls?.close();
@@ -186,6 +188,11 @@ export class GrpcProxy implements AsyncDisposable {
     }
     this.#ports = { client, metrics };
   }
+}
+
+/** What has been decided in this turn has been done in the next but one: calls end in between. */
+async function nextTurn(): Promise<void> {
+  for (let turns = 0; turns < 2; turns++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 function clientOptions(
