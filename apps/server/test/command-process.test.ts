@@ -1,11 +1,20 @@
-import { execFile, spawn } from 'node:child_process';
+import { Client } from '@quorate/client';
+import { startQuorate } from '@quorate/client/testing';
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterEach, describe, expect, test } from 'vitest';
 
 const bin = join(import.meta.dirname, '../bin/quorate.js');
+
+const started: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of started.splice(0)) child.kill('SIGKILL');
+});
 
 interface Ended {
   readonly code: number;
@@ -78,6 +87,7 @@ test('a gateway passes on what comes, takes no flag from the environment, and le
       stdio: ['ignore', 'inherit', 'pipe'],
     },
   );
+  started.push(gateway);
   const exited = once(gateway, 'exit');
   const lines = createInterface(gateway.stderr)[Symbol.asyncIterator]();
   const log = new LogOf(lines);
@@ -96,6 +106,38 @@ test('a gateway passes on what comes, takes no flag from the environment, and le
   client.end();
   expect(await exited).toEqual([143, null]);
   member.close();
+});
+
+test('a proxy serves a part of the keys of a cluster, with a certificate of its own making', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'quorate-proxy-'));
+  await using member = await startQuorate();
+  const flags = [
+    `--endpoints=${member.endpoint}`,
+    '--listen-addr=127.0.0.1:0',
+    '--namespace=app/',
+    '--auto-tls',
+    `--data-dir=${folder}`,
+  ];
+  const proxy = spawn(process.execPath, [bin, 'grpc-proxy', 'start', ...flags], {
+    stdio: ['ignore', 'inherit', 'pipe'],
+  });
+  started.push(proxy);
+  const exited = once(proxy, 'exit');
+  const log = new LogOf(createInterface(proxy.stderr)[Symbol.asyncIterator]());
+  const { ports } = await log.line('ready to serve');
+  // The proxy says where it listens.
+  const { client: port } = ports as { readonly client: number };
+
+  const tls = { insecureSkipVerify: true };
+  await using through = new Client({ endpoints: [`https://127.0.0.1:${port}`], tls });
+  await through.put('greeting', 'hello');
+  await using direct = new Client({ endpoints: [member.endpoint] });
+  expect(Buffer.from((await direct.get('app/greeting'))?.value ?? []).toString()).toBe('hello');
+  await through.close();
+
+  proxy.kill('SIGTERM');
+  expect(await exited).toEqual([143, null]);
+  await rm(folder, { recursive: true });
 });
 
 /** Log lines of a process, in their order. */
