@@ -69,6 +69,9 @@ const completionScript = (shell: string, long: string): Command => ({
   use: shell,
   short: `Prints the completion script for ${shell}`,
   long,
+  flags: [
+    { name: 'no-descriptions', kind: 'bool', default: false, usage: 'disable completion descriptions' },
+  ],
   load: async () => (await import('./commands/completion.ts')).completion(shell),
 });
 

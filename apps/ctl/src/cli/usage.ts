@@ -75,7 +75,8 @@ export function flagList(flags: readonly FlagDefinition[]): string {
     .join('');
 }
 
-function flagCell(flag: FlagDefinition): string {
+/** A flag as help has it: its shorthand, its name and its default. */
+export function flagCell(flag: FlagDefinition): string {
   const short = flag.shorthand === undefined ? '      ' : `  -${flag.shorthand}, `;
   return `${short}--${flag.name}${defaultText(flag)}`;
 }

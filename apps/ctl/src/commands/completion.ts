@@ -6,6 +6,7 @@ export function completion(shell: string): Action {
     const { scripts } = await import('../completion/scripts/index.ts');
     const script = scripts.get(shell);
     if (script === undefined) throw new TypeError(`there is no script for ${shell}`);
-    context.printText(script);
+    const described = !context.flags.bool('no-descriptions');
+    context.printText(described ? script : script.replace(/\b__complete\b/g, '__completeNoDesc'));
   };
 }
