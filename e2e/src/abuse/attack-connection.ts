@@ -1,4 +1,6 @@
 import { connect, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import type { TlsTarget } from './attack.ts';
 import { frame, frameTypes, preface } from '../hostile/raw-http2.ts';
 
 /** What a member did about an attack, as the attacker saw it. */
@@ -37,12 +39,18 @@ export class AttackConnection {
 
   /** Connects, and says what every client of HTTP/2 says first, with these settings. */
   static async open(
-    address: { readonly host: string; readonly port: number },
+    address: { readonly host: string; readonly port: number; readonly through?: TlsTarget },
     { answers, settings = Buffer.alloc(0) }: { readonly answers: Answers; readonly settings?: Buffer },
   ): Promise<AttackConnection> {
-    const socket = connect({ ...address, ...ownAddress });
+    const { host, port, through } = address;
+    const plain = { host, port, ...ownAddress };
+    const socket =
+      through === undefined
+        ? connect(plain)
+        : connectTls({ ...plain, ...through, servername: 'localhost', ALPNProtocols: ['h2'] });
     const connection = new AttackConnection(socket, answers);
-    await new Promise<void>((resolve) => socket.once('connect', resolve).once('close', resolve));
+    const ready = through === undefined ? 'connect' : 'secureConnect';
+    await new Promise<void>((resolve) => socket.once(ready, resolve).once('close', resolve));
     answers.connections++;
     await connection.send(preface, frame(frameTypes.settings, { payload: settings }));
     return connection;
@@ -93,4 +101,4 @@ export class AttackConnection {
 
 const goAway = 7;
 /** An attacker has an address of his own, where the system lets him: what is held against it is not held against others. */
-const ownAddress = process.platform === 'linux' ? { localAddress: '127.0.0.2' } : {};
+export const ownAddress = process.platform === 'linux' ? { localAddress: '127.0.0.2' } : {};

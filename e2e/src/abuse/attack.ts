@@ -4,10 +4,24 @@ import type { Answers } from './attack-connection.ts';
 export interface Target {
   readonly host: string;
   readonly port: number;
+  /** Connections are to be made by TLS. */
+  readonly through?: TlsTarget;
   /** A key with a value of a megabyte. */
   readonly largeKey: string;
   /** The token of a user, when logins are needed. */
   readonly token?: string;
+  /** How it is reached by TLS, where it is. */
+  readonly tls?: TlsTarget;
+}
+
+/** A port with TLS, and what a client of it knows and shows. */
+export interface TlsTarget {
+  readonly port: number;
+  readonly ca: string;
+  readonly cert: string;
+  readonly key: string;
+  /** A certificate of an authority that the member does not know. */
+  readonly stranger: { readonly cert: string; readonly key: string };
 }
 
 /** Goes on until `isOver`; what it sees of the member goes into `answers`. */

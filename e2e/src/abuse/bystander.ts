@@ -1,3 +1,4 @@
+import type { ChannelCredentials } from '@grpc/grpc-js';
 import { fromUtf8 } from '@quorate/std';
 import { GrpcCaller } from '../differential/grpc-caller.ts';
 import { op } from '../differential/operation.ts';
@@ -13,8 +14,11 @@ export class Bystander implements Disposable {
   readonly #caller: GrpcCaller;
   readonly #token: { readonly token?: string };
 
-  constructor(endpoint: string, token?: string) {
-    this.#caller = new GrpcCaller(endpoint);
+  constructor(
+    endpoint: string,
+    { token, channel }: { token?: string | undefined; channel?: ChannelCredentials | undefined } = {},
+  ) {
+    this.#caller = new GrpcCaller(endpoint, channel);
     this.#token = token === undefined ? {} : { token };
   }
 

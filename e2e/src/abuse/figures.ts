@@ -2,6 +2,7 @@ import { authAttacks } from './auth-attacks.ts';
 import type { Answers } from './attack-connection.ts';
 import { http2Attacks } from './http2-attacks.ts';
 import { Siege, type SiegeEffort, type SiegeResult } from './siege.ts';
+import { tlsAttacks } from './tls-attacks.ts';
 import { isHarmless, judged } from './verdict.ts';
 
 /** What one attack came to; without a result the member was not as before, and `error` says how. */
@@ -26,13 +27,14 @@ export async function* abuseFigures(options: {
   readonly effort: SiegeEffort;
   readonly only: string;
 }): AsyncGenerator<AbuseFigures, void, undefined> {
-  for (const [attacks, withLogins] of [
-    [http2Attacks, false],
-    [authAttacks, true],
+  for (const [attacks, kind] of [
+    [http2Attacks, {}],
+    [authAttacks, { withLogins: true }],
+    [tlsAttacks, { withTls: true }],
   ] as const) {
     const names = Object.keys(attacks).filter((name) => name.includes(options.only));
     if (names.length === 0) continue;
-    await using siege = await Siege.start({ withLogins, flags: siegeFlags });
+    await using siege = await Siege.start({ ...kind, flags: siegeFlags });
     for (const attack of names) yield await figuresOf(siege, attack, options.effort);
   }
 }

@@ -1,3 +1,5 @@
+import { credentials, type ChannelCredentials } from '@grpc/grpc-js';
+import { CertificateAuthority, CertificateFolder } from '@quorate/tls/testing';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
@@ -9,8 +11,8 @@ import { rpcpb } from '@quorate/wire';
 import { until } from '../cluster/until.ts';
 import { GrpcCaller } from '../differential/grpc-caller.ts';
 import { op } from '../differential/operation.ts';
-import { startQuorate, type MemberProcess } from '../member-process.ts';
-import type { Target } from './attack.ts';
+import { freePort, startQuorate, type MemberProcess } from '../member-process.ts';
+import type { Target, TlsTarget } from './attack.ts';
 import { noAnswers, type Answers } from './attack-connection.ts';
 import { Bystander } from './bystander.ts';
 
@@ -57,37 +59,58 @@ export interface SiegeResult {
 export class Siege implements AsyncDisposable {
   readonly #member: MemberProcess;
   readonly #bystander: Bystander;
-  readonly #folder: string;
+  readonly #folders: readonly string[];
   readonly #target: Target;
   readonly #token: string | undefined;
 
   private constructor(made: {
     readonly member: MemberProcess;
-    readonly folder: string;
+    readonly folders: readonly string[];
     readonly target: Target;
     readonly token: string | undefined;
   }) {
     this.#member = made.member;
-    this.#folder = made.folder;
+    this.#folders = made.folders;
     this.#target = made.target;
     this.#token = made.token;
-    this.#bystander = new Bystander(made.member.endpoint, made.token);
+    const { tls } = made.target;
+    const endpoint = tls === undefined ? made.member.endpoint : `${made.target.host}:${tls.port}`;
+    this.#bystander = new Bystander(endpoint, { token: made.token, channel: tls && channelOf(tls) });
   }
 
-  /** Starts a member, with logins if asked for. */
+  /** Starts a member, with logins, or with a second port for clients with certificates, if asked for. */
   static async start({
     withLogins = false,
+    withTls = false,
     flags = [],
-  }: { readonly withLogins?: boolean; readonly flags?: readonly string[] } = {}): Promise<Siege> {
+  }: {
+    readonly withLogins?: boolean;
+    readonly withTls?: boolean;
+    readonly flags?: readonly string[];
+  } = {}): Promise<Siege> {
     const folder = await mkdtemp(join(tmpdir(), 'quorate-siege-'));
-    const member = await startQuorate({ dataDir: folder, flags: ['--unsafe-no-fsync', ...flags] });
+    const clientPort = await freePort();
+    const secured = withTls ? await secure(clientPort) : undefined;
+    const member = await startQuorate({
+      dataDir: folder,
+      clientPort,
+      flags: ['--unsafe-no-fsync', ...(secured?.flags ?? []), ...flags],
+    });
     const [host = '', port = ''] = member.endpoint.split(':');
-    const target = { host, port: Number(port), largeKey: 'large' };
+    const target = {
+      ...{ host, port: Number(port), largeKey: 'large' },
+      ...(secured !== undefined && { tls: secured.target }),
+    };
     using caller = new GrpcCaller(member.endpoint);
     const put = op.put({ key: fromUtf8(target.largeKey), value: new Uint8Array(1_000_000) });
     await succeed(caller, put.path, put.bytes);
     const token = withLogins ? await enableLogins(caller) : undefined;
-    const siege = new Siege({ member, folder, target, token });
+    const siege = new Siege({
+      member,
+      folders: secured ? [folder, secured.folder] : [folder],
+      target,
+      token,
+    });
     // What is compiled on first use is compiled now.
     await siege.#bystander.measure(1_000);
     return siege;
@@ -99,6 +122,11 @@ export class Siege implements AsyncDisposable {
 
   get member(): MemberProcess {
     return this.#member;
+  }
+
+  /** What attackers are told of it. */
+  get target(): Target {
+    return this.#target;
   }
 
   /** Who works with it, and does nothing wrong. */
@@ -194,7 +222,7 @@ export class Siege implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#bystander[Symbol.dispose]();
     await this.#member[Symbol.asyncDispose]();
-    await rm(this.#folder, { recursive: true, force: true });
+    for (const folder of this.#folders) await rm(folder, { recursive: true, force: true });
   }
 }
 
@@ -235,6 +263,37 @@ class Attacker implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#worker.terminate();
   }
+}
+
+/** A port with TLS: its flags, what is known of it, and where its files are. */
+interface Secured {
+  readonly flags: readonly string[];
+  readonly target: TlsTarget;
+  readonly folder: string;
+}
+
+/** Certificates for a member that listens with TLS on another port, and for its clients; RSA, as most have it. */
+async function secure(clientPort: number): Promise<Secured> {
+  const ca = await CertificateAuthority.create();
+  const folder = new CertificateFolder();
+  const trusted = folder.write('ca.crt', ca.pem).path;
+  const server = folder.writePair('server', await ca.issue({ keys: 'rsa' }));
+  const { cert, key } = await ca.issue({ commonName: 'client', keys: 'rsa' });
+  const port = await freePort();
+  const flags = [
+    `--listen-client-urls=http://127.0.0.1:${clientPort},https://127.0.0.1:${port}`,
+    `--cert-file=${server.cert.path}`,
+    `--key-file=${server.key.path}`,
+    `--trusted-ca-file=${trusted}`,
+    '--client-cert-auth',
+  ];
+  const strangers = await CertificateAuthority.create();
+  const stranger = await strangers.issue({ commonName: 'client' });
+  return { flags, target: { port, ca: ca.pem, cert, key, stranger }, folder: folder.path };
+}
+
+function channelOf({ ca, cert, key }: TlsTarget): ChannelCredentials {
+  return credentials.createSsl(Buffer.from(ca), Buffer.from(key), Buffer.from(cert));
 }
 
 /** Makes root, and a user who may do everything, and enables logins; resolves to his token. */
@@ -280,6 +339,14 @@ function countsIn(metrics: string): Record<string, number> {
     /^quorate_grpc_cuts_total\{reason="(\w+)"\} (\d+)$/gm,
   )) {
     counts[reason] = Number(value);
+  }
+  for (const [, reason = '', value] of metrics.matchAll(
+    /^quorate_(?:tls_handshakes_refused|client_connections_refused)_total\{(?:side="client",)?reason="([\w ]+)"\} (\d+)$/gm,
+  )) {
+    counts[reason] = (counts[reason] ?? 0) + Number(value);
+  }
+  for (const [, value] of metrics.matchAll(/^quorate_client_connections_delayed_total (\d+)$/gm)) {
+    counts['delayed'] = Number(value);
   }
   for (const [, name = '', value] of metrics.matchAll(
     /^quorate_auth_(logins|passwords)_refused_total (\d+)$/gm,

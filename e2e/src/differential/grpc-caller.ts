@@ -1,4 +1,5 @@
 import {
+  type ChannelCredentials,
   Client,
   credentials,
   type ClientDuplexStream,
@@ -28,8 +29,8 @@ export type RawStream = ClientDuplexStream<Uint8Array, Buffer>;
 export class GrpcCaller implements Disposable {
   readonly #client: Client;
 
-  constructor(endpoint: string) {
-    this.#client = new Client(endpoint, credentials.createInsecure(), {
+  constructor(endpoint: string, channel: ChannelCredentials = credentials.createInsecure()) {
+    this.#client = new Client(endpoint, channel, {
       'grpc.max_receive_message_length': -1,
       'grpc.max_send_message_length': -1,
       // Callers to the same endpoint must not share a connection: tests look at connections one by one.

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '@quorate/std';
+import { Slices, type Clock, type Timer } from '@quorate/std';
 import {
   constants,
   type Http2Server,
@@ -15,7 +15,6 @@ import type { StreamListener } from './grpc-js-door.ts';
 import type { ClientLimits, CutReason } from './limits.ts';
 import { MessageProgress } from './message-progress.ts';
 import { startReading, stopReading } from './reading.ts';
-import { Slices } from './slices.ts';
 import { TrafficMeter } from './traffic-meter.ts';
 
 /** How often connections are looked at; with many of them less often, since a look costs some 0.2 µs for each. */

@@ -21,6 +21,7 @@ export {
 export { clampCount, idToHex, toCount } from './int64.ts';
 export { crc32c } from './crc32c.ts';
 export { systemClock, type Clock, type Timer } from './clock.ts';
+export { Slices, type SlicesOptions } from './slices.ts';
 export { SeededRandom, systemRandom, type Random } from './random.ts';
 export {
   ChangeList,

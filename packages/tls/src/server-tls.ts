@@ -1,4 +1,4 @@
-import { systemClock, type Clock } from '@quorate/std';
+import { Slices, systemClock, type Clock } from '@quorate/std';
 import type { X509Certificate } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type SecureContextOptions, type Server, type TLSSocket } from 'node:tls';
@@ -56,6 +56,12 @@ const defaults = {
 
 type Settings = ServerTlsOptions & Required<Pick<ServerTlsOptions, keyof typeof defaults>>;
 
+/**
+ * Handshakes that begin in one turn: each costs a signature, some more with the certificate of a client, and who comes by
+ * the hundred shall not hold up those who are in.
+ */
+const beginningsPerTurn = 2;
+
 /** What the files hold. */
 interface Loaded {
   readonly context: SecureContextOptions;
@@ -70,6 +76,7 @@ export class ServerTls implements AsyncDisposable {
   readonly #settings: Settings;
   readonly #server: Server;
   readonly #handshakes: Handshakes<OnSecure>;
+  readonly #beginnings: Slices;
   readonly #watch: FileWatch;
   #revocations: Revocations | undefined;
   #reloading: Promise<void> | undefined;
@@ -88,6 +95,10 @@ export class ServerTls implements AsyncDisposable {
     this.#watch = watch;
     this.#revocations = loaded.revocations;
     const { handshakeTimeoutMs, maxHandshakes, clock, alpn } = settings;
+    this.#beginnings = new Slices(
+      { atOnceMax: beginningsPerTurn, perTurnMax: beginningsPerTurn, sliceMs: Infinity },
+      settings.clock,
+    );
     this.#handshakes = new Handshakes(
       { deadlineMs: handshakeTimeoutMs, max: maxHandshakes },
       clock,
@@ -126,8 +137,8 @@ export class ServerTls implements AsyncDisposable {
       setImmediate(() => this.#refuse(handshake, 'closed by the other side', ''));
     });
     if (this.#watch.hasChanged()) this.#startReload();
-    if (this.#reloading === undefined) this.#server.emit('connection', socket);
-    else void this.#reloading.then(() => this.#begin(handshake));
+    if (this.#reloading === undefined) this.#beginnings.run(() => this.#begin(handshake));
+    else void this.#reloading.then(() => this.#beginnings.run(() => this.#begin(handshake)));
   }
 
   /** Cuts the handshakes under way; connections that were handed over are not ours any more. */

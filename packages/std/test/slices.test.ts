@@ -1,6 +1,6 @@
-import { ManualClock } from '@quorate/std/testing';
 import { expect, test } from 'vitest';
-import { Slices } from '../src/slices.ts';
+import { Slices } from '../src/index.ts';
+import { ManualClock } from '../src/testing/index.ts';
 
 const options = { atOnceMax: 3, sliceMs: 2 };
 
@@ -35,6 +35,16 @@ test('some pieces are done at once, the others in order, a slice in each turn', 
     ...['0 in turn 0', '1 in turn 0', '2 in turn 0', '3 in turn 1', '4 in turn 1'],
     ...['5 in turn 2', '6 in turn 2', '7 in turn 3'],
   ]);
+});
+
+test('a slice ends after so many pieces, too, where what they cost comes later', () => {
+  const clock = new WorkClock();
+  const slices = new Slices({ ...options, perTurnMax: 1 }, clock);
+  const turns: number[] = [];
+  let turn = 0;
+  for (let i = 0; i < 5; i++) slices.run(() => turns.push(turn));
+  for (; clock.turns.length > 0; turn++) clock.turns.shift()?.();
+  expect(turns).toEqual([0, 0, 0, 0, 1]);
 });
 
 test('a new turn begins anew', () => {

@@ -1,10 +1,12 @@
-import type { Clock } from '@quorate/std';
+import type { Clock } from './clock.ts';
 
 export interface SlicesOptions {
   /** Pieces of work in one turn that are done at once. */
   readonly atOnceMax: number;
   /** So long the others are done in each turn, before everything else that happens has its own. */
   readonly sliceMs: number;
+  /** And so many at most; as many as there are when it is left out. */
+  readonly perTurnMax?: number;
 }
 
 /**
@@ -31,8 +33,9 @@ export class Slices {
 
   #turn(): void {
     const endMs = this.#clock.now() + this.#options.sliceMs;
+    const most = Math.min(this.#waiting.length, this.#options.perTurnMax ?? Infinity);
     let count = 0;
-    while (count < this.#waiting.length && this.#clock.now() < endMs) this.#waiting[count++]?.();
+    while (count < most && this.#clock.now() < endMs) this.#waiting[count++]?.();
     this.#waiting.splice(0, count);
     this.#done = this.#waiting.length === 0 ? 0 : this.#done;
     if (this.#done > 0) this.#clock.soon(() => this.#turn());
