@@ -9,7 +9,7 @@ import {
   makeMirrorCommand,
   optionsCommand,
 } from './online-commands.ts';
-import { completionCommand, contextCommand } from './own-commands.ts';
+import { completionCommand, contextCommand, topCommand } from './own-commands.ts';
 import { authCommand, roleCommand, userCommand } from './security-commands.ts';
 
 /** Flags of `get`; operations of a transaction take them, too. */
@@ -429,6 +429,7 @@ $ quoratectl put <key> -- <value>`,
     roleCommand,
     authCommand,
     contextCommand,
+    topCommand,
     completionCommand,
   ],
 };

@@ -120,3 +120,26 @@ $ quoratectl completion zsh > "\${fpath[1]}/_quoratectl"`,
     ),
   ],
 };
+
+/** How a cluster is, at a glance. */
+export const topCommand: Command = {
+  name: 'top',
+  use: 'top [options]',
+  short: 'Shows how the members are and what they do, live',
+  isOwn: true,
+  long: `All members are asked again and again, until q or Ctrl-C. Rates are per second, and come from the members'
+/metrics; where those are not to be had, the rate of revisions in the first line counts the writes. LAG is how many
+entries of the leader a member has still to apply; P50 is the median time of its last answers.
+
+Off a terminal, with --once, or with -w json or table, one table is printed.`,
+  flags: [
+    {
+      name: 'interval',
+      kind: 'duration',
+      default: 2000,
+      usage: 'time between two looks (0s with --once: no rates)',
+    },
+    { name: 'once', kind: 'bool', default: false, usage: 'print one table, for programs' },
+  ],
+  load: async () => (await import('./commands/top.ts')).top,
+};
