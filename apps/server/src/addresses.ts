@@ -1,6 +1,6 @@
 import { lstat, unlink } from 'node:fs/promises';
 import { connect } from 'node:net';
-import { ConfigError } from './config/load.ts';
+import { ConfigError } from './config/errors.ts';
 
 /** What `net.listen` takes. */
 export type Address = { readonly host: string; readonly port: number } | { readonly path: string };

@@ -11,7 +11,7 @@ import {
 import { systemClock } from '@quorate/std';
 import { readFile } from 'node:fs/promises';
 import type { Logger } from 'pino';
-import { ConfigError } from './config/load.ts';
+import { ConfigError } from './config/errors.ts';
 import type { ServerConfig } from './config/schema.ts';
 
 /** How a member checks passwords and makes tokens. */

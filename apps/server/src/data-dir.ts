@@ -1,6 +1,6 @@
 import { DataDirError, openDataDir as open, type DataDir } from '@quorate/data-dir';
 import type { Logger } from 'pino';
-import { ConfigError } from './config/load.ts';
+import { ConfigError } from './config/errors.ts';
 import type { ServerConfig } from './config/schema.ts';
 
 /**

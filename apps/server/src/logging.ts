@@ -1,5 +1,5 @@
 import { pino, type Logger } from 'pino';
-import { ConfigError } from './config/load.ts';
+import { ConfigError } from './config/errors.ts';
 import type { ServerConfig } from './config/schema.ts';
 
 /** etcd's names of levels that pino does not have. */

@@ -6,7 +6,7 @@ import { idToHex, systemClock, systemRandom } from '@quorate/std';
 import type { Logger } from 'pino';
 import { resolveBootstrap, type ResolvedBootstrap } from './bootstrap.ts';
 import { clientLimits } from './client-limits.ts';
-import { retentionOf } from './config/load.ts';
+import { retentionOf } from './config/checks.ts';
 import type { ServerConfig } from './config/schema.ts';
 import { openCredentials, type Credentials } from './credentials.ts';
 import { namesIn } from './config/tls-checks.ts';

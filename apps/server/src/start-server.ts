@@ -1,6 +1,6 @@
 import { pino } from 'pino';
 import { ConfigError } from './config/errors.ts';
-import type { LoadedConfig } from './config/load.ts';
+import type { LoadedConfig } from './config/given.ts';
 import { configOf, type MemberOptions } from './config/options.ts';
 import type { ServerConfig } from './config/schema.ts';
 import { giveBack, reservePorts } from './listeners.ts';

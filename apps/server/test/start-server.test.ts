@@ -227,15 +227,18 @@ describe('options', () => {
     await expect(refusal).rejects.toThrow(/cannot listen on .* \(another process listens there\)/);
   });
 
-  test('members of one cluster run in one process, in memory', async () => {
+  test('members of one cluster run in one process; one that is removed says so, and closes', async () => {
     const ports = await freePorts(3);
     const urls = ports.map(({ peer }) => `http://127.0.0.1:${peer}`);
+    const removed = Promise.withResolvers<void>();
     const servers = await Promise.all(
       urls.map((url, i) =>
         startServer({
           name: `n${i}`,
           listenPeerUrls: [url],
           initialCluster: urls.map((peer, j) => `n${j}=${peer}`).join(','),
+          strictReconfigCheck: false, // It would have the members know each other for a while first.
+          onRemoved: i === 2 ? removed.resolve : undefined,
         }),
       ),
     );
@@ -243,6 +246,12 @@ describe('options', () => {
     await using last = clientOf(servers[2]!);
     await first.put('a', 'everywhere');
     expect(textOf((await last.get('a'))?.value)).toBe('everywhere');
+
+    const { members } = await first.cluster.memberList({});
+    await first.cluster.memberRemove({ ID: members.find(({ name }) => name === 'n2')?.ID ?? 0n });
+    await removed.promise;
+    await expect(fetch(`${servers[2]!.endpoint}/version`)).rejects.toThrow();
+    await first.put('a', 'still served');
     await Promise.all(servers.map((server) => server.close()));
   });
 });

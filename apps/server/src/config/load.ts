@@ -1,25 +1,18 @@
 import { readFileSync } from 'node:fs';
 import { parse as parseYaml } from 'yaml';
-import type { z } from 'zod';
-import { checkServed, checkTogether, warningsOf } from './checks.ts';
 import { ConfigError } from './errors.ts';
-import { namesGate, type GateSettings } from './feature-gates.ts';
-import { configKeys, metaOf, namesOf, serverConfig, type ConfigKey, type ServerConfig } from './schema.ts';
+import { givenTwice, loadGiven, type Given, type LoadedConfig } from './given.ts';
+import { configKeys, metaOf, namesOf, type ConfigKey } from './schema.ts';
 
 export { ConfigError } from './errors.ts';
 export { retentionOf } from './checks.ts';
+export type { LoadedConfig } from './given.ts';
 
 /** Where the configuration comes from. */
 export interface ConfigSources {
   /** Flags given on the command line, by their names without dashes. */
   readonly flags: ReadonlyMap<string, string>;
   readonly env: Readonly<Record<string, string | undefined>>;
-}
-
-/** The configuration, and what to tell the operator about how it was given. */
-export interface LoadedConfig {
-  readonly config: ServerConfig;
-  readonly warnings: readonly string[];
 }
 
 /** The environment variable of a flag: `heartbeat-interval` is `ETCD_HEARTBEAT_INTERVAL`. */
@@ -42,22 +35,6 @@ export function loadConfig(sources: ConfigSources): LoadedConfig {
   }
   const loaded = loadGiven(given);
   return { config: loaded.config, warnings: [...warnings, ...loaded.warnings] };
-}
-
-/** Adds defaults, and checks each value and all of them together. @throws ConfigError */
-export function loadGiven(given: Given): LoadedConfig {
-  const parsed = serverConfig.safeParse(given.values);
-  if (!parsed.success) throw new ConfigError(sentenceOf(parsed.error, given.originOf));
-  const config = withDerivedValues(parsed.data, given);
-  checkServed(config, given.originOf);
-  checkTogether(config);
-  return { config, warnings: warningsOf(config) };
-}
-
-/** Raw values by key, and how each was named by whoever gave it. */
-export interface Given {
-  readonly values: Record<string, unknown>;
-  readonly originOf: (key: ConfigKey) => string;
 }
 
 function fromFlagsAndEnv({ flags, env }: ConfigSources, warnings: string[]): Given {
@@ -97,10 +74,6 @@ function oneOf(
   }
   if (fromFlag !== undefined) return { value: fromFlag, origin: `--${flag}` };
   return fromEnv === undefined ? undefined : { value: fromEnv, origin: name };
-}
-
-function givenTwice(one: string, other: string): string {
-  return `${one} and ${other} are the same setting: give one of them`;
 }
 
 function fromFile(path: string, warnings: string[]): Given {
@@ -199,50 +172,4 @@ function readMap(path: string): Record<string, unknown> {
 
 function isMap(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-function sentenceOf(error: z.ZodError, originOf: (key: ConfigKey) => string): string {
-  const issue = error.issues[0];
-  const key = configKeys.find((candidate) => candidate === issue?.path[0]);
-  return key === undefined ? error.message : `${originOf(key)}: ${issue?.message}`;
-}
-
-/** A peer connection is never given less than this, as in etcd. */
-const raftTimeoutMinMs = 5_000;
-
-/** Values that follow from others when they are not given. */
-function withDerivedValues(config: ServerConfig, given: Given): ServerConfig {
-  if (given.values['listenClientUrls'] !== undefined && given.values['advertiseClientUrls'] === undefined) {
-    throw new ConfigError('--advertise-client-urls is required when --listen-client-urls is set explicitly');
-  }
-  const derived = { ...config, featureGates: withExperimental(config, given) };
-  derived.dataDir ||= `${config.name}.etcd`;
-  if (derived.advertiseClientUrls.length === 0) derived.advertiseClientUrls = ['http://localhost:2379'];
-  const isDiscovered = config.discoveryEndpoints !== '' || config.discoverySrv !== '';
-  if (config.initialCluster === '' && !isDiscovered) {
-    derived.initialCluster = config.initialAdvertisePeerUrls.map((url) => `${config.name}=${url}`).join(',');
-  }
-  // Empty means all, as * does.
-  derived.cors ||= '*';
-  derived.hostWhitelist ||= '*';
-  derived.backendBatchIntervalMs ||= 100;
-  derived.backendBatchLimit ||= 10_000;
-  derived.raftReadTimeoutMs = Math.max(config.raftReadTimeoutMs, raftTimeoutMinMs);
-  derived.raftWriteTimeoutMs = Math.max(config.raftWriteTimeoutMs, raftTimeoutMinMs);
-  return derived;
-}
-
-/** The feature gates, with those switched by the flag that each had before there were gates. */
-function withExperimental(config: ServerConfig, { values, originOf }: Given): GateSettings {
-  const settings = new Map(config.featureGates);
-  const gatesText = typeof values['featureGates'] === 'string' ? values['featureGates'] : '';
-  for (const key of configKeys) {
-    const { gate } = metaOf(key);
-    const value = config[key];
-    if (gate === undefined || values[key] === undefined || typeof value !== 'boolean') continue;
-    if (namesGate(gatesText, gate))
-      throw new ConfigError(givenTwice(originOf(key), `${gate} of ${originOf('featureGates')}`));
-    settings.set(gate, value);
-  }
-  return settings;
 }

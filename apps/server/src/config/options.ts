@@ -1,5 +1,5 @@
 import { ConfigError } from './errors.ts';
-import { loadGiven, type LoadedConfig } from './load.ts';
+import { loadGiven, type LoadedConfig } from './given.ts';
 import { configKeys, metaOf, type ConfigKey, type ServerConfig } from './schema.ts';
 
 /**
