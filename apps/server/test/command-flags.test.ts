@@ -296,6 +296,19 @@ describe('what the flags of the proxy mean', () => {
     });
   });
 
+  test('members are named as clients of etcd name them', async () => {
+    const all = [
+      'a:1',
+      'http://a:1',
+      'https://a.b:1/',
+      '[::1]:1',
+      'http://[::1]:1',
+      'unix:///a',
+      'unixs://a',
+    ];
+    expect((await options([`--endpoints=${all.join(',')}`])).endpoints).toEqual(all);
+  });
+
   test('files of TLS keep the names of their flags', async () => {
     const { listenTls, dialTls } = await options([
       ...['--cacert=1', '--cert=2', '--key=3', '--insecure-skip-tls-verify'],
@@ -336,6 +349,9 @@ describe('what the flags of the proxy mean', () => {
   test.each([
     [['--endpoints='], '--endpoints: no available endpoints: name members as host:port or as URLs'],
     [['--endpoints=a:1,,b:2'], '--endpoints: no available endpoints'],
+    [['--endpoints=ftp://a:1'], '--endpoints: "ftp://a:1" is neither host:port nor a URL such as'],
+    [['--endpoints=a:1,localhost'], '--endpoints: "localhost" is neither host:port nor a URL such as'],
+    [['--endpoints=http://a:1/v3'], '--endpoints: "http://a:1/v3" is neither host:port nor a URL such as'],
     [['--resolver-prefix=p'], 'invalid resolver-ttl 0'],
     [['--resolver-prefix=p', '--resolver-ttl=-5'], 'invalid resolver-ttl -5'],
     [['--resolver-ttl=5'], 'invalid resolver-prefix ""'],

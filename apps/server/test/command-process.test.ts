@@ -55,6 +55,8 @@ describe('a command that cannot be done', () => {
     ],
     [['grpc-proxy', 'start', '--resolver-ttl=5'], 'invalid resolver-prefix ""'],
     [['gateway', 'start', '--endpoints=127.0.0.1:23790'], 'should not resolve to the gateway listen addr'],
+    [['gateway', 'start', '--listen-addr=192.0.2.1:1'], 'quorate: --listen-addr: listen EADDRNOTAVAIL: '],
+    [['grpc-proxy', 'start', '--listen-addr=192.0.2.1:1'], 'quorate: --listen-addr: listen EADDRNOTAVAIL: '],
   ])('%j ends with 1 and one sentence', async (args, sentence) => {
     const { code, stdout, stderr } = await run(args);
     expect([code, stdout]).toEqual([1, '']);

@@ -4,11 +4,12 @@ import type { Logger } from 'pino';
 import { ConfigError } from '../config/errors.ts';
 import { discovered, type DiscoveryDeps } from './discovered.ts';
 import type { GatewayConfig } from './gateway-flags.ts';
+import { withListenFlag } from './listen-error.ts';
 
 /** What `--retry-delay=0` stands for in etcd. */
 const retryDelayOfZeroMs = 300_000;
 
-/** Starts a gateway as the flags say. @throws ConfigError, or as `net.listen` */
+/** Starts a gateway as the flags say. @throws ConfigError */
 export async function startGateway(
   config: GatewayConfig,
   { given, ...deps }: DiscoveryDeps & { readonly given: ReadonlySet<string> },
@@ -25,8 +26,10 @@ export async function startGateway(
     );
     return gateway;
   } catch (error) {
-    if (!(error instanceof TcpGatewayError) && !(error instanceof TlsConfigError)) throw error;
-    throw new ConfigError(error.message, { cause: error });
+    if (error instanceof TcpGatewayError || error instanceof TlsConfigError) {
+      throw new ConfigError(error.message, { cause: error });
+    }
+    throw withListenFlag(error, '--listen-addr');
   }
 }
 

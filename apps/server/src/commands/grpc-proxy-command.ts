@@ -19,8 +19,9 @@ import type { Logger } from 'pino';
 import { ConfigError } from '../config/errors.ts';
 import { discovered, urlOf, type DiscoveryDeps } from './discovered.ts';
 import type { GrpcProxyConfig } from './grpc-proxy-flags.ts';
+import { withListenFlag } from './listen-error.ts';
 
-/** Starts a proxy as the flags say. @throws ConfigError, or as `net.listen` */
+/** Starts a proxy as the flags say. @throws ConfigError */
 export async function startGrpcProxy(
   config: GrpcProxyConfig,
   { given, ...deps }: DiscoveryDeps & { readonly given: ReadonlySet<string> },
@@ -37,7 +38,8 @@ export async function startGrpcProxy(
     );
     return proxy;
   } catch (error) {
-    throw asConfigError(error);
+    const flags = config.metricsAddr === '' ? '--listen-addr' : '--listen-addr or --metrics-addr';
+    throw withListenFlag(asConfigError(error), flags);
   }
 }
 
@@ -73,11 +75,20 @@ export async function grpcProxyOptions(
   };
 }
 
+/** `host:port`, the same as a URL, or a socket file, as etcd's clients take them. */
+const endpointPattern = /^((https?:\/\/)?(\[[^[\]/]+\]|[^:/[\]]+):\d{1,5}\/?|unixs?:\/\/.+)$/;
+
 /** Rules over several flags, with etcd's words where it has some. @throws ConfigError */
 function checkTogether(config: GrpcProxyConfig): void {
   const { resolverPrefix, resolverTtlSeconds, advertiseClientUrl } = config;
   if (config.endpoints.length === 0 || config.endpoints.includes('')) {
     throw new ConfigError('--endpoints: no available endpoints: name members as host:port or as URLs');
+  }
+  const odd = config.endpoints.find((endpoint) => !endpointPattern.test(endpoint));
+  if (odd !== undefined) {
+    throw new ConfigError(
+      `--endpoints: "${odd}" is neither host:port nor a URL such as https://10.0.0.1:2379`,
+    );
   }
   if (resolverPrefix !== '' && resolverTtlSeconds < 1) {
     throw new ConfigError(
