@@ -12,6 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { authScripts } from './differential/auth-script.ts';
+import { onlineScripts } from './differential/online-script.ts';
 import { clusterScripts, scripts } from './differential/script.ts';
 import { etcdctl, quoratectl, type Tool } from './differential/tools.ts';
 import { Transcript, type Recorded, type Step } from './differential/transcript.ts';
@@ -53,7 +54,7 @@ describe.skipIf(etcdBinFolder === undefined)(
 
     afterAll(() => rm(folder, { recursive: true }));
 
-    const allScripts = { ...scripts, ...authScripts };
+    const allScripts = { ...scripts, ...authScripts, ...onlineScripts };
     describe.each(Object.entries(allScripts).map(([name, steps]) => ({ name, steps })))(
       '$name',
       ({ steps }) => {

@@ -16,10 +16,10 @@ export interface Invocation {
   /** What to type behind `stdin`, once stdout matches. */
   readonly typed?: { readonly after: RegExp; readonly text: ByteString };
   /**
-   * For a command that does not end by itself: once stdout matches, its stdin is closed (`then: 'end input'`) or
-   * it is killed, and its exit code counts or does not.
+   * For a command that does not end by itself: once stdout matches, its stdin is closed (`then: 'end input'`), it gets
+   * a SIGINT (`interrupt`), or it is killed; only then its exit code does not count.
    */
-  readonly until?: { readonly stdout: RegExp; readonly then: 'kill' | 'end input' };
+  readonly until?: { readonly stdout: RegExp; readonly then: 'kill' | 'end input' | 'interrupt' };
 }
 
 /** What a command line did. Stdout and stderr are byte strings. */
@@ -84,16 +84,18 @@ async function runProcess(
   // Contexts of whoever runs the tests are none of theirs.
   const child = spawn(program, args, { env: { ...inherited, XDG_CONFIG_HOME: '/nonexistent', ...env } });
   let [stdout, stderr, killed] = ['', '', false];
-  let toType = typed;
+  let [toType, toEnd] = [typed, until];
   child.stdout.on('data', (chunk: Buffer) => {
     stdout += toLatin1(chunk);
     if (toType?.after.test(stdout) === true) {
       child.stdin.write(fromLatin1(toType.text));
       toType = undefined;
     }
-    if (until?.stdout.test(stdout) !== true) return;
-    if (until.then === 'end input') child.stdin.end();
+    if (toEnd?.stdout.test(stdout) !== true) return;
+    if (toEnd.then === 'end input') child.stdin.end();
+    else if (toEnd.then === 'interrupt') child.kill('SIGINT');
     else killed = child.kill('SIGKILL');
+    toEnd = undefined;
   });
   child.stderr.on('data', (chunk: Buffer) => void (stderr += toLatin1(chunk)));
   // A command that does not read its input may be gone before it is written.
