@@ -43,6 +43,7 @@ export type { SnapshotPart } from './snapshot.ts';
 export type { Page, PageOptions } from './pages.ts';
 export type { Session, SessionOptions, WaitOptions } from './session.ts';
 export type { Leadership, Lock } from './lock.ts';
+export type { LeasingKv, LeasingOptions } from './leasing.ts';
 export type { Election } from './election.ts';
 export type { StmIsolation, StmOptions, StmTransaction } from './stm.ts';
 export type { View, ViewChange, ViewOptions } from './view.ts';

@@ -5,6 +5,7 @@ import type { KeyPrefix } from './key-prefix.ts';
 import { toBytes, toKeyRange, toSelector, type Bytes, type KeySelector } from './keys.ts';
 import { Kv } from './kv.ts';
 import { Leases } from './lease.ts';
+import { openLeasing, type LeasingKv, type LeasingOptions } from './leasing.ts';
 import type { CallOptions } from './options.ts';
 import { readPages, type Page, type PageOptions } from './pages.ts';
 import { openSession, type Session, type SessionOptions } from './session.ts';
@@ -175,6 +176,11 @@ export class Keyspace {
   /** A lease that is kept alive for as long as the session lives, and what one can hold with it. */
   session(options: SessionOptions = {}): Promise<Session> {
     return openSession(this, this.#connections, options);
+  }
+
+  /** Keys that are read from memory, as long as nobody wants to write them: the leasing of clients in Go. */
+  leasing(options: LeasingOptions): Promise<LeasingKv> {
+    return openLeasing(this, this.#connections, options);
   }
 
   /** An election seen from outside; `session.campaign` is for who wants to be elected. */
