@@ -19,9 +19,9 @@ export interface KeepAliveHubOptions {
 /** A client's part in the renewing of leases. */
 export interface KeepAliveLoan {
   /** Tells `waiter` of a renewal that was asked for after this call. */
-  renew(leaseId: bigint, waiter: Waiter): void;
+  readonly renew: (leaseId: bigint, waiter: Waiter) => void;
   /** The client's stream has ended. */
-  release(): void;
+  readonly release: () => void;
 }
 
 /** Streams to members for keep-alives: one for all clients with the same credentials, while there is one. */
@@ -65,7 +65,7 @@ export class KeepAliveHub {
     this.#isClosed = true;
     for (const stream of this.#streams.values()) {
       stream.close();
-      for (const { fail } of stream.clients) fail(proxyStopped());
+      for (const client of stream.clients) client.fail(proxyStopped());
     }
   }
 }

@@ -27,7 +27,7 @@ export interface WatchHubOptions {
 export interface WatchLoan {
   readonly watches: SharedWatches;
   /** The client's stream has ended. */
-  release(): void;
+  readonly release: () => void;
 }
 
 /** Streams to members for watching: one for all clients with the same credentials, as long as there is one. */
