@@ -1,23 +1,17 @@
 import { PeerPort } from '@quorate/peer';
 import type { ClientListener, ClientPort } from '@quorate/rpc';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:net';
 import type { Logger } from 'pino';
 import { addressOf, listenOn } from './addresses.ts';
 import type { ServerConfig } from './config/schema.ts';
 import { isSecure } from './config/tls-checks.ts';
+import { connectionsByOpenFiles } from './open-files.ts';
 import type { MemberTls } from './tls.ts';
-
-/** Open files that are not connections: the log, the store, and what else there is. etcd sets aside as many. */
-const filesForOthers = 150;
-/** Where nobody tells how many files may be open. */
-const fallbackConnections = 10_000;
 
 /** How many connections clients, or members, may have at once. */
 export function maxConnectionsOf({ maxConnections }: ServerConfig): number {
-  if (maxConnections > 0) return maxConnections;
-  return Math.max(1, openFilesMax() - filesForOthers);
+  return maxConnections > 0 ? maxConnections : connectionsByOpenFiles();
 }
 
 /** Listens for members, before anything else is known. @throws ConfigError */
@@ -143,14 +137,4 @@ function securityOf(
 /** The same for URLs with one address. */
 function keyOf(url: string): string {
   return JSON.stringify(addressOf(url));
-}
-
-function openFilesMax(): number {
-  try {
-    const limit = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
-    return limit === undefined ? fallbackConnections + filesForOthers : Number(limit);
-  } catch {
-    // Only Linux has this file.
-    return fallbackConnections + filesForOthers;
-  }
 }

@@ -128,7 +128,7 @@ describe('flags of commands', () => {
     [['--insecure-discovery=yes'], '--insecure-discovery: "yes" is neither true nor false'],
     [['--retry-delay=soon'], '--retry-delay: "soon" is not a duration such as 500ms, 10s or 1h30m'],
     [['--retry-delay=-1s'], '--retry-delay: "-1s" must not be negative'],
-    [['--max-connections=0'], '--max-connections: 0 is not within 1 .. 9007199254740991'],
+    [['--max-connections=-1'], '--max-connections: -1 is not within 0 .. 9007199254740991'],
   ])('%j is refused: %s', (args, message) => {
     expect(() => parseFlags(gatewayFlags, args)).toThrow(
       expect.objectContaining({ code: 'SERVER_CONFIG', message }),
@@ -195,6 +195,13 @@ describe('what the flags of the gateway mean', () => {
       );
     },
   );
+
+  test('--max-connections 0 is what the limit of open files allows', async () => {
+    const { maxConnections = 0 } = await options([]);
+    expect(maxConnections).toBeGreaterThan(0);
+    expect(Number.isInteger(maxConnections)).toBe(true);
+    expect((await options(['--max-connections=7'])).maxConnections).toBe(7);
+  });
 
   test('--retry-delay 0 is five minutes', async () => {
     expect((await options(['--retry-delay=0'])).retryDelayMs).toBe(300_000);

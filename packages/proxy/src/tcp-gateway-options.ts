@@ -31,7 +31,7 @@ export interface TcpGatewayObserver {
   onEndpointUp?(event: { readonly endpoint: string }): void;
   /** A connection was closed at once: no endpoint is up, or there are too many connections. Told every ten seconds at most. */
   onRefused?(event: { readonly reason: string }): void;
-  /** This machine could not do what it was asked to, such as opening one more socket. */
+  /** This machine could not do what it was asked to, such as opening one more socket. Told as rarely. */
   onLocalError?(error: Error): void;
 }
 

@@ -21,8 +21,8 @@ const defaults = {
   random: systemRandom,
 } as const;
 
-/** Refused connections are told of no more often than this. */
-const refusalPauseMs = 10_000;
+/** Connections that are closed at once are told of no more often than this. */
+const tellingPauseMs = 10_000;
 
 type Settings = Required<Omit<TcpGatewayOptions, 'proof'>> & Pick<TcpGatewayOptions, 'proof'>;
 
@@ -42,7 +42,7 @@ export class TcpGateway implements AsyncDisposable {
   /** Aborted when nothing is waited for any more. */
   readonly #end = new AbortController();
   #listening = { address: '', port: 0 };
-  #lastRefusalMs = -Infinity;
+  #toldAtMs = -Infinity;
   #closed: Promise<void> | undefined;
 
   /**
@@ -171,7 +171,7 @@ export class TcpGateway implements AsyncDisposable {
       } catch (error) {
         if (this.#end.signal.aborted) return undefined;
         if (isLocal(error)) {
-          this.#settings.observer.onLocalError?.(error);
+          this.#tellRarely(() => this.#settings.observer.onLocalError?.(error));
           return undefined;
         }
         this.#setAside(endpoint, error);
@@ -214,7 +214,7 @@ export class TcpGateway implements AsyncDisposable {
     try {
       await this.#probe(endpoint);
     } catch (error) {
-      if (isLocal(error)) this.#settings.observer.onLocalError?.(error);
+      if (isLocal(error)) this.#tellRarely(() => this.#settings.observer.onLocalError?.(error));
       this.#retryLater(endpoint);
       return;
     }
@@ -250,11 +250,15 @@ export class TcpGateway implements AsyncDisposable {
   }
 
   #refused(reason: string): void {
-    const { clock, observer } = this.#settings;
-    const now = clock.now();
-    if (now - this.#lastRefusalMs < refusalPauseMs) return;
-    this.#lastRefusalMs = now;
-    observer.onRefused?.({ reason });
+    this.#tellRarely(() => this.#settings.observer.onRefused?.({ reason }));
+  }
+
+  /** What may happen with every connection fills no log. */
+  #tellRarely(tell: () => void): void {
+    const now = this.#settings.clock.now();
+    if (now - this.#toldAtMs < tellingPauseMs) return;
+    this.#toldAtMs = now;
+    tell();
   }
 }
 

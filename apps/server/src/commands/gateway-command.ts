@@ -2,6 +2,7 @@ import { TcpGateway, TcpGatewayError, type TcpEndpoint, type TcpGatewayOptions }
 import { TlsConfigError } from '@quorate/tls';
 import type { Logger } from 'pino';
 import { ConfigError } from '../config/errors.ts';
+import { connectionsByOpenFiles } from '../open-files.ts';
 import { discovered, type DiscoveryDeps } from './discovered.ts';
 import type { GatewayConfig } from './gateway-flags.ts';
 import { withListenFlag } from './listen-error.ts';
@@ -55,7 +56,7 @@ export async function gatewayOptions(config: GatewayConfig, deps: DiscoveryDeps)
     retryDelayMs: config.retryDelayMs === 0 ? retryDelayOfZeroMs : config.retryDelayMs,
     dialTimeoutMs: config.dialTimeoutMs,
     halfClosedTimeoutMs: config.halfClosedTimeoutMs,
-    maxConnections: config.maxConnections,
+    maxConnections: config.maxConnections || Math.max(1, Math.floor(connectionsByOpenFiles() / 2)),
     proof: needsProof ? proof : undefined,
   };
 }

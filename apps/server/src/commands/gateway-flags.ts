@@ -54,12 +54,13 @@ export const gatewayConfig = z.object({
     positive: true,
     description: 'Longest silence on a connection that one side has ended its half of.',
   }),
-  maxConnections: integer(10_000, {
+  maxConnections: integer(0, {
     flag: 'max-connections',
     section: 'behaviour',
     own: true,
-    min: 1,
-    description: 'Connections at once; one more is closed.',
+    min: 0,
+    description:
+      'Connections at once; one more is closed. 0 is what the limit of open files allows, two files for each.',
   }),
   drainTimeoutMs: duration('10s', {
     flag: 'drain-timeout',
