@@ -1,6 +1,8 @@
+import type { Timer } from '@quorate/std';
 import { Auth } from './auth.ts';
 import { Cluster } from './cluster.ts';
 import { Connections, type UnaryCallOptions } from './connections.ts';
+import { EtcdError } from './errors.ts';
 import { noPrefix } from './key-prefix.ts';
 import { Keyspace } from './keyspace.ts';
 import { Maintenance } from './maintenance.ts';
@@ -24,6 +26,9 @@ export class Client extends Keyspace implements AsyncDisposable {
   /** Elections in which the member stands for the caller. */
   readonly electionService: ElectionService;
   readonly #connections: Connections;
+  readonly #syncIntervalMs: number | undefined;
+  #syncTimer: Timer | undefined;
+  readonly #closing = new AbortController();
 
   constructor(options: ClientOptions) {
     const connections = new Connections(options);
@@ -34,11 +39,28 @@ export class Client extends Keyspace implements AsyncDisposable {
     this.auth = new Auth(this.#connections);
     this.lockService = new LockService(this.#connections);
     this.electionService = new ElectionService(this.#connections);
+    this.#syncIntervalMs = options.syncIntervalMs;
+    this.#syncLater();
   }
 
-  /** The endpoints given. */
+  /** The endpoints given, or those that the cluster has said since. */
   get endpoints(): readonly string[] {
     return this.#connections.endpoints;
+  }
+
+  /**
+   * Asks the cluster where its members are reached, and asks them there from now on, in place of the endpoints given:
+   * members that were added are found, and those that were removed are left. Learners, which answer little, are left
+   * out. Returns the endpoints.
+   *
+   * @throws EtcdError FAILED_PRECONDITION, and nothing changes, when no member says where it is
+   */
+  async syncEndpoints(options?: CallOptions): Promise<readonly string[]> {
+    const { members } = await this.cluster.memberList({}, options);
+    const urls = members.flatMap(({ isLearner, clientURLs }) => (isLearner ? [] : clientURLs));
+    if (urls.length === 0) throw new EtcdError('FAILED_PRECONDITION', 'no member says where it is reached');
+    this.#connections.replaceEndpoints([...new Set(urls)]);
+    return this.endpoints;
   }
 
   /** The endpoint that is asked first now; when calls go round, the one asked last. */
@@ -92,10 +114,22 @@ export class Client extends Keyspace implements AsyncDisposable {
 
   /** Ends all streams, waits for the calls under way and closes the connections. Harmless when done twice. */
   close(): Promise<void> {
+    this.#closing.abort();
+    this.#syncTimer?.cancel();
     return this.#connections.close();
   }
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  #syncLater(): void {
+    if (this.#syncIntervalMs === undefined || this.#closing.signal.aborted) return;
+    this.#syncTimer = this.#connections.clock.after(this.#syncIntervalMs, () => {
+      // When nobody says anything, what is known stays good.
+      void this.syncEndpoints({ signal: this.#closing.signal })
+        .catch(() => {})
+        .finally(() => this.#syncLater());
+    });
   }
 }

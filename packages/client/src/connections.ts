@@ -40,7 +40,7 @@ export interface UnaryCallOptions extends CallOptions {
  * are bytes here. Calls go to one endpoint until it fails; then the next in the list is asked.
  */
 export class Connections {
-  readonly endpoints: readonly string[];
+  #endpoints: readonly string[];
   readonly clock: Clock;
   readonly random: Random;
   readonly seen: SeenRevision;
@@ -62,7 +62,7 @@ export class Connections {
 
   constructor(options: ClientOptions) {
     if (options.endpoints.length === 0) throw new RangeError('a client needs at least one endpoint');
-    this.endpoints = [...options.endpoints];
+    this.#endpoints = [...options.endpoints];
     this.clock = options.clock ?? systemClock;
     this.random = options.random ?? systemRandom;
     this.#dialTimeoutMs = options.dialTimeoutMs ?? 2_000;
@@ -234,6 +234,18 @@ export class Connections {
     return this.#track(new DuplexStream(call, this.#streamSetup(options, endpoint, login, observed)));
   }
 
+  get endpoints(): readonly string[] {
+    return this.#endpoints;
+  }
+
+  /** Asks these from now on; the one that is asked now stays it if it is among them. Streams stay where they are. */
+  replaceEndpoints(endpoints: readonly string[]): void {
+    const { preferred } = this;
+    this.#endpoints = [...endpoints];
+    this.#current = Math.max(0, endpoints.indexOf(preferred));
+    if (this.preferred !== preferred) this.#tellMoved(preferred);
+  }
+
   /** The endpoint that is asked now. */
   get preferred(): string {
     return this.endpoints[this.#current] ?? '';
@@ -255,10 +267,14 @@ export class Connections {
   }
 
   #moveOn(): void {
-    const from = this.endpoints[this.#current] ?? '';
+    const from = this.preferred;
     this.#current = (this.#current + 1) % this.endpoints.length;
-    const to = this.endpoints[this.#current] ?? '';
-    if (from !== to) harmlessly(() => this.#observer?.endpointChanged?.({ from, to }));
+    if (from !== this.preferred) this.#tellMoved(from);
+  }
+
+  #tellMoved(from: string): void {
+    const to = this.preferred;
+    harmlessly(() => this.#observer?.endpointChanged?.({ from, to }));
   }
 
   /** A watch that broke of this error is created again. */

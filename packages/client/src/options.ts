@@ -7,6 +7,11 @@ import type { Credentials } from './tokens.ts';
 export interface ClientOptions {
   /** `host:port`, `http://host:port`, `https://host:port` or `unix:///path`; one member or all of them. */
   readonly endpoints: readonly string[];
+  /**
+   * Ask the cluster this often where its members are reached, and ask them there, as `client.syncEndpoints` does. Left
+   * out, the endpoints stay those given.
+   */
+  readonly syncIntervalMs?: number;
   /** How long to wait for a connection before the next endpoint is tried. Default 2000. */
   readonly dialTimeoutMs?: number;
   /** How long a unary call may take, retries included. Default 10000; a call can set its own. */

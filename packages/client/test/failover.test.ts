@@ -1,6 +1,7 @@
 import { status as codes } from '@grpc/grpc-js';
+import { ManualClock } from '@quorate/std/testing';
 import { rpcpb } from '@quorate/wire';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { Client, op, type ClientObserver, type ClientOptions } from '../src/index.ts';
 import { freePort } from '../src/testing/index.ts';
 import { FakeServer, HastyClock, status } from './fake-server.ts';
@@ -178,4 +179,37 @@ test('what an observer throws changes nothing', async () => {
   const throwing = { callStarted: () => ({ ended: refuse, attemptFailed: refuse }), endpointChanged: refuse };
   expect(await clientOf([member], { observer: throwing }).get('k')).toBeUndefined();
   expect(await clientOf([member], { observer: { callStarted: refuse } }).get('k')).toBeUndefined();
+});
+
+test('endpoints may be those that the cluster says, asked once or again and again', async () => {
+  const { memberList } = rpcpb.ClusterDefinition.methods;
+  const [old, added] = [await memberAt(1n), await memberAt(1n)];
+  let clientURLs: string[][] = [];
+  const server = new FakeServer().unary(rpcpb.ClusterDefinition, memberList, () => ({
+    ...rpcpb.MemberListResponse.create(),
+    members: clientURLs.map((urls, i) => ({
+      ...rpcpb.Member.create(),
+      clientURLs: urls,
+      isLearner: i === 1,
+    })),
+  }));
+  open.push(await server.start());
+  const clock = new ManualClock(Date.now());
+  const changes: string[] = [];
+  const observer: ClientObserver = { endpointChanged: ({ to }) => changes.push(to) };
+  const client = clientOf([server, old], { clock, syncIntervalMs: 60_000, observer });
+  await expect(client.syncEndpoints()).rejects.toMatchObject({ code: 'FAILED_PRECONDITION' });
+  expect(client.endpoints).toEqual([server.endpoint, old.endpoint]);
+  clientURLs = [[`http://${added.endpoint}`], ['http://learner:1'], [server.endpoint], []];
+  expect(await client.syncEndpoints()).toEqual([`http://${added.endpoint}`, server.endpoint]);
+  expect(client.preferredEndpoint).toBe(server.endpoint);
+  clientURLs = [[`http://${added.endpoint}`]];
+  clock.advance(60_000);
+  await vi.waitFor(() => expect(client.endpoints).toEqual([`http://${added.endpoint}`]), {
+    timeout: 30_000,
+    interval: 1,
+  });
+  expect(changes).toEqual([`http://${added.endpoint}`]);
+  await client.put('k', 'v');
+  expect(added.calls).toEqual(['put']);
 });
