@@ -96,10 +96,11 @@ export class DuplexStream extends ServerStream {
   /** Resolves when there is room again, or nobody who could make it. */
   #drained(): Promise<void> {
     return new Promise((resolve) => {
-      this.#duplex
-        .once('drain', resolve)
-        .once('close', resolve)
-        .once('error', () => resolve());
+      const done = (): void => {
+        this.#duplex.off('drain', done).off('close', done).off('error', done);
+        resolve();
+      };
+      this.#duplex.once('drain', done).once('close', done).once('error', done);
     });
   }
 
