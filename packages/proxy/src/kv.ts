@@ -52,12 +52,12 @@ export function kvMethods(options: KvOptions): ReadonlyMap<string, Method> {
 class Kv {
   readonly #options: KvOptions;
   readonly #credentials: Credentials;
-  readonly #signal: AbortSignal;
+  readonly #call: Call;
 
   constructor(options: KvOptions, call: Call) {
     this.#options = options;
     this.#credentials = credentialsOf(call);
-    this.#signal = call.signal;
+    this.#call = call;
   }
 
   async range(bytes: Uint8Array): Promise<Uint8Array> {
@@ -74,7 +74,7 @@ class Kv {
     const read = cache.begin(keyRange(request.key, request.rangeEnd));
     try {
       const sent = namespace.isEmpty ? bytes : encodeRange(request);
-      const answer = await order.read((endpoint) => this.#read('range', sent, endpoint), this.#signal);
+      const answer = await order.read((endpoint) => this.#read('range', sent, endpoint), this.#call.signal);
       const response = namespace.isEmpty
         ? answer
         : encodeWith(rpcpb.RangeResponse, namespace.stripRange(rpcpb.RangeResponse.decode(answer)));
@@ -112,7 +112,7 @@ class Kv {
     const request = translate(() => ({ ...asked, ...namespace.addToTxn(asked) }));
     const sent = namespace.isEmpty ? bytes : encodeWith(rpcpb.TxnRequest, request);
     const answer = isReadOnly(request)
-      ? await order.read((endpoint) => this.#read('txn', sent, endpoint), this.#signal)
+      ? await order.read((endpoint) => this.#read('txn', sent, endpoint), this.#call.signal)
       : await this.#write('txn', sent, writtenRanges(request));
     if (namespace.isEmpty) return answer;
     return encodeWith(rpcpb.TxnResponse, namespace.stripTxn(rpcpb.TxnResponse.decode(answer)));
@@ -128,7 +128,7 @@ class Kv {
   #read(method: 'range' | 'txn', request: Uint8Array, endpoint?: string): Promise<Uint8Array> {
     return this.#options.upstream.unary(pathOf(method), request, {
       metadata: this.#credentials.metadata,
-      signal: this.#signal,
+      signal: this.#call.signal,
       repeatable: true,
       ...(endpoint !== undefined && { endpoint }),
     });
@@ -143,7 +143,7 @@ class Kv {
     const { upstream, cache, order } = this.#options;
     const { metadata } = this.#credentials;
     try {
-      const answer = await upstream.unary(pathOf(method), request, { metadata, signal: this.#signal });
+      const answer = await upstream.unary(pathOf(method), request, { metadata, signal: this.#call.signal });
       order.note(headerRevision(answer));
       return answer;
     } finally {
