@@ -99,6 +99,12 @@ export const watchFlags: readonly FlagDefinition[] = [
     default: false,
     usage: 'get periodic watch progress notification from server',
   },
+  {
+    name: 'diff',
+    kind: 'bool',
+    default: false,
+    usage: 'show each change on one line: when, what, the key, and how its value has changed',
+  },
 ];
 
 const clusterFlag: FlagDefinition = {

@@ -88,7 +88,7 @@ const ofAnswers: readonly Advice[] = [
     () => 'users and passwords count only after: quoratectl auth enable',
   ],
   [
-    /database space exceeded/,
+    /database space exceeded|Active Alarm.*NOSPACE/,
     () =>
       'the members are full and take no writes until there is space: delete what is not needed, ' +
       'quoratectl compaction REVISION, quoratectl defrag --cluster, then quoratectl alarm disarm; ' +

@@ -10,6 +10,8 @@ export interface WatchArguments {
   readonly startRevision: bigint;
   readonly prevKv: boolean;
   readonly progressNotify: boolean;
+  /** Show how values change, rather than print events as etcdctl does. */
+  readonly diff: boolean;
   /** The program to run for each event; empty when none is. */
   readonly command: readonly ByteString[];
 }
@@ -41,8 +43,10 @@ export function parseWatchArguments(flags: Flags, environment: WatchEnvironment)
   return {
     selector: watchSelector(fromEnvironment ? keysOf(environment) : keys, flags),
     startRevision: flags.int64('rev'),
-    prevKv: flags.bool('prev-kv'),
+    // What was there before is half of a difference.
+    prevKv: flags.bool('prev-kv') || flags.bool('diff'),
     progressNotify: flags.bool('progress-notify'),
+    diff: flags.bool('diff'),
     command,
   };
 }

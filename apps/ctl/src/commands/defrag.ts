@@ -9,7 +9,7 @@ export async function defrag(context: Context): Promise<void> {
     const { defragOffline } = await import('./defrag-offline.ts');
     return defragOffline(context);
   }
-  let failures = 0;
+  const failures: unknown[] = [];
   for (const endpoint of await endpointsOf(context)) {
     const client = await context.client([endpoint]);
     try {
@@ -17,8 +17,8 @@ export async function defrag(context: Context): Promise<void> {
       context.printText(`Finished defragmenting etcd member[${endpoint}]\n`);
     } catch (error) {
       context.terminal.err(`Failed to defragment etcd member[${endpoint}] (${errorText(error)})\n`);
-      failures++;
+      failures.push(error);
     }
   }
-  if (failures > 0) throw new ExitError('error');
+  if (failures.length > 0) throw new ExitError('error', undefined, { cause: failures[0] });
 }

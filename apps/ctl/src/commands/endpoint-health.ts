@@ -2,6 +2,7 @@ import { EtcdError, type Client } from '@quorate/client';
 import { rpcpb } from '@quorate/wire';
 import type { ByteString } from '../byte-string.ts';
 import type { Context } from '../cli/context.ts';
+import { paintOfShared } from '../colour.ts';
 import { errorText } from '../error-text.ts';
 import { ExitError } from '../exit.ts';
 import { formatDuration } from '../go/duration.ts';
@@ -13,49 +14,60 @@ import { endpointsOf } from './endpoints.ts';
 /** Asks all endpoints at once whether they can answer a linearizable read, and have no alarm. */
 export async function endpointHealth(context: Context): Promise<void> {
   const endpoints = await endpointsOf(context);
-  const healths: EndpointHealth[] = [];
+  const examined: Examined[] = [];
   await Promise.all(
     endpoints.map(async (endpoint) => {
-      healths.push(await healthOf(context, endpoint));
+      examined.push(await examine(context, endpoint));
     }),
   );
+  const healths = examined.map(({ health }) => health);
   if (context.format === 'simple') for (const health of healths) tell(context, health);
   else context.print(healthPrintout(healths));
-  if (healths.some(({ health }) => !health)) throw new ExitError('error', 'unhealthy cluster');
+  const ill = examined.find(({ illness }) => illness !== undefined);
+  if (ill !== undefined) throw new ExitError('error', 'unhealthy cluster', { cause: ill.illness });
 }
 
-async function healthOf(context: Context, endpoint: ByteString): Promise<EndpointHealth> {
+/** How a member is, and what is wrong with it, if anything is. */
+interface Examined {
+  readonly health: EndpointHealth;
+  readonly illness: unknown;
+}
+
+async function examine(context: Context, endpoint: ByteString): Promise<Examined> {
   const client = await context.client([endpoint]);
   const startedAt = process.hrtime.bigint();
-  const error = await illness(client, context.timeoutMs);
+  const illness = await illnessOf(client, context.timeoutMs);
   const took = formatDuration(process.hrtime.bigint() - startedAt);
-  return { endpoint, health: error === '', took, error };
+  const error = illness === undefined ? '' : errorText(illness);
+  return { health: { endpoint, health: illness === undefined, took, error }, illness };
 }
 
-/** What is wrong with a member; empty when nothing is. */
-async function illness(client: Client, timeoutMs: number): Promise<ByteString> {
+/** What is wrong with a member; undefined when nothing is. */
+async function illnessOf(client: Client, timeoutMs: number): Promise<Error | undefined> {
   const options = { timeoutMs };
   try {
     await client.kv.range({ key: argumentBytes('health') }, options);
   } catch (error) {
     // A member that says we may not read has found that out by agreement with the others.
     const answered = error instanceof EtcdError && error.code === 'PERMISSION_DENIED';
-    if (!answered) return errorText(error);
+    if (!answered) return error instanceof Error ? error : new Error(String(error));
   }
   try {
     const { GET } = rpcpb.AlarmRequest_AlarmAction;
     const { alarms } = await client.maintenance.alarm({ action: GET }, options);
     const names = alarms.map(({ alarm }) => `${alarmName(alarm)} `);
-    return names.length === 0 ? '' : `Active Alarm(s): ${names.join('')}`;
-  } catch {
-    return 'Unable to fetch the alarm list';
+    return names.length === 0 ? undefined : new Error(`Active Alarm(s): ${names.join('')}`);
+  } catch (error) {
+    return new Error('Unable to fetch the alarm list', { cause: error });
   }
 }
 
-function tell(context: Context, { endpoint, health, took, error }: EndpointHealth): void {
+function tell({ terminal }: Context, { endpoint, health, took, error }: EndpointHealth): void {
   if (health) {
-    context.printText(`${endpoint} is healthy: successfully committed proposal: took = ${took}\n`);
+    const healthy = paintOfShared(terminal, 'stdout')('green', 'healthy');
+    terminal.out(`${endpoint} is ${healthy}: successfully committed proposal: took = ${took}\n`);
   } else {
-    context.terminal.err(`${endpoint} is unhealthy: failed to commit proposal: ${error}\n`);
+    const unhealthy = paintOfShared(terminal, 'stderr')('red', 'unhealthy');
+    terminal.err(`${endpoint} is ${unhealthy}: failed to commit proposal: ${error}\n`);
   }
 }

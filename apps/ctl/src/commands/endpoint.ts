@@ -19,7 +19,7 @@ export async function endpointStatus(context: Context): Promise<void> {
     }
   }
   context.print(statusPrintout(statuses));
-  if (lastError !== undefined) throw new ExitError('error');
+  if (lastError !== undefined) throw new ExitError('error', undefined, { cause: lastError });
 }
 
 /** Prints the hash of all keys and revisions of members. The first that fails ends it. */

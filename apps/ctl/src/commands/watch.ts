@@ -4,11 +4,13 @@ import { bytesOfText, type ByteString } from '../byte-string.ts';
 import type { Context } from '../cli/context.ts';
 import { FlagError, Flags } from '../cli/flags.ts';
 import { watchFlags } from '../commands.ts';
+import { paintOf, paintOfShared } from '../colour.ts';
 import { errorText } from '../error-text.ts';
 import { ExitError } from '../exit.ts';
 import { goQuote } from '../go/quote.ts';
 import { eventType, watchCanceledPrintout, watchPrintout } from '../print/watch.ts';
 import { failureToStart } from '../program.ts';
+import { diffLine } from '../print/watch-diff.ts';
 import { parseWatchArguments, type WatchArguments, type WatchEnvironment } from '../watch-arguments.ts';
 import { words } from '../words.ts';
 
@@ -24,9 +26,11 @@ export async function watch(context: Context): Promise<void> {
     return;
   }
   const parsed = parseWatchArguments(context.flags, environment);
+  await context.prepare();
+  if (parsed.diff) requireSimple(context);
   const client = await context.client();
-  await printWatch(context, startWatch(client, parsed), parsed.command);
-  throw new ExitError('interrupted', 'watch is canceled by the server');
+  const cause = await printWatch(context, startWatch(client, parsed), parsed);
+  throw new ExitError('interrupted', 'watch is canceled by the server', { cause });
 }
 
 async function watchInteractively(context: Context, environment: WatchEnvironment): Promise<never> {
@@ -70,9 +74,10 @@ function obey(state: InteractiveWatches, line: ByteString): void {
         return;
       }
       const parsed = parseWatchArguments(parseLineFlags(argv), environment);
+      if (parsed.diff) requireSimple(context);
       const started = startWatch(state.client, parsed);
       state.watches.push(started);
-      printWatch(context, started, parsed.command).catch((error: unknown) => state.failed.reject(error));
+      printWatch(context, started, parsed).catch((error: unknown) => state.failed.reject(error));
       return;
     }
     case 'progress':
@@ -101,20 +106,37 @@ function startWatch(
   return client.watch({ ...selector, startRevision, prevKv, progressNotify });
 }
 
-/** Prints what is heard, until the server ends the watch. */
-async function printWatch(context: Context, started: Watch, command: readonly ByteString[]): Promise<void> {
+/** Prints what is heard, until the server ends the watch; resolves to why it did. */
+async function printWatch(
+  context: Context,
+  started: Watch,
+  { diff, command }: WatchArguments,
+): Promise<EtcdError | undefined> {
+  const { terminal, hex } = context;
   try {
     for await (const batch of started.batches()) {
       if (batch.kind === 'created') continue;
       if (batch.kind === 'progress') context.printText(`progress notify: ${batch.header.revision}\n`);
-      context.print(watchPrintout(batch, { hex: context.hex }));
+      if (diff) printDiff(context, batch);
+      else context.print(watchPrintout(batch, { hex, paint: paintOfShared(terminal, 'stdout') }));
       if (command.length > 0) await runForEach(context, batch, command);
     }
   } catch (error) {
     if (!(error instanceof EtcdError)) throw error;
     context.terminal.err(`watch was canceled (${errorText(error)})\n`);
     if (error instanceof WatchCanceledError) context.print(watchCanceledPrintout(error));
+    return error;
   }
+  return undefined;
+}
+
+function requireSimple({ format }: Context): void {
+  if (format !== 'simple') throw new ExitError('badArguments', '--diff is only for `--write-out=simple`');
+}
+
+function printDiff({ terminal, hex }: Context, { events }: WatchBatch): void {
+  const options = { paint: paintOf(terminal, 'stdout'), hex, heardAt: new Date() };
+  for (const event of events) terminal.out(diffLine(event, options));
 }
 
 /** Runs the command once for each event, which it finds in its environment. */

@@ -1,12 +1,18 @@
 import { CompactedError, type WatchBatch, type WatchCanceledError, type WatchEvent } from '@quorate/client';
 import { rpcpb, type mvccpb } from '@quorate/wire';
 import type { ByteString } from '../byte-string.ts';
+import type { Paint } from '../colour.ts';
 import { omitEmpty, type JsonValue } from '../go/json.ts';
 import { headerFields, headerJson, kvFields, kvJson, simpleKv, type SimpleOptions } from './kv.ts';
 import type { Printout } from './printout.ts';
 
+/** How events are printed in the simple format: `paint` is for the lines that say what happened. */
+export interface WatchOptions extends SimpleOptions {
+  readonly paint: Paint;
+}
+
 /** Events as they came together; of word of progress, which has none, the header. */
-export function watchPrintout(batch: WatchBatch, options: SimpleOptions): Printout {
+export function watchPrintout(batch: WatchBatch, options: WatchOptions): Printout {
   const { header, events } = batch;
   return {
     simple: () => events.map((event) => simpleEvent(event, options)).join(''),
@@ -55,9 +61,10 @@ export function eventType(event: WatchEvent): string {
   return event.type.toUpperCase();
 }
 
-function simpleEvent(event: WatchEvent, options: SimpleOptions): ByteString {
+function simpleEvent(event: WatchEvent, options: WatchOptions): ByteString {
   const before = event.prevKv === undefined ? '' : simpleKv(event.prevKv, options);
-  return `${eventType(event)}\n${before}${simpleKv(event.kv, options)}`;
+  const type = options.paint(event.type === 'put' ? 'green' : 'red', eventType(event));
+  return `${type}\n${before}${simpleKv(event.kv, options)}`;
 }
 
 function eventFields(event: WatchEvent): ByteString {
