@@ -110,6 +110,59 @@ test('a gateway passes on what comes, takes no flag from the environment, and le
   member.close();
 });
 
+// With the one there is a file for the client and none for the member, with the other there is none for either.
+test.each([80, 81])(
+  'a gateway that may open no more than %i files blames no member for it, and goes on',
+  async (files) => {
+    const member = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.write('hello');
+    });
+    await once(member.listen(0, '127.0.0.1'), 'listening');
+    const { port } = member.address() as AddressInfo; // What listens on a port has an address, and no name of a pipe.
+    const flags = ['--listen-addr=127.0.0.1:0', `--endpoints=127.0.0.1:${port}`, '--max-connections=1000'];
+    const limited = [
+      '-c',
+      `ulimit -n ${files} && exec "$@"`,
+      'sh',
+      process.execPath,
+      bin,
+      'gateway',
+      'start',
+      ...flags,
+    ];
+    const gateway = spawn('sh', limited, { stdio: ['ignore', 'inherit', 'pipe'] });
+    started.push(gateway);
+    const exited = once(gateway, 'exit');
+    const log = new LogOf(createInterface(gateway.stderr)[Symbol.asyncIterator]());
+    const { port: gatewayPort } = await log.line('ready to pass on connections');
+
+    const many = Array.from({ length: 100 }, () => greetingFrom(Number(gatewayPort)));
+    const greeted = (await Promise.all(many)).filter((socket) => socket !== undefined);
+    expect(greeted.length).toBeGreaterThan(0);
+    expect(greeted.length).toBeLessThan(100);
+    for (const socket of greeted) socket.destroy();
+    let again: Socket | undefined;
+    while (again === undefined) again = await greetingFrom(Number(gatewayPort));
+    again.destroy();
+
+    gateway.kill('SIGTERM');
+    await exited;
+    expect(await log.rest()).not.toContain('an endpoint does not answer: it is set aside');
+    member.close();
+  },
+);
+
+/** A connection on which something has come; undefined for one that was closed before. */
+function greetingFrom(port: number): Promise<Socket | undefined> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1');
+    socket.once('data', () => resolve(socket));
+    socket.on('error', () => {});
+    socket.once('close', () => resolve(undefined));
+  });
+}
+
 test('a proxy serves a part of the keys of a cluster, with a certificate of its own making', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'quorate-proxy-'));
   await using member = await startQuorate();
@@ -148,6 +201,15 @@ class LogOf {
 
   constructor(lines: AsyncIterator<string>) {
     this.#lines = lines;
+  }
+
+  /** The messages of all lines that have not been asked for, until the process ends. */
+  async rest(): Promise<readonly unknown[]> {
+    const messages: unknown[] = [];
+    for (let next = await this.#lines.next(); next.done !== true; next = await this.#lines.next()) {
+      messages.push((JSON.parse(next.value) as Readonly<Record<string, unknown>>)['msg']);
+    }
+    return messages;
   }
 
   /** The next line with this message. */
