@@ -26,7 +26,7 @@ export async function lock(context: Context): Promise<void> {
   const ttlSeconds = ttlOf(context.flags.int64('ttl'));
   await using session = await client.session({ ttlSeconds, timeoutMs: context.timeoutMs });
   const held = await session.lock(argumentBytes(name), { signal: interruption.signal }).catch(explain);
-  if (command.length > 0) await runUnderLock(context, held, { command, interruption });
+  if (command.length > 0) await runUnderLock(context, held, { client, command, interruption });
   else await holdUntilInterrupted(context, held, { client, interruption });
 }
 
@@ -63,7 +63,7 @@ async function holdUntilInterrupted(
 async function runUnderLock(
   context: Context,
   held: Lock,
-  { command, interruption }: { readonly command: readonly ByteString[]; readonly interruption: Interruption },
+  { client, command, interruption }: UnderLock,
 ): Promise<void> {
   const env = { ETCD_LOCK_KEY: toLatin1(held.key), ETCD_LOCK_REV: `${held.heldSinceRevision}` };
   const { terminal } = context;
@@ -72,10 +72,29 @@ async function runUnderLock(
     .catch((error: unknown) => {
       throw new ExitError('error', failureToStart(command, error), { cause: error });
     });
-  if (held.signal.aborted) {
+  if (await wasLost(context, client, held)) {
     const name = command[0] ?? '';
     terminal.err(`the lock was lost while ${name} ran: somebody else may have held it at the same time\n`);
   }
   if (end.status !== 0) throw new ExitError('error', end.reason, { status: end.status });
   await held.unlock();
+}
+
+/** A command, and what it runs under. */
+interface UnderLock {
+  readonly client: Client;
+  readonly command: readonly ByteString[];
+  readonly interruption: Interruption;
+}
+
+/** Whether the lock is not ours any more. The session may not have heard of it yet, and the cluster not answer. */
+async function wasLost({ timeoutMs }: Context, client: Client, held: Lock): Promise<boolean> {
+  if (held.signal.aborted) return true;
+  try {
+    const kv = await client.get(held.key, { timeoutMs });
+    return kv?.createRevision !== held.fencingToken;
+  } catch (error) {
+    if (!(error instanceof EtcdError)) throw error;
+    return false;
+  }
 }
