@@ -1,5 +1,5 @@
 import { Client } from '@quorate/client';
-import { toUtf8 } from '@quorate/std';
+import { concatBytes, fromUtf8, toUtf8 } from '@quorate/std';
 import { expect, test } from 'vitest';
 import { runClusterRounds, startWatches } from '../src/cluster/cluster-rounds.ts';
 import type { ClusterMember } from '../src/cluster/cluster-member.ts';
@@ -78,6 +78,7 @@ mixed(
         await cluster.moveLeader(leader);
         await checkLease(follower);
         await checkLearner(cluster, { kind: leader.kind, through: follower });
+        await checkEmptyEnd(cluster, quorate!);
       }
     });
   },
@@ -116,6 +117,22 @@ async function checkLease(follower: ClusterMember): Promise<void> {
   expect(TTL).toBeGreaterThan(500n);
   await client.lease.revoke(lease);
   expect(await client.get('leased')).toBeUndefined();
+}
+
+/**
+ * Deletes one key as some clients write that: with an end of the range that is there and empty, which members of etcd
+ * would take for that of all keys, had it come to them by the log.
+ */
+async function checkEmptyEnd(cluster: ProcessCluster, quorate: ClusterMember): Promise<void> {
+  await using client = new Client({ endpoints: [quorate.endpoint] });
+  for (const key of ['e/1', 'e/2', 'e/3']) await client.put(key, 'v');
+  const keyAndEmptyEnd = concatBytes([Uint8Array.of(0x0a, 3), fromUtf8('e/2'), Uint8Array.of(0x12, 0)]);
+  await client.unary('/etcdserverpb.KV/DeleteRange', keyAndEmptyEnd);
+  await cluster.untilEqual();
+  for (const { endpoint } of cluster.members) {
+    await using member = new Client({ endpoints: [endpoint] });
+    expect(await member.count({ prefix: 'e/' }, { serializable: true })).toBe(2n);
+  }
 }
 
 /** Adds a learner, promotes it at a member that does not lead, and removes it. */

@@ -26,6 +26,8 @@ import {
   decodeDeleteRangeRequest,
   decodePutRequest,
   decodeTxnRequest,
+  encodeDeleteRangeRequest,
+  encodeTxnRequest,
   raftRequestField,
   rpcpb,
   type DeleteRangeResponseParts,
@@ -136,22 +138,26 @@ export class KvApi {
   }
 
   /** Takes an encoded DeleteRangeRequest. */
-  async deleteRange(encoded: Uint8Array, caller: Caller = nobody): Promise<DeleteRangeResponseParts> {
-    const request = decodeDeleteRangeRequest(encoded);
+  async deleteRange(bytes: Uint8Array, caller: Caller = nobody): Promise<DeleteRangeResponseParts> {
+    const request = decodeDeleteRangeRequest(bytes);
     validateDeleteRange(request);
+    const encoded = encodeDeleteRangeRequest(request); // See `txn`.
     const field = raftRequestField.deleteRange;
     const access = (): Access => accessOfDeleteRange(request);
     return this.#propose<DeleteRangeResponseParts>(caller, { field, encoded, access });
   }
 
   /** Takes an encoded TxnRequest. One that only reads is answered here and does not go into the log. */
-  async txn(encoded: Uint8Array, caller: Caller = nobody): Promise<TxnResponseParts> {
+  async txn(bytes: Uint8Array, caller: Caller = nobody): Promise<TxnResponseParts> {
     const { maxTxnOps } = this.#options;
-    const request = decodeTxnRequest(encoded);
+    const request = decodeTxnRequest(bytes);
     this.#checkQuota(txnCost(request));
     validateTxn(request, { maxTxnOps });
     const access = (): Access => accessOfTxn(request);
     if (!isReadOnlyTxn(request)) {
+      // The bytes of the client do not go into the log: a member of etcd takes the end of a range that is there and
+      // empty for the end of all keys, and would delete more than this one. In the log of etcd there are none.
+      const encoded = encodeTxnRequest(request);
       return this.#propose<TxnResponseParts>(caller, { field: raftRequestField.txn, encoded, access });
     }
     await this.#readable(caller, { serializable: isSerializableTxn(request) }, access);
