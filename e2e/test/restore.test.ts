@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { ClusterMember } from '../src/cluster/cluster-member.ts';
-import { etcdBin, startEtcd, type MemberKind } from '../src/member-process.ts';
+import { etcdBin, startEtcd, startQuorate, type MemberKind } from '../src/member-process.ts';
 import { disarm, fillStore, root, whatIsServed } from '../src/restore/lived-store.ts';
 import { etcdutl, quoratectl, stdoutOf } from '../src/restore/tools.ts';
 
@@ -62,6 +62,25 @@ async function snapshotOfEtcd(file: string): Promise<unknown> {
   return await whatIsServed(etcd.endpoint);
 }
 
+test('a member serves from its own snapshot what it served', { timeout: 120_000 }, async () => {
+  const file = join(folder, 'snapshot.db');
+  let served: unknown;
+  {
+    await using origin = await startQuorate({ dataDir: join(folder, 'origin') });
+    await fillStore(origin.endpoint);
+    await save(origin.endpoint, file);
+    served = await whatIsServed(origin.endpoint);
+  }
+  const [restored] = await restoreTo(['quorate'], file);
+  await using member = restored!;
+  await member.start();
+  expect(await whatIsServed(member.endpoint)).toEqual(served);
+  await disarm(member.endpoint);
+  await using client = new Client({ endpoints: [member.endpoint], auth: root });
+  const { header } = await client.put('app/0', 'after the restore');
+  expect(header.revision).toBe(BigInt((served as { newest: number }).newest) + 1n);
+});
+
 describe.skipIf(etcdBin === undefined)('restore (set QUORATE_ETCD_BIN to run)', () => {
   test(
     'what an etcd served, Quorate serves from its snapshot, and an etcd from Quorate’s',
@@ -83,6 +102,8 @@ describe.skipIf(etcdBin === undefined)('restore (set QUORATE_ETCD_BIN to run)', 
       await using member = etcd!;
       await member.start();
       expect(await whatIsServed(member.endpoint)).toEqual(served);
+      const ofRunning = await quoratectl('defrag', `--data-dir=${member.dataDir}`);
+      expect(ofRunning).toMatchObject({ code: 1, stderr: expect.stringContaining('is in use') as unknown });
       await member.stop();
 
       // At rest, files and directories of both tell the same as what was served.

@@ -37,7 +37,9 @@ export async function withOfflineData<T>(
   // Of a directory nobody knows beforehand how much is to be read.
   const total = isDirectory ? undefined : found.size * (passes + 1);
   using progress = startProgress(context.terminal, { label, total, unit: 'bytes' });
-  const advance = (bytes: number) => progress.advance(bytes);
+  let read = 0;
+  // Some pages of a file are read more than once.
+  const advance = (bytes: number) => progress.set(Math.min((read += bytes), total ?? Infinity));
   await using file = new LazyFile(path, advance);
   try {
     await using data = await (isDirectory ? openDataDirOffline(textOf(path)) : openFileOffline(file));

@@ -23,7 +23,11 @@ export async function snapshotRestore(context: Context): Promise<void> {
   const skipHashCheck = flags.bool('skip-hash-check');
   const total = await workOf(file, skipHashCheck);
   using progress = startProgress(terminal, { label: 'restoring', total, unit: 'bytes' });
-  await using source = new LazyFile(file, (bytes) => progress.advance(bytes));
+  let read = 0;
+  // Some pages are read more than once.
+  await using source = new LazyFile(file, (bytes) =>
+    progress.set(Math.min((read += bytes), total ?? Infinity)),
+  );
   const restored = await restoreSnapshot({
     snapshot: source,
     dataDir: textOf(dataDir),
