@@ -18,8 +18,11 @@ import { ElectionService, LockService } from './recipe-services.ts';
  * doing it twice is harmless.
  */
 export class Client extends Keyspace implements AsyncDisposable {
+  /** Members, and changing who they are. */
   readonly cluster: Cluster;
+  /** What concerns single members: their state, snapshots, defragmentation. */
   readonly maintenance: Maintenance;
+  /** Users, roles, and whether they count. */
   readonly auth: Auth;
   /** Locks that the member takes for the caller: for those who want etcd's calls as they are. */
   readonly lockService: LockService;

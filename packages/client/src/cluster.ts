@@ -7,9 +7,13 @@ import type { CallOptions } from './options.ts';
 export class Cluster {
   /** With `linearizable` the members agree on the answer first; without, it is what the one asked knows. */
   readonly memberList: UnaryMethod<rpcpb.MemberListRequest, rpcpb.MemberListResponse>;
+  /** Adds a member, which votes from when the answer comes, whether it has started or not. */
   readonly memberAdd: UnaryMethod<rpcpb.MemberAddRequest, rpcpb.MemberAddResponse>;
+  /** Removes a member. Its ID is never used again. */
   readonly memberRemove: UnaryMethod<rpcpb.MemberRemoveRequest, rpcpb.MemberRemoveResponse>;
+  /** Tells the others where a member is reached by its peers from now on. */
   readonly memberUpdate: UnaryMethod<rpcpb.MemberUpdateRequest, rpcpb.MemberUpdateResponse>;
+  /** Lets a learner vote, once it has what the others have. */
   readonly memberPromote: UnaryMethod<rpcpb.MemberPromoteRequest, rpcpb.MemberPromoteResponse>;
 
   constructor(connections: Connections) {

@@ -68,7 +68,9 @@ export type Answer<Response> = Omit<Response, 'header'> & { readonly header: rpc
  * `namespace`, whose names are given and delivered without its prefix. Leases, and revisions, are of the cluster.
  */
 export class Keyspace {
+  /** etcd's KV service, message for message. */
   readonly kv: Kv;
+  /** Leases: grant, renew, ask about and revoke. */
   readonly lease: Leases;
   readonly #connections: Connections;
   readonly #prefix: KeyPrefix;

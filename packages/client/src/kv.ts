@@ -10,11 +10,15 @@ const { methods } = service;
 
 /** etcd's KV service, message for message; in a namespace, with its prefix before each key. */
 export class Kv {
+  /** Reads keys: one, or those of a range, now or as of a revision. */
   readonly range: UnaryMethod<rpcpb.RangeRequest, rpcpb.RangeResponse>;
+  /** Writes a key. */
   readonly put: UnaryMethod<rpcpb.PutRequest, rpcpb.PutResponse>;
+  /** Deletes keys. */
   readonly deleteRange: UnaryMethod<rpcpb.DeleteRangeRequest, rpcpb.DeleteRangeResponse>;
   /** Repeated only if it holds nothing but reads. */
   readonly txn: UnaryMethod<rpcpb.TxnRequest, rpcpb.TxnResponse>;
+  /** Forgets what was before a revision: it cannot be read or watched any more. */
   readonly compact: UnaryMethod<rpcpb.CompactionRequest, rpcpb.CompactionResponse>;
   readonly #connections: Connections;
   readonly #prefix: KeyPrefix;

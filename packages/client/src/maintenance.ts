@@ -9,13 +9,19 @@ import { fetchSnapshot, type SnapshotPart } from './snapshot.ts';
  * which.
  */
 export class Maintenance {
+  /** How a member is: its version, its size, who it believes to lead, and how far it is. */
   readonly status: UnaryMethod<rpcpb.StatusRequest, rpcpb.StatusResponse>;
+  /** Lists, raises and clears alarms, such as that there is no space left. */
   readonly alarm: UnaryMethod<rpcpb.AlarmRequest, rpcpb.AlarmResponse>;
+  /** A checksum of all that a member stores; for tests of etcd. */
   readonly hash: UnaryMethod<rpcpb.HashRequest, rpcpb.HashResponse>;
+  /** A checksum of the keys as of a revision: the same at all members, or one of them is damaged. */
   readonly hashKv: UnaryMethod<rpcpb.HashKVRequest, rpcpb.HashKVResponse>;
+  /** Gives disk back that is not used; an etcd answers nobody else meanwhile. */
   readonly defragment: UnaryMethod<rpcpb.DefragmentRequest, rpcpb.DefragmentResponse>;
   /** Only the leader can do it: give its `endpoint`. */
   readonly moveLeader: UnaryMethod<rpcpb.MoveLeaderRequest, rpcpb.MoveLeaderResponse>;
+  /** Checks, begins or calls off that the cluster goes back to an older version. */
   readonly downgrade: UnaryMethod<rpcpb.DowngradeRequest, rpcpb.DowngradeResponse>;
   readonly #connections: Connections;
 

@@ -8,7 +8,9 @@ import type { CallOptions } from './options.ts';
  * lease is the caller's to keep alive: `session.lock` does all of that, by the same keys.
  */
 export class LockService {
+  /** Waits for a lock; its key is in the answer. */
   readonly lock: UnaryMethod<lockpb.LockRequest, lockpb.LockResponse>;
+  /** Gives a lock back, by its key. */
   readonly unlock: UnaryMethod<lockpb.UnlockRequest, lockpb.UnlockResponse>;
 
   constructor(connections: Connections) {
@@ -21,9 +23,13 @@ export class LockService {
 
 /** etcd's `v3electionpb.Election`, message for message. Campaigning has no time limit unless `timeoutMs` gives one. */
 export class ElectionService {
+  /** Waits to be elected; the answer says as whom. */
   readonly campaign: UnaryMethod<electionpb.CampaignRequest, electionpb.CampaignResponse>;
+  /** Says something else as the leader. */
   readonly proclaim: UnaryMethod<electionpb.ProclaimRequest, electionpb.ProclaimResponse>;
+  /** The leader and what it says. */
   readonly leader: UnaryMethod<electionpb.LeaderRequest, electionpb.LeaderResponse>;
+  /** Lets the next candidate lead. */
   readonly resign: UnaryMethod<electionpb.ResignRequest, electionpb.ResignResponse>;
   readonly #connections: Connections;
 

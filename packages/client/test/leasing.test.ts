@@ -8,6 +8,7 @@ import { beforeAll, expect, test, vi } from 'vitest';
 import { Client, compare, op, type ClientObserver } from '../src/index.ts';
 import { etcdBinFolder, freePort } from '../src/testing/index.ts';
 import { describeOnBoth } from './both-servers.ts';
+import { CuttingProxy } from './cutting-proxy.ts';
 
 const textOf = (kv: mvccpb.KeyValue | undefined) => (kv === undefined ? undefined : toUtf8(kv.value));
 
@@ -102,6 +103,48 @@ describeOnBoth('leasing', (fixture) => {
           if (what === 'delete') model.delete(name);
           else model.clear();
         }
+      }
+    });
+    await fc.assert(property, { numRuns: 15 });
+  });
+
+  test('nobody reads what was overwritten, and nobody waits for ever, whatever answers are lost', async () => {
+    const step = fc.record({
+      isCutOff: fc.boolean(),
+      key: fc.constantFrom('a', 'b'),
+      what: fc.constantFrom('get', 'get', 'put', 'cut'),
+    });
+    const cuts = fc.array(fc.nat({ max: 3_000 }), { maxLength: 6 });
+    const steps = fc.array(step, { minLength: 10, maxLength: 40 });
+    const property = fc.asyncProperty(steps, cuts, async (all, cutsAfterBytes) => {
+      const prefix = `cut/${runs++}/`;
+      await using proxy = await CuttingProxy.start(endpoint, [100_000, ...cutsAfterBytes]);
+      await using broken = new Client({ endpoints: [proxy.endpoint] });
+      await using cutOff = await broken.namespace(prefix).leasing({ prefix: 'owners/' });
+      await using whole = await client.namespace(prefix).leasing({ prefix: 'owners/' });
+      const current = new Map<string, string | undefined>();
+      /** What nobody confirmed may happen at any time, once. */
+      const pending = new Set<string | undefined>();
+      for (const [i, { isCutOff, key, what }] of all.entries()) {
+        const one = isCutOff ? cutOff : whole;
+        if (what === 'cut') proxy.cutNow();
+        else if (what === 'put') {
+          const value = `${key}${i}`;
+          const outcome = await one.put(key, value).catch((error: unknown) => error);
+          if (typeof outcome === 'bigint') current.set(key, value);
+          else pending.add(value);
+        } else {
+          const read = await one.get(key).then(textOf, () => 'nothing was read');
+          if (read === 'nothing was read' || read === current.get(key)) continue;
+          expect([...pending]).toContain(read);
+          pending.delete(read);
+          current.set(key, read);
+        }
+      }
+      // By now everybody is asked and answers: whatever marks are left, nobody stands in the way for good.
+      for (const key of ['a', 'b']) {
+        await whole.put(key, 'last');
+        expect(textOf(await cutOff.get(key).catch(() => cutOff.get(key)))).toBe('last');
       }
     });
     await fc.assert(property, { numRuns: 15 });

@@ -2,39 +2,47 @@ import { execFile } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { expect, test, vi } from 'vitest';
-import { etcdBinFolder, startQuorate, startRealEtcd, type StartedServer } from '../src/testing/index.ts';
-
-// A server is started here, which takes a while on a busy machine.
-vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
+import { expect, test } from 'vitest';
+import { describeOnEach } from './both-servers.ts';
 
 const readme = fileURLToPath(new URL('../README.md', import.meta.url));
-const examples = [...readFileSync(readme, 'utf8').matchAll(/^```ts\n([^]*?)^```/gm)].map(
-  ([, code = '']) => code,
-);
+const examples = [...readFileSync(readme, 'utf8').matchAll(/^## (.*)$|^```ts\n([^]*?)^```/gm)]
+  .reduce<{ readonly title: string; readonly code: string }[]>(
+    (found, [, title, code]) => {
+      const last = found.at(-1);
+      if (title !== undefined) return [...found, { title, code: '' }];
+      return code === undefined || last === undefined ? found : [...found.slice(0, -1), { ...last, code }];
+    },
+    [{ title: 'at the top', code: '' }],
+  )
+  .filter(({ code }) => code !== '');
 
 test('the README has an example of each thing', () => {
-  expect(examples).toHaveLength(6);
+  expect(examples).toHaveLength(10);
 });
 
-function holds(start: () => Promise<StartedServer>): (code: string) => Promise<void> {
-  return async (code) => {
-    await using server = await start();
-    const run = promisify(execFile)(
-      process.execPath,
-      ['--no-warnings', '--input-type=module-typescript', '--eval', code],
-      {
-        cwd: fileURLToPath(new URL('..', import.meta.url)),
-        env: { ...process.env, ETCD_ENDPOINT: server.endpoint },
-      },
-    );
-    await expect(run).resolves.toMatchObject({ stderr: '' });
-  };
+async function run(code: string, endpoint: string): Promise<void> {
+  const running = promisify(execFile)(
+    process.execPath,
+    ['--no-warnings', '--input-type=module-typescript', '--eval', code],
+    {
+      cwd: fileURLToPath(new URL('..', import.meta.url)),
+      env: { ...process.env, ETCD_ENDPOINT: endpoint },
+    },
+  );
+  await expect(running).resolves.toMatchObject({ stderr: '' });
 }
 
-test.each(examples)('example %# of the README holds', holds(startQuorate));
-
-test.skipIf(etcdBinFolder === undefined).each(examples)(
-  'example %# of the README holds with a real etcd (set QUORATE_ETCD_BIN to run)',
-  holds(() => startRealEtcd(etcdBinFolder ?? '')),
-);
+describeOnEach('the README', (start) => {
+  test('each of its examples holds', async () => {
+    await using server = await start();
+    // The one that switches authentication on comes last: the others are nobody.
+    const withUsers = ({ code }: { readonly code: string }) => code.includes('auth.enable()');
+    const ordered = [...examples].sort((a, b) => Number(withUsers(a)) - Number(withUsers(b)));
+    for (const { title, code } of ordered) {
+      await run(code, server.endpoint).catch((error: unknown) => {
+        throw new Error(`the example “${title}” does not hold`, { cause: error });
+      });
+    }
+  });
+});
