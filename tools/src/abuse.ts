@@ -57,11 +57,11 @@ function pageOf(lines: readonly (readonly string[])[]): string {
   const head = ['attack', 'quiet p99 ms', 'attacked p99 ms', 'memory MiB', 'what stopped it'];
   return `# Abuse
 
-What attacks on the client port cost others. \`npm run abuse -- --write\` wrote this page, so do not edit it; the tests
+What attacks on the client ports, without and with TLS, cost others. \`npm run abuse -- --write\` wrote this page, so do not edit it; the tests
 \`e2e/test/abuse-*.test.ts\` run the same attacks, and \`e2e/README.md\` says by which rule they judge.
 
 A member is attacked from a thread of its own, as fast as it takes it, and the attacker comes back 50 ms after each time
-that it is thrown out. Meanwhile a bystander puts and gets by turns every 5 ms over a connection of its own; what a
+that it is thrown out, and from an address of its own. Meanwhile a bystander puts and gets by turns every 5 ms over a connection of its own; what a
 call waits counts, also when the ones before it wait. Quiet and attacked phases take turns (${effort.phases} of
 ${effort.phaseMs} ms each); figures are medians over the phases of the 99th percentile. An attack that
 seems to hold others up is run again, up to three times: "run 2" says so. Attacker, bystander and member share the
@@ -80,6 +80,8 @@ the attack and after all of it.
 ${table(head, lines)}
 
 "Ended" counts by the label \`reason\` of \`quorate_grpc_cuts_total\`: \`protocol\` is nghttp2 and Node (a violation of HTTP/2, more than
-\`--max-stream-resets\`, a queue of answers that nobody takes), the others are our own limits; \`docs/flags.md\` lists their flags.
+\`--max-stream-resets\`, a queue of answers that nobody takes), the others are our own limits; \`docs/flags.md\` lists their flags. Connections are delayed
+when many from their address were cut (\`--max-connection-delay\`), the names with spaces handshakes and
+connections that came to nothing.
 `;
 }

@@ -50,8 +50,10 @@ async function figuresOf(siege: Siege, attack: string, effort: SiegeEffort): Pro
 }
 
 function inWords({ answers, stoppedBy }: SiegeResult): string {
+  const { delayed = 0, ...ends } = stoppedBy;
   const parts = [
-    ...Object.entries(stoppedBy).map(([reason, count]) => `ended \`${reason}\` ${count}`),
+    ...Object.entries(ends).map(([reason, count]) => `ended \`${reason}\` ${count}`),
+    ...(delayed > 0 ? [`${delayed} connections delayed`] : []),
     ...closedBy(answers),
     ...(answers.resets > 0 ? [`${answers.resets} streams reset`] : []),
     ...(answers.answers > 0 ? [`${answers.answers} calls answered`] : []),

@@ -34,7 +34,7 @@ const warmUpMs = 100;
  */
 export function floorMs(): number {
   const [load = 0] = loadavg();
-  return 150 * Math.max(1, load / availableParallelism());
+  return 25 * Math.max(1, load / availableParallelism());
 }
 /** What a member may hold more afterwards than before. */
 const moreMiBMax = 256;
