@@ -11,12 +11,13 @@ import {
 } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { bundle } from './bundle.ts';
 import { publishedManifest, type Manifest } from './published-manifest.ts';
 
 /**
  * `npm run build`: makes `dist/` of every package and app, ready for `npm publish` from there: JavaScript with
- * types and source maps, and a package.json that points to them. In the checkout nothing uses it: Node runs the
- * sources.
+ * types and source maps, and a package.json that points to them. Commands that must start fast get a bundle, too. In
+ * the checkout nothing uses it: Node runs the sources.
  *
  *     npm run build                          every package and app
  *     npm run build -- std wire              these
@@ -24,6 +25,12 @@ import { publishedManifest, type Manifest } from './published-manifest.ts';
  */
 const root = resolve(import.meta.dirname, '../..');
 const { values, positionals } = parseArgs({ options: { out: { type: 'string' } }, allowPositionals: true });
+
+/**
+ * Apps whose command runs from a bundle, and packages that stay out of it: offline work needs a store with native
+ * code, which is found beside its own package.
+ */
+const bundled: ReadonlyMap<string, readonly string[]> = new Map([['apps/ctl', ['@quorate/data-dir']]]);
 
 interface Project {
   /** Such as `packages/std`. */
@@ -35,7 +42,7 @@ interface Project {
 const projects = chosenProjects(positionals);
 const emitted = emit(projects);
 try {
-  for (const project of projects) assemble(project, join(emitted, project.path, 'src'));
+  for (const project of projects) await assemble(project, join(emitted, project.path, 'src'));
 } finally {
   rmSync(emitted, { recursive: true });
 }
@@ -87,7 +94,7 @@ function emit(chosen: readonly Project[]): string {
   throw new Error(`tsc exited with ${status}`);
 }
 
-function assemble({ path, manifest, outDir }: Project, compiled: string): void {
+async function assemble({ path, manifest, outDir }: Project, compiled: string): Promise<void> {
   rmSync(outDir, { recursive: true, force: true });
   mkdirSync(outDir, { recursive: true });
   cpSync(compiled, join(outDir, 'src'), { recursive: true });
@@ -95,11 +102,15 @@ function assemble({ path, manifest, outDir }: Project, compiled: string): void {
     if (existsSync(join(root, path, file))) cpSync(join(root, path, file), join(outDir, file));
   }
   cpSync(join(root, 'LICENSE'), join(outDir, 'LICENSE'));
+  const external = bundled.get(path);
+  if (external !== undefined) {
+    await bundle({ entry: join(root, path, 'src/main.ts'), outDir: join(outDir, 'bundle'), external });
+  }
   for (const file of globSync('bin/*.js', { cwd: join(root, path) })) {
     // Commands are plain JavaScript that loads the sources by their names.
     const text = readFileSync(join(root, path, file), 'utf8').replaceAll(
-      /(\.\.\/src\/[\w/-]+)\.ts/g,
-      '$1.js',
+      /\.\.\/src\/([\w/-]+)\.ts/g,
+      external === undefined ? '../src/$1.js' : '../bundle/$1.js',
     );
     mkdirSync(dirname(join(outDir, file)), { recursive: true });
     writeFileSync(join(outDir, file), text, { mode: 0o755 });

@@ -7,11 +7,12 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { publishedManifest } from '../src/published-manifest.ts';
 
@@ -20,13 +21,16 @@ vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 const root = resolve(import.meta.dirname, '../..');
 let dir: string;
 let app: string;
+/** quoratectl as it was built, with no package within its reach. */
+let ctl: string;
 
-/** Builds two packages, packs them as npm would publish them, and unpacks them into another project. */
+/** Builds two packages and a command; packs the packages as npm would publish them, and unpacks them into another project. */
 beforeAll(() => {
   dir = mkdtempSync(join(tmpdir(), 'quorate-build-'));
   app = join(dir, 'app');
   const out = join(dir, 'out');
-  run(process.execPath, [join(root, 'tools/src/build.ts'), `--out=${out}`, 'std', 'wire'], root);
+  run(process.execPath, [join(root, 'tools/src/build.ts'), `--out=${out}`, 'std', 'wire', 'ctl'], root);
+  ctl = join(out, 'apps/ctl');
   mkdirSync(join(app, 'node_modules/@quorate'), { recursive: true });
   writeFileSync(join(app, 'package.json'), '{"type": "module"}');
   for (const name of ['std', 'wire']) {
@@ -102,6 +106,49 @@ test('what is packed has a README, the license, and source maps with the sources
   expect(readdirSync(packed)).not.toContain('test');
   const map: unknown = JSON.parse(readFileSync(join(packed, 'src/index.js.map'), 'utf8'));
   expect(map).toMatchObject({ sourcesContent: [expect.stringContaining('export')] });
+});
+
+/** Runs quoratectl; returns the files it has loaded, but for Node's own, relative to its folder. */
+function filesLoadedBy(...argv: string[]): string[] {
+  const preload = join(dir, 'loaded.mjs');
+  const list = join(dir, 'loaded.txt');
+  writeFileSync(
+    preload,
+    `import { appendFileSync, writeFileSync } from 'node:fs';
+     import { registerHooks } from 'node:module';
+     const list = ${JSON.stringify(list)};
+     writeFileSync(list, '');
+     registerHooks({
+       load(url, context, next) {
+         if (url.startsWith('file:')) appendFileSync(list, new URL(url).pathname + '\\n');
+         return next(url, context);
+       },
+     });`,
+  );
+  spawnSync(process.execPath, ['--import', preload, join(ctl, 'bin/quoratectl.js'), ...argv], {
+    env: { ...process.env, XDG_CONFIG_HOME: dir },
+  });
+  const loaded = readFileSync(list, 'utf8').split('\n').slice(0, -1);
+  return loaded.map((file) => relative(ctl, file)).filter((file) => file !== '../../../loaded.mjs');
+}
+
+// What makes a command start fast is how little it loads; how long that takes is up to the machine.
+test('quoratectl loads nothing but its bundle, and of that only what a command needs', () => {
+  const small = 250_000;
+  const bytesOf = (files: readonly string[]) =>
+    files.reduce((sum, file) => sum + statSync(join(ctl, file)).size, 0);
+  for (const argv of [['version'], ['--help'], ['context', 'list'], ['completion', 'bash']]) {
+    const loaded = filesLoadedBy(...argv);
+    expect(loaded).toContain('bundle/main.js');
+    expect(loaded.filter((file) => !/^(?:bundle|bin)\/[\w-]+\.js$/.test(file))).toEqual([]);
+    expect(loaded.length).toBeLessThan(30);
+    // YAML is for contexts, gRPC for what goes to a cluster.
+    if (argv[0] !== 'context') expect(bytesOf(loaded)).toBeLessThan(small);
+  }
+  const put = filesLoadedBy('put', 'a', 'b', '--endpoints=127.0.0.1:1', '--command-timeout=50ms');
+  expect(put.filter((file) => !/^(?:bundle|bin)\/[\w-]+\.js$/.test(file))).toEqual([]);
+  expect(put.length).toBeLessThan(50);
+  expect(readFileSync(join(ctl, 'bundle/LICENSES.txt'), 'utf8')).toMatch(/^@grpc\/grpc-js .*: Apache-2\.0$/m);
 });
 
 test('the package.json to publish names compiled files, and nothing of the checkout', () => {
