@@ -13,11 +13,13 @@ export class RestoreTarget {
   /** Where the member grows. */
   readonly building: Layout;
   readonly #layout: Layout;
-  /** The topmost directory that was made for it; it goes again when the restore fails. */
-  readonly #made: string | undefined;
+  /** The topmost directories that were made for it; they go again when the restore fails. */
+  readonly #made: readonly string[];
   readonly #disk = new NodeDisk();
+  /** Whether a log that lies elsewhere has its own name. */
+  #hasPlacedLog = false;
 
-  private constructor(layout: Layout, made: string | undefined) {
+  private constructor(layout: Layout, made: readonly string[]) {
     this.#layout = layout;
     this.#made = made;
     const { restoringDir } = layout;
@@ -59,8 +61,11 @@ export class RestoreTarget {
 
   /** Makes what the member is to grow in, for the owner only. @throws DataDirError DATA_DIR_UNUSABLE */
   static async make(layout: Layout): Promise<RestoreTarget> {
-    const made = await topmostMissing(layout.dataDir);
-    const target = new RestoreTarget(layout, made);
+    const made = [await topmostMissing(layout.dataDir), await topmostMissing(dirname(layout.walDir))];
+    const target = new RestoreTarget(
+      layout,
+      made.filter((dir) => dir !== undefined),
+    );
     const { memberDir, storeDir, snapDir, walDir } = target.building;
     try {
       for (const leftover of [memberDir, walDir]) await rm(leftover, { recursive: true, force: true });
@@ -83,6 +88,7 @@ export class RestoreTarget {
     if (hasOwnWalDir(this.#layout)) {
       await syncTree(walDir);
       await rename(walDir, this.#layout.walDir);
+      this.#hasPlacedLog = true;
       await this.#disk.syncDir(dirname(walDir));
     }
     await rename(memberDir, this.#layout.memberDir);
@@ -93,7 +99,8 @@ export class RestoreTarget {
   async discard(): Promise<void> {
     const { memberDir, walDir } = this.building;
     for (const dir of [memberDir, walDir, `${walDir}.tmp`]) await rm(dir, { recursive: true, force: true });
-    if (this.#made !== undefined) await rm(this.#made, { recursive: true, force: true });
+    if (this.#hasPlacedLog) await rm(this.#layout.walDir, { recursive: true, force: true });
+    for (const dir of this.#made) await rm(dir, { recursive: true, force: true });
   }
 }
 

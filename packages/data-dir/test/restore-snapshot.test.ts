@@ -1,6 +1,6 @@
 import { encodeConfState } from '@quorate/membership';
 import { MvccStore } from '@quorate/mvcc';
-import { readPosition } from '@quorate/replica';
+import { exportStore, readPosition } from '@quorate/replica';
 import {
   buckets,
   equalBytes,
@@ -27,7 +27,14 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { openDataDir, restoreSnapshot, type RestoreOptions, type RestoreStep } from '../src/index.ts';
+import {
+  hashKv,
+  openDataDir,
+  openDataDirOffline,
+  restoreSnapshot,
+  type RestoreOptions,
+  type RestoreStep,
+} from '../src/index.ts';
 import { openStoreOffline } from '../src/open-store.ts';
 import { makeSnapshot, sourceOf, withHash, type MadeSnapshot } from './snapshots.ts';
 
@@ -190,6 +197,24 @@ describe('with raised revisions', () => {
     expect(store.range(all)).toEqual(before.range(all));
   });
 
+  test('a snapshot of it is restored as it is, and raised again', async () => {
+    await restore(at('data'), { bumpRevision: 1_000 });
+    const again = async (dataDir: string, bumpRevision: number) => {
+      await using backend = await openStoreOffline(at('data/member/store'));
+      await using view = backend.snapshot();
+      const writer = await exportStore(view, { yieldToLoop: async () => undefined });
+      const snapshot = sourceOf(withHash(Buffer.concat(await Array.fromAsync(writer.chunks()))));
+      const restored = await restore(dataDir, { snapshot, bumpRevision });
+      await using data = await openDataDirOffline(dataDir);
+      return { revision: restored.revision, ...(await hashKv(data, 0)) };
+    };
+    const same = await again(at('same'), 0);
+    await using data = await openDataDirOffline(at('data'));
+    expect(same).toEqual({ revision: 1_041, ...(await hashKv(data, 0)) });
+    await data[Symbol.asyncDispose]();
+    expect(await again(at('raised'), 10)).toMatchObject({ hashRevision: 1_051, compactRevision: 1_051 });
+  });
+
   test('more than a revision can be is refused', async () => {
     await expect(restore(at('data'), { bumpRevision: Number.MAX_SAFE_INTEGER })).rejects.toMatchObject({
       code: 'RESTORE_OPTIONS',
@@ -347,7 +372,23 @@ describe('an interrupted restore', () => {
     mkdirSync(at('data'));
     await crashAt('publish', { walDir: at('logs/wal') });
     expect(readdirSync(at('data'))).toEqual([]);
-    expect(readdirSync(at('logs'))).toEqual([]);
+    expect(existsSync(at('logs'))).toBe(false);
+  });
+
+  test('whose log has its name already starts nothing, and is said to be removed', async () => {
+    const walDir = at('logs/wal');
+    await crashAt('publish', { walDir });
+    mkdirSync(walDir, { recursive: true }); // What comes next.
+    await expect(openDataDir({ dataDir: at('crashed'), walDir }, silent)).rejects.toMatchObject({
+      code: 'DATA_DIR_INTERRUPTED',
+    });
+    await expect(restore(at('crashed'), { walDir })).rejects.toMatchObject({
+      code: 'DATA_DIR_NOT_EMPTY',
+      message: `wal-dir "${walDir}" exists, perhaps from the restore that was interrupted: remove it then`,
+    });
+    rmSync(walDir, { recursive: true });
+    await restore(at('crashed'), { walDir });
+    expect(readdirSync(at('crashed'))).toEqual(['member']);
   });
 
   test('is not taken for one that is still at work', async () => {
