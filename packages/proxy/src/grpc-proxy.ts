@@ -5,6 +5,7 @@ import type { ServerTls } from '@quorate/tls';
 import { EndpointSync } from './endpoint-sync.ts';
 import { GrpcProxyError } from './errors.ts';
 import { KeepAliveHub } from './lease/keep-alive-hub.ts';
+import { Leasing } from './leasing/leasing.ts';
 import { proxyMethods } from './method-table.ts';
 import { ProxyMetrics } from './metrics.ts';
 import {
@@ -47,6 +48,7 @@ export class GrpcProxy implements AsyncDisposable {
   readonly #keepAlives: KeepAliveHub;
   readonly #registry: Registry | undefined;
   readonly #sync: EndpointSync | undefined;
+  readonly #leasing: Leasing | undefined;
   readonly #port: ClientPort;
   readonly #closing = new AbortController();
   #ports: GrpcProxyPorts = { client: 0, metrics: undefined };
@@ -108,10 +110,16 @@ export class GrpcProxy implements AsyncDisposable {
     });
     this.#keepAlives = new KeepAliveHub({ upstream, ...shared });
     this.#registry = registryOf(settings, { client: { ...client, endpoints }, clock, random });
+    this.#leasing = leasingOf(settings, { client: { ...client, endpoints }, clock, random });
     this.#sync = syncOf(settings, { upstream, clock });
     const methods = proxyMethods({
       ...{ upstream, cache, order, watches: this.#watches, keepAlives: this.#keepAlives },
-      ...{ registry: this.#registry, namespace: shared.namespace, closing: this.#closing.signal },
+      ...{
+        registry: this.#registry,
+        leasing: this.#leasing,
+        namespace: shared.namespace,
+        closing: this.#closing.signal,
+      },
       advertiseClientUrl: settings.advertiseClientUrl,
     });
     this.#port = new ClientPort({
@@ -166,6 +174,7 @@ export class GrpcProxy implements AsyncDisposable {
     // So that their ends are written before their connections are told to go.
     await nextTurn();
     await this.#port.close(options);
+    await this.#leasing?.close();
     await this.#upstream.close();
     await this.#tls?.close();
   }
@@ -227,6 +236,17 @@ function registryOf(
     ...{ client, namespace, clock, random, observer },
     ...{ prefix: resolver.prefix, ttlSeconds: resolver.ttlSeconds, address: advertiseClientUrl },
   });
+}
+
+function leasingOf(
+  { leasingPrefix: prefix, namespace }: ProxySettings,
+  {
+    client,
+    clock,
+    random,
+  }: { readonly client: ClientOptions; readonly clock: Clock; readonly random: Random },
+): Leasing | undefined {
+  return prefix === '' ? undefined : new Leasing({ client, namespace, prefix, clock, random });
 }
 
 function syncOf(

@@ -1,15 +1,17 @@
 import type { KeyPrefix } from '@quorate/client';
 import type { Call, Method } from '@quorate/rpc';
-import { keyRange, toLatin1, type KeyRange } from '@quorate/std';
+import { keyRange, toLatin1 } from '@quorate/std';
 import { rpcpb } from '@quorate/wire';
 import { credentialsOf, type Credentials } from './credentials.ts';
 import { decodeRequest } from './decode-request.ts';
 import { forwardedStream, translate } from './forward.ts';
 import { headerRevision } from './header-revision.ts';
+import type { Leasing, LeasingCall } from './leasing/leasing.ts';
 import type { RangeCache } from './range-cache.ts';
 import type { RevisionOrder } from './revision-order.ts';
 import type { Upstream } from './upstream.ts';
-import { isReadOnly, writtenRanges } from './written-ranges.ts';
+import { toProxiedError } from './upstream-errors.ts';
+import { isReadOnly, writtenRanges, type WrittenRange } from './written-ranges.ts';
 
 export interface KvOptions {
   readonly upstream: Upstream;
@@ -17,6 +19,8 @@ export interface KvOptions {
   readonly order: RevisionOrder;
   readonly namespace: KeyPrefix;
   readonly closing: AbortSignal;
+  /** Keys that are owned rather than asked for; undefined when none are. */
+  readonly leasing: Leasing | undefined;
 }
 
 const pathOf = (method: keyof typeof rpcpb.KVDefinition.methods): string =>
@@ -73,6 +77,8 @@ class Kv {
     }
     const read = cache.begin(keyRange(request.key, request.rangeEnd));
     try {
+      const owned = await this.#owned(asked);
+      if (owned !== undefined) return owned;
       const sent = namespace.isEmpty ? bytes : encodeRange(request);
       const answer = await order.read((endpoint) => this.#read('range', sent, endpoint), this.#call.signal);
       const response = namespace.isEmpty
@@ -86,41 +92,53 @@ class Kv {
   }
 
   async put(bytes: Uint8Array): Promise<Uint8Array> {
-    const { namespace } = this.#options;
-    const asked = decodeRequest(rpcpb.PutRequest, bytes);
+    const { namespace, leasing } = this.#options;
+    const { PutRequest, PutResponse } = rpcpb;
+    const asked = decodeRequest(PutRequest, bytes);
     const request = translate(() => ({ ...asked, key: namespace.addToKey(asked.key) }));
-    const sent = namespace.isEmpty ? bytes : encodeWith(rpcpb.PutRequest, request);
-    const answer = await this.#write('put', sent, [keyRange(request.key, noEnd)]);
-    if (namespace.isEmpty) return answer;
-    return encodeWith(rpcpb.PutResponse, namespace.stripPut(rpcpb.PutResponse.decode(answer)));
+    return await this.#write([{ key: request.key, rangeEnd: noEnd }], async () => {
+      if (leasing !== undefined) return encodeWith(PutResponse, await leasing.put(asked, this.#leasingCall));
+      if (namespace.isEmpty) return await this.#send('put', bytes);
+      const answer = await this.#send('put', encodeWith(PutRequest, request));
+      return encodeWith(PutResponse, namespace.stripPut(PutResponse.decode(answer)));
+    });
   }
 
   async deleteRange(bytes: Uint8Array): Promise<Uint8Array> {
-    const { namespace } = this.#options;
-    const asked = decodeRequest(rpcpb.DeleteRangeRequest, bytes);
+    const { namespace, leasing } = this.#options;
+    const { DeleteRangeRequest, DeleteRangeResponse } = rpcpb;
+    const asked = decodeRequest(DeleteRangeRequest, bytes);
     const request = translate(() => namespace.addTo(asked));
-    const sent = namespace.isEmpty ? bytes : encodeWith(rpcpb.DeleteRangeRequest, request);
-    const answer = await this.#write('deleteRange', sent, [keyRange(request.key, request.rangeEnd)]);
-    if (namespace.isEmpty) return answer;
-    const { DeleteRangeResponse } = rpcpb;
-    return encodeWith(DeleteRangeResponse, namespace.stripDelete(DeleteRangeResponse.decode(answer)));
+    return await this.#write([request], async () => {
+      if (leasing !== undefined) {
+        return encodeWith(DeleteRangeResponse, await leasing.deleteRange(asked, this.#leasingCall));
+      }
+      if (namespace.isEmpty) return await this.#send('deleteRange', bytes);
+      const answer = await this.#send('deleteRange', encodeWith(DeleteRangeRequest, request));
+      return encodeWith(DeleteRangeResponse, namespace.stripDelete(DeleteRangeResponse.decode(answer)));
+    });
   }
 
   async txn(bytes: Uint8Array): Promise<Uint8Array> {
-    const { namespace, order } = this.#options;
-    const asked = decodeRequest(rpcpb.TxnRequest, bytes);
+    const { namespace, order, leasing } = this.#options;
+    const { TxnRequest, TxnResponse } = rpcpb;
+    const asked = decodeRequest(TxnRequest, bytes);
     const request = translate(() => ({ ...asked, ...namespace.addToTxn(asked) }));
-    const sent = namespace.isEmpty ? bytes : encodeWith(rpcpb.TxnRequest, request);
-    const answer = isReadOnly(request)
-      ? await order.read((endpoint) => this.#read('txn', sent, endpoint), this.#call.signal)
-      : await this.#write('txn', sent, writtenRanges(request));
-    if (namespace.isEmpty) return answer;
-    return encodeWith(rpcpb.TxnResponse, namespace.stripTxn(rpcpb.TxnResponse.decode(answer)));
+    const sent = namespace.isEmpty ? bytes : encodeWith(TxnRequest, request);
+    const strip = (answer: Uint8Array): Uint8Array =>
+      namespace.isEmpty ? answer : encodeWith(TxnResponse, namespace.stripTxn(TxnResponse.decode(answer)));
+    if (isReadOnly(request)) {
+      return strip(await order.read((endpoint) => this.#read('txn', sent, endpoint), this.#call.signal));
+    }
+    return await this.#write(writtenRanges(request), async () => {
+      if (leasing === undefined) return strip(await this.#send('txn', sent));
+      return encodeWith(TxnResponse, await leasing.txn(asked, writtenRanges(asked), this.#leasingCall));
+    });
   }
 
   async compact(bytes: Uint8Array): Promise<Uint8Array> {
     const { revision } = decodeRequest(rpcpb.CompactionRequest, bytes);
-    const answer = await this.#write('compact', bytes, []);
+    const answer = await this.#write([], () => this.#send('compact', bytes));
     this.#options.cache.compact(revision);
     return answer;
   }
@@ -134,20 +152,42 @@ class Kv {
     });
   }
 
-  /** One that fails may have been done all the same. */
-  async #write(
-    method: 'put' | 'deleteRange' | 'txn' | 'compact',
-    request: Uint8Array,
-    ranges: readonly KeyRange[],
-  ): Promise<Uint8Array> {
-    const { upstream, cache, order } = this.#options;
+  /** The answer for a key that is owned, or is from now on; undefined when the cluster has to be asked. */
+  async #owned(asked: rpcpb.RangeRequest): Promise<Uint8Array | undefined> {
+    const { leasing, order } = this.#options;
     const { metadata } = this.#credentials;
+    // Who may read what is for the cluster to say.
+    if (leasing === undefined || metadata.has('token') || metadata.has('authorization')) return undefined;
     try {
-      const answer = await upstream.unary(pathOf(method), request, { metadata, signal: this.#call.signal });
+      const response = await leasing.range(asked, this.#leasingCall);
+      if (response === undefined) return undefined;
+      order.note(response.header?.revision ?? 0n);
+      return encodeWith(rpcpb.RangeResponse, response);
+    } catch (error) {
+      throw toProxiedError(error);
+    }
+  }
+
+  get #leasingCall(): LeasingCall {
+    return { metadata: this.#credentials.metadata, signal: this.#call.signal };
+  }
+
+  #send(method: 'put' | 'deleteRange' | 'txn' | 'compact', request: Uint8Array): Promise<Uint8Array> {
+    const { metadata } = this.#credentials;
+    return this.#options.upstream.unary(pathOf(method), request, { metadata, signal: this.#call.signal });
+  }
+
+  /** One that fails may have been done all the same. */
+  async #write(ranges: readonly WrittenRange[], send: () => Promise<Uint8Array>): Promise<Uint8Array> {
+    const { cache, order } = this.#options;
+    try {
+      const answer = await send();
       order.note(headerRevision(answer));
       return answer;
+    } catch (error) {
+      throw toProxiedError(error);
     } finally {
-      cache.invalidate(ranges);
+      cache.invalidate(ranges.map(({ key, rangeEnd }) => keyRange(key, rangeEnd)));
     }
   }
 }

@@ -6,6 +6,7 @@ import { callUpstream, forwarded, forwardedStream } from './forward.ts';
 import { kvMethods } from './kv.ts';
 import type { KeepAliveHub } from './lease/keep-alive-hub.ts';
 import { leaseMethods } from './lease/lease-service.ts';
+import type { Leasing } from './leasing/leasing.ts';
 import type { RangeCache } from './range-cache.ts';
 import { recipeMethods } from './recipes.ts';
 import type { Registry } from './registry.ts';
@@ -22,6 +23,7 @@ export interface ProxyParts {
   readonly watches: WatchHub;
   readonly keepAlives: KeepAliveHub;
   readonly registry: Registry | undefined;
+  readonly leasing: Leasing | undefined;
   readonly namespace: KeyPrefix;
   readonly advertiseClientUrl: string;
   /** Aborted when the proxy closes: streams that never end by themselves end then. */

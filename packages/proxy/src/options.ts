@@ -63,7 +63,10 @@ export interface GrpcProxyOptions {
   readonly namespace?: string;
   /** `--experimental-serializable-ordering`: no answer is older than one before it. */
   readonly serializableOrdering?: boolean;
-  /** `--experimental-leasing-prefix`. */
+  /**
+   * `--experimental-leasing-prefix`: own keys that are read, so that reading them again asks nobody; below this prefix the
+   * proxies that all have it tell each other who owns what. All who write have to write through one of them.
+   */
   readonly leasingPrefix?: string;
   /** `--max-send-bytes`: the largest request to a member. Default 1.5 MiB. */
   readonly maxSendBytes?: number;
@@ -138,9 +141,6 @@ export function settingsOf(options: GrpcProxyOptions): ProxySettings {
     ['--max-concurrent-streams', settings.maxConcurrentStreams],
   ] as const) {
     if (!Number.isInteger(value) || value < 1) refuse(`${flag}: ${value} is no positive whole number`);
-  }
-  if (settings.leasingPrefix !== '') {
-    refuse('--experimental-leasing-prefix: this proxy keeps no leases on keys; leave the flag out');
   }
   const { prefix = '', ttlSeconds = 0 } = settings.resolver ?? {};
   if (prefix !== '' && !(Number.isInteger(ttlSeconds) && ttlSeconds > 0)) {
