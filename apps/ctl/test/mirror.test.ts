@@ -1,7 +1,15 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
 import { Client, CompactedError, op, type WatchEvent } from '@quorate/client';
-import { freePort, startQuorate, type StartedServer } from '@quorate/client/testing';
+import {
+  etcdBinFolder,
+  freePort,
+  startQuorate,
+  startRealEtcd,
+  type StartedServer,
+} from '@quorate/client/testing';
 import { fromUtf8, systemClock, toUtf8 } from '@quorate/std';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
 import { mirror, transactionsOf, type MirrorOptions } from '../src/mirror.ts';
 import { quoratectl } from './differential/tools.ts';
 
@@ -183,3 +191,63 @@ test('an end where nobody answers is told of when its time is over', async () =>
     expect([stderr, code]).toEqual(['Error: context deadline exceeded\n', 1]);
   }
 });
+
+test.skipIf(etcdBinFolder === undefined)(
+  'a mirror has the keys, versions and transactions that etcdctl gives it (set QUORATE_ETCD_BIN to run)',
+  async () => {
+    const binFolder = etcdBinFolder ?? '';
+    await using server = await startRealEtcd(binFolder);
+    await using client = new Client({ endpoints: [server.endpoint] });
+    for (const key of ['m/a', 'm/b', 'm/c', 'm/a']) await client.put(key, key);
+
+    const theirs = spawn(join(binFolder, 'etcdctl'), [
+      ...['make-mirror', server.endpoint, `--endpoints=${server.endpoint}`],
+      ...['--prefix=m/', '--dest-prefix=theirs/'],
+    ]);
+    const stop = new AbortController();
+    const ours = mirror({
+      source: client,
+      destination: client,
+      prefix: fromUtf8('m/'),
+      destinationPrefix: fromUtf8('ours/'),
+      fromRevision: 0n,
+      txnOpsMax: 128,
+      timeoutMs: 5_000,
+      clock: systemClock,
+      onMirrored: () => {},
+      onTrouble: () => {},
+      signal: stop.signal,
+    });
+    ours.catch(() => {});
+    onTestFinished(() => {
+      stop.abort();
+      theirs.kill('SIGKILL');
+    });
+    /** Keys with their values and versions, and which of them were written together. */
+    const mirrored = async (prefix: string) => {
+      const kvs = await client.getAll({ prefix });
+      const revisions = [...new Set(kvs.map((kv) => kv.modRevision))].toSorted((a, b) => Number(a - b));
+      return kvs.map((kv) => ({
+        key: toUtf8(kv.key.subarray(prefix.length)),
+        value: toUtf8(kv.value),
+        version: kv.version,
+        // Copies may come in any order; what follows is in order.
+        transaction:
+          kv.version === 1n && !toUtf8(kv.value).startsWith('new') ? 0 : revisions.indexOf(kv.modRevision),
+      }));
+    };
+    const both = async () => [await mirrored('theirs/'), await mirrored('ours/')] as const;
+    await vi.waitFor(async () => {
+      for (const keys of await both()) expect(keys).toHaveLength(3);
+    }, 20_000);
+    await client.txn({ success: [op.put('m/d', 'new'), op.delete({ key: 'm/b' }), op.put('m/a', 'new')] });
+    await client.put('m/e', 'new');
+    await client.put('m/a', 'newest');
+    await vi.waitFor(async () => {
+      for (const keys of await both()) expect(keys[0]).toMatchObject({ key: 'a', value: 'newest' });
+    }, 20_000);
+    const [expected, actual] = await both();
+    expect(expected.map(({ key }) => key)).toEqual(['a', 'c', 'd', 'e']);
+    expect(actual).toEqual(expected);
+  },
+);
