@@ -3,7 +3,6 @@ import {
   constants,
   type Http2Server,
   type Http2Session,
-  type IncomingHttpHeaders,
   type ServerHttp2Session,
   type ServerHttp2Stream,
 } from 'node:http2';
@@ -37,6 +36,9 @@ const cutCallsBurst = 100;
 const cutCallsPerSecond = 10;
 /** Bytes of messages that are taken from a connection in one turn. */
 const turnBytesMax = 256 * 1024;
+/** Of all that waits to be taken, the part that one connection may hold before its next calls have to wait, and how many. */
+const untakenShare = 1 / 16;
+const heldCallsMax = 64;
 /** Smaller ones come with calls, which are counted themselves. */
 const largeChunkBytes = 4 * 1024;
 /** Calls that end, or are given up, of which handlers hear at once. */
@@ -69,6 +71,9 @@ interface Connection {
   breathCalls: number;
   /** Calls that are to be let in. */
   readonly waiting: Arrival[];
+  /** Calls that are to wait until it takes some of what it has asked for. */
+  readonly held: Arrival[];
+  untakenBytes: number;
   /** Nothing is read until they are, or for the rest of this turn. */
   isStopped: boolean;
   turnBytes: number;
@@ -151,6 +156,8 @@ export class ConnectionGuard {
   #arriving: (Newcomer & { readonly socket: Duplex }) | undefined;
   /** Connections with calls that wait, the next one first. */
   readonly #crowded = new Set<Connection>();
+  /** Calls that were counted, and are let in later. */
+  readonly #counted = new WeakSet<ServerHttp2Stream>();
   /** Of the calls at present. */
   #heldHeaderBytes = 0;
   #lastId = 0;
@@ -213,11 +220,24 @@ export class ConnectionGuard {
   owe(exchange: Exchange, bytes: number): void {
     if (!exchange.isStreamOpen) return;
     this.#untaken.add(exchange, bytes, this.#options.clock.now());
+    exchange.connection.untakenBytes += bytes;
     this.#shrink(this.#untaken, this.#options.limits.maxUntakenBytes, 'untaken_responses');
   }
 
   paid(exchange: Exchange, bytes: number): void {
-    this.#untaken.pay(exchange, bytes);
+    this.#take(exchange.connection, this.#untaken.pay(exchange, bytes));
+  }
+
+  /** Lets the calls in that have waited for it, when a connection has taken enough. */
+  #take(connection: Connection, bytes: number): void {
+    connection.untakenBytes -= bytes;
+    if (connection.held.length === 0 || this.#holdsMuch(connection)) return;
+    connection.waiting.push(...connection.held.splice(0));
+    this.#admitSoon(connection);
+  }
+
+  #holdsMuch({ untakenBytes }: Connection): boolean {
+    return untakenBytes > this.#options.limits.maxUntakenBytes * untakenShare;
   }
 
   /** Forgets a call of which nothing is left. */
@@ -247,6 +267,8 @@ export class ConnectionGuard {
         breathAtMs: -Infinity,
         breathCalls: 0,
         waiting: [],
+        held: [],
+        untakenBytes: 0,
         isStopped: false,
         turnBytes: 0,
         callsCut: 0,
@@ -312,7 +334,11 @@ export class ConnectionGuard {
       return this.#admit(connection, ...arrival);
     }
     if (connection.waiting.push(arrival) === waitingCallsMax) this.#stop(connection);
-    if (this.#crowded.size === 0) clock.soon(() => this.#admitWaiting());
+    this.#admitSoon(connection);
+  }
+
+  #admitSoon(connection: Connection): void {
+    if (this.#crowded.size === 0) this.#options.clock.soon(() => this.#admitWaiting());
     this.#crowded.add(connection);
   }
 
@@ -363,24 +389,13 @@ export class ConnectionGuard {
     if (connection.turnBytes > turnBytesMax && !connection.isStopped) this.#stop(connection);
   }
 
-  #admit(
-    connection: Connection,
-    stream: ServerHttp2Stream,
-    headers: IncomingHttpHeaders,
-    flags: number,
-    rawHeaders: readonly string[],
-  ): void {
+  #admit(connection: Connection, ...arrival: Arrival): void {
     const { limits } = this.#options;
-    connection.calls++;
+    const [stream, headers, , rawHeaders] = arrival;
     const headerBytes = sizeOf(rawHeaders);
-    // Node keeps to the limit, too, but only after the client has agreed to it.
-    if (headerBytes > limits.maxHeaderBytes) {
-      this.#refuse(stream, 'header_bytes');
-      // They are no bytes of a call: whoever goes on is out before the next of them are read.
-      return this.#lookAt(connection, this.#options.clock.now());
-    }
-    connection.headerBytes += headerBytes;
+    if (!this.#counted.delete(stream) && !this.#count(connection, stream, headerBytes)) return;
     if (connection.open.size >= limits.maxConcurrentStreams) return this.#refuse(stream, 'connection_calls');
+    if (this.#holdsMuch(connection)) return this.#hold(connection, arrival);
     if (this.#exchanges.size >= limits.maxConcurrentCalls) return this.#refuse(stream, 'calls');
     if (this.#heldHeaderBytes + headerBytes > limits.maxUnfinishedBytes) return this.#refuse(stream, 'calls');
     const exchange = new Exchange(this, { connection, stream, headerBytes, id: String(++this.#lastId) });
@@ -390,17 +405,38 @@ export class ConnectionGuard {
     stream.once('close', () => {
       exchange.isStreamOpen = false;
       this.#unfinished.forgive(exchange);
-      this.#untaken.forgive(exchange);
+      this.#take(connection, this.#untaken.forgive(exchange));
       this.settle(exchange);
     });
     const path = headers[':path'] ?? '';
     headers[':authority'] = exchange.id;
     // One that waited here may have come to its end before anybody listened: a request without a message.
     const hasEnded = stream.readableEnded;
-    this.#next(stream, headers, flags, rawHeaders);
+    this.#next(...arrival);
     if (hasEnded) stream.emit('end');
     if (stream.readableEnded || stream.destroyed) return;
     this.#followRequest(exchange, this.#options.isSingleRequest(path));
+  }
+
+  /** Counts a call; false when its headers are too large, and it was refused. */
+  #count(connection: Connection, stream: ServerHttp2Stream, headerBytes: number): boolean {
+    connection.calls++;
+    // Node keeps to the limit, too, but only after the client has agreed to it.
+    if (headerBytes <= this.#options.limits.maxHeaderBytes) {
+      connection.headerBytes += headerBytes;
+      return true;
+    }
+    this.#refuse(stream, 'header_bytes');
+    // They are no bytes of a call: whoever goes on is out before the next of them are read.
+    this.#lookAt(connection, this.#options.clock.now());
+    return false;
+  }
+
+  /** Whoever asks for more than he takes waits with the next call; what he takes meanwhile lets it in. */
+  #hold(connection: Connection, arrival: Arrival): void {
+    if (connection.held.length >= heldCallsMax) return this.#refuse(arrival[0], 'connection_calls');
+    this.#counted.add(arrival[0]);
+    connection.held.push(arrival);
   }
 
   /** Counts what comes and is not whole. grpc-js listens, too, and decides when the stream flows. */
@@ -427,7 +463,8 @@ export class ConnectionGuard {
     while (debts.total > bytesMax) {
       const debtor = debts.oldestLarge();
       if (debtor === undefined) return;
-      debts.forgive(debtor);
+      const bytes = debts.forgive(debtor);
+      if (debts === this.#untaken) debtor.connection.untakenBytes -= bytes;
       this.#cutCall(debtor, reason);
     }
   }

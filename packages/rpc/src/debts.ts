@@ -29,19 +29,23 @@ export class Debts<K extends object> {
     this.#total += bytes;
   }
 
-  /** Takes off a debt; one of 0 bytes ends. What was forgiven meanwhile stays so. */
-  pay(debtor: K, bytes: number): void {
+  /** Takes off a debt; one of 0 bytes ends. What was forgiven meanwhile stays so. Returns how much it was. */
+  pay(debtor: K, bytes: number): number {
     const debt = this.#debts.get(debtor);
-    if (debt === undefined) return;
+    if (debt === undefined) return 0;
     const paid = Math.min(bytes, debt.bytes);
     debt.bytes -= paid;
     this.#total -= paid;
     if (debt.bytes === 0) this.#debts.delete(debtor);
+    return paid;
   }
 
-  forgive(debtor: K): void {
-    this.#total -= this.#debts.get(debtor)?.bytes ?? 0;
+  /** Ends a debt. Returns how much it was. */
+  forgive(debtor: K): number {
+    const bytes = this.#debts.get(debtor)?.bytes ?? 0;
+    this.#total -= bytes;
     this.#debts.delete(debtor);
+    return bytes;
   }
 
   /** Whose debt is the oldest, and since when it is. */

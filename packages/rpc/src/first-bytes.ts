@@ -21,10 +21,14 @@ export function onFirstBytes(socket: Socket, tell: (spoken: Spoken) => void): vo
     const spoken = spokenIn(seen);
     if (spoken === undefined) return;
     socket.off('readable', look);
+    socket.off('end', giveUp);
     socket.unshift(seen);
     tell(spoken);
   };
+  // Nothing more comes, and it has not said what it wants.
+  const giveUp = (): void => void socket.destroy();
   socket.on('readable', look);
+  socket.on('end', giveUp);
 }
 
 function spokenIn(bytes: Buffer): Spoken | undefined {

@@ -1,5 +1,5 @@
 import { ManualClock } from '@quorate/std/testing';
-import { connect, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
+import { connect, type ClientHttp2Session, type ClientHttp2Stream, type Settings } from 'node:http2';
 import { once } from 'node:events';
 import { connect as connectPlain, type Socket } from 'node:net';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -50,8 +50,8 @@ async function start(method: Method, limits: Partial<ClientLimits> = {}) {
   return { clock, cuts, port, portNumber, usage: () => usage!(), delayed: () => delayed };
 }
 
-async function sessionOf(portNumber: number): Promise<ClientHttp2Session> {
-  const session = connect(`http://127.0.0.1:${portNumber}`);
+async function sessionOf(portNumber: number, settings: Settings = {}): Promise<ClientHttp2Session> {
+  const session = connect(`http://127.0.0.1:${portNumber}`, { settings });
   session.on('error', () => {});
   cleanups.push(() => session.destroy());
   await once(session, 'remoteSettings');
@@ -213,6 +213,32 @@ test('calls together hold only so many bytes of headers', async () => {
   await until(() => cuts.length > 0);
   expect(cuts).toEqual(['calls', 'calls']);
   expect(usage().calls).toBe(5);
+});
+
+test('a connection that takes nothing waits with its next calls, until it does', async () => {
+  let begun = 0;
+  const large: Method = {
+    kind: 'unary',
+    handler: () => {
+      begun++;
+      return new Uint8Array(100_000);
+    },
+  };
+  const { clock, portNumber, usage } = await start(large, { maxUntakenBytes: 16 * 250_000 });
+  const session = await sessionOf(portNumber, { initialWindowSize: 0 });
+  for (let i = 0; i < 8; i++) {
+    open(session).end(message);
+    // It has come when this is answered.
+    await new Promise((resolve) => session.ping(resolve));
+    await turn(clock);
+  }
+  // Three of them are more than a sixteenth of what all may hold.
+  expect(begun).toBe(3);
+  expect(usage()).toMatchObject({ calls: 3, untakenBytes: 300_000 });
+  session.settings({ initialWindowSize: 1 << 20 });
+  while (begun < 8) await turn(clock);
+  while (usage().calls > 0) await turn(clock);
+  expect(usage()).toMatchObject({ connections: 1, untakenBytes: 0 });
 });
 
 describe('an address whose connections come to nothing', () => {

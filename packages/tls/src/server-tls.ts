@@ -136,9 +136,10 @@ export class ServerTls implements AsyncDisposable {
     socket.once('close', () => {
       setImmediate(() => this.#refuse(handshake, 'closed by the other side', ''));
     });
-    if (this.#watch.hasChanged()) this.#startReload();
-    if (this.#reloading === undefined) this.#beginnings.run(() => this.#begin(handshake));
-    else void this.#reloading.then(() => this.#beginnings.run(() => this.#begin(handshake)));
+    const begin = (): void => this.#beginnings.run(() => this.#begin(handshake));
+    // What OpenSSL holds for a connection is some hundred kilobytes: whoever says nothing gets none of it.
+    if (socket.readableLength > 0) begin();
+    else socket.once('readable', begin);
   }
 
   /** Cuts the handshakes under way; connections that were handed over are not ours any more. */
@@ -151,8 +152,14 @@ export class ServerTls implements AsyncDisposable {
     await this.close();
   }
 
-  #begin({ socket }: Handshake<OnSecure>): void {
-    if (!socket.destroyed) this.#server.emit('connection', socket);
+  #begin(handshake: Handshake<OnSecure>): void {
+    const { socket } = handshake;
+    if (socket.destroyed) return;
+    // It has ended, and said nothing.
+    if (socket.readableLength === 0) return this.#refuse(handshake, 'closed by the other side', '');
+    if (this.#watch.hasChanged()) this.#startReload();
+    if (this.#reloading === undefined) this.#server.emit('connection', socket);
+    else void this.#reloading.then(() => this.#begin(handshake));
   }
 
   #verify(socket: TLSSocket): void {
