@@ -18,6 +18,9 @@ const endSignals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** The terminal of this process, as a screen. */
 export function openScreen(): LiveScreen {
   const { stdin, stdout } = process;
+  // Some terminals, such as those of containers, do not know their size at first: take the usual one.
+  if (stdout.columns === 0) stdout.columns = 80;
+  if (stdout.rows === 0) stdout.rows = 24;
   const update = createLogUpdate(stdout);
   const ending = new AbortController();
   const end = () => ending.abort();

@@ -87,6 +87,22 @@ test.skipIf(etcdBinFolder === undefined)(
   },
 );
 
+test.skipIf(etcdBinFolder === undefined)(
+  'a fault in a transaction is told with its line, not at the end of the block (set QUORATE_ETCD_BIN to run)',
+  async () => {
+    await using server = await startRealEtcd(etcdBinFolder ?? '');
+    for (const stdin of ['nonsense\n', '\nnonsense\n', '\n\nput a b --no\n']) {
+      const invocation = { argv: ['txn', `--endpoints=${server.endpoint}`], stdin };
+      const [expected, actual] = [
+        await etcdctl(etcdBinFolder ?? '')(invocation),
+        await quoratectl(invocation),
+      ];
+      const lastLine = (text: string) => text.trimEnd().split('\n').at(-1);
+      expect([lastLine(actual.stderr), actual.code]).toEqual([lastLine(expected.stderr), 3]);
+    }
+  },
+);
+
 describe.skipIf(etcdBinFolder === undefined)('with authentication (set QUORATE_ETCD_BIN to run)', () => {
   let server: StartedServer;
   const etcdctlTool = etcdctl(etcdBinFolder ?? '');

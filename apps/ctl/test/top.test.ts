@@ -1,5 +1,9 @@
-import { etcdBinFolder, freePorts, startRealCluster } from '@quorate/client/testing';
+import { etcdBinFolder, freePorts, startRealCluster, startRealEtcd } from '@quorate/client/testing';
 import { rpcpb } from '@quorate/wire';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
 import { describe, expect, test, vi } from 'vitest';
 import { run } from '../src/app.ts';
 import type { Paint } from '../src/colour.ts';
@@ -164,6 +168,31 @@ describe('quoratectl top', () => {
       expect([code, printed, closed, third === '']).toEqual([0, '', true, false]);
       expect(pictures[0]).toMatch(/^3 of 3 members answer, leader n\d, term \d+, revision \d+\n/);
       expect(pictures.at(-1)).toMatch(/^2 of 3 members answer, /);
+    },
+  );
+
+  // `script` of util-linux runs a program in a terminal of its own.
+  const canScript = process.platform === 'linux' && existsSync('/usr/bin/script');
+  const keys = [['q'], ['\x03']];
+  test.skipIf(etcdBinFolder === undefined || !canScript).each(keys)(
+    'ends on the key %j and leaves the terminal in order (needs `script`; set QUORATE_ETCD_BIN to run)',
+    async (key) => {
+      await using server = await startRealEtcd(etcdBinFolder ?? '');
+      const program = fileURLToPath(new URL('../bin/quoratectl.js', import.meta.url));
+      const command = `${process.execPath} ${program} top --endpoints=${server.endpoint}; echo "code $?"; stty -a`;
+      const child = spawn('/usr/bin/script', ['-qec', command, '/dev/null'], {
+        env: { ...process.env, SHELL: '/bin/sh', TERM: 'xterm', XDG_CONFIG_HOME: '/nonexistent' },
+      });
+      let shown = '';
+      child.stdout.on('data', (chunk: Buffer) => {
+        const before = shown;
+        shown += chunk.toString();
+        if (!before.includes('Ctrl-C ends') && shown.includes('Ctrl-C ends')) child.stdin.write(key);
+      });
+      await once(child, 'close');
+      expect(shown).toContain('1 of 1 members answer, leader n1');
+      expect(shown.lastIndexOf('\x1b[?25h')).toBeGreaterThan(shown.lastIndexOf('\x1b[?25l'));
+      expect(shown).toMatch(/code 0\r?\n[^]* icanon [^]* echo /);
     },
   );
 });
