@@ -138,7 +138,6 @@ describe('flags of commands', () => {
   test.each([
     [['--enable-pprof'], '--enable-pprof needs profiles over HTTP, which this version does not support'],
     [['--experimental-enable-grpc-logging'], 'keys and values never go into a log'],
-    [['--experimental-leasing-prefix=l/'], 'this proxy keeps no leases on keys: leave the flag out'],
     [['--max-send-bytes=x'], '--max-send-bytes: "x" is not a whole number'],
     [['--max-concurrent-streams=-1'], '--max-concurrent-streams: -1 is not within 1 .. 4294967295'],
   ])('of the proxy, %j is refused: %s', (args, message) => {
@@ -272,6 +271,7 @@ describe('what the flags of the proxy mean', () => {
       '--resolver-ttl=60',
       '--namespace=n/',
       '--experimental-serializable-ordering',
+      '--experimental-leasing-prefix=l/',
       '--max-send-bytes=10',
       '--max-recv-bytes=20',
       '--max-concurrent-streams=30',
@@ -290,6 +290,7 @@ describe('what the flags of the proxy mean', () => {
       resolver: { prefix: 'p', ttlSeconds: 60 },
       namespace: 'n/',
       serializableOrdering: true,
+      leasingPrefix: 'l/',
       maxSendBytes: 10,
       maxReceiveBytes: 20,
       maxConcurrentStreams: 30,

@@ -1,7 +1,8 @@
 import { KeyPrefix, type ClientOptions } from '@quorate/client';
-import { ClientPort, GrpcServer } from '@quorate/rpc';
+import { ClientPort, GrpcServer, type MethodTable } from '@quorate/rpc';
 import { systemClock, systemRandom, type Clock, type Random } from '@quorate/std';
 import type { ServerTls } from '@quorate/tls';
+import { pause } from './back-off.ts';
 import { EndpointSync } from './endpoint-sync.ts';
 import { GrpcProxyError } from './errors.ts';
 import { KeepAliveHub } from './lease/keep-alive-hub.ts';
@@ -28,6 +29,8 @@ import { WatchHub } from './watch/watch-hub.ts';
 const requestOverheadBytes = 512 * 1024;
 /** What a server in Go takes where nothing is said, as in etcd's proxy. */
 const requestBytesMin = 4 * 1024 * 1024;
+/** How long the cluster may take to hear that a proxy closes. */
+const farewellMs = 2_000;
 /** Longer than any process lives, and what timers can hold. */
 const neverMs = 2 ** 31 - 1;
 
@@ -123,15 +126,7 @@ export class GrpcProxy implements AsyncDisposable {
       advertiseClientUrl: settings.advertiseClientUrl,
     });
     this.#port = new ClientPort({
-      grpc: new GrpcServer({
-        methods,
-        maxReceiveBytes: Math.max(requestBytesMin, settings.maxSendBytes + requestOverheadBytes),
-        limits: { maxConcurrentStreams: settings.maxConcurrentStreams },
-        clock,
-        keepAliveIntervalMs: settings.keepAliveIntervalMs || neverMs,
-        keepAliveTimeoutMs: settings.keepAliveTimeoutMs || neverMs,
-        observer: { onInternalError: (path, error) => observer.onInternalError?.(path, error) },
-      }),
+      grpc: serverOf(settings, { methods, clock }),
       // Pages of other origins have no business here.
       access: { hosts: ['*'], origins: [] },
       http: new ProxyPages({ upstream, metrics, tls: dialTls?.pages, random }),
@@ -165,8 +160,12 @@ export class GrpcProxy implements AsyncDisposable {
   }
 
   async #close(options: { readonly graceMs: number }): Promise<void> {
+    // A cluster that cannot be reached is told nothing: what it keeps for us ends with its leases.
+    const farewell = new AbortController();
+    const { clock = systemClock } = this.#settings;
+    const patience = pause(Math.max(options.graceMs, farewellMs), { clock, signal: farewell.signal });
     // Nobody shall be sent here any more.
-    await this.#registry?.close();
+    await Promise.race([this.#registry?.close(), patience]);
     await this.#sync?.close();
     this.#closing.abort(proxyStopped());
     this.#watches.close();
@@ -174,7 +173,8 @@ export class GrpcProxy implements AsyncDisposable {
     // So that their ends are written before their connections are told to go.
     await nextTurn();
     await this.#port.close(options);
-    await this.#leasing?.close();
+    await Promise.race([this.#leasing?.close(), patience]);
+    farewell.abort();
     await this.#upstream.close();
     await this.#tls?.close();
   }
@@ -221,6 +221,20 @@ function clientOptions(
     ...{ clock, random },
     ...(dialTls !== undefined && { tls: dialTls.client }),
   };
+}
+
+function serverOf(
+  settings: ProxySettings,
+  { methods, clock }: { readonly methods: MethodTable; readonly clock: Clock },
+): GrpcServer {
+  return new GrpcServer({
+    ...{ methods, clock },
+    maxReceiveBytes: Math.max(requestBytesMin, settings.maxSendBytes + requestOverheadBytes),
+    limits: { maxConcurrentStreams: settings.maxConcurrentStreams },
+    keepAliveIntervalMs: settings.keepAliveIntervalMs || neverMs,
+    keepAliveTimeoutMs: settings.keepAliveTimeoutMs || neverMs,
+    observer: { onInternalError: (path, error) => settings.observer.onInternalError?.(path, error) },
+  });
 }
 
 function registryOf(

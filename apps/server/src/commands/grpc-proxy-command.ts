@@ -62,6 +62,7 @@ export async function grpcProxyOptions(
     ...(prefix === '' ? {} : { resolver: { prefix, ttlSeconds } }),
     namespace: config.namespace,
     serializableOrdering: config.experimentalSerializableOrdering,
+    leasingPrefix: config.experimentalLeasingPrefix,
     maxSendBytes: config.maxSendBytes,
     maxReceiveBytes: config.maxRecvBytes,
     maxConcurrentStreams: config.maxConcurrentStreams,

@@ -224,8 +224,7 @@ const others = {
   experimentalLeasingPrefix: text('', {
     flag: 'experimental-leasing-prefix',
     section: 'experimental',
-    refused: 'this proxy keeps no leases on keys: leave the flag out',
-    description: 'Prefix of the keys by which a proxy owns keys, and answers reads of them by itself.',
+    description: 'Prefix of the keys by which the proxy owns keys that it answers reads of by itself.',
   }),
   experimentalEnableGrpcLogging: boolean(false, {
     flag: 'experimental-enable-grpc-logging',
