@@ -1,9 +1,11 @@
+import { parseStorageVersion, servedVersion } from '@quorate/data-dir';
 import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { loadConfig } from '../src/config/load.ts';
 import { openDataDir } from '../src/data-dir.ts';
+import { serverVersion } from '../src/version.ts';
 import { newTestLog } from './test-log.ts';
 
 let dir: string;
@@ -85,4 +87,8 @@ test('a member that has a log is told apart from a new one', async () => {
   expect(await open({ 'data-dir': dir }).opened).toMatchObject({ hasLog: false });
   write(join(dir, 'member/wal/0000000000000000-0000000000000000.wal'));
   expect(await open({ 'data-dir': dir }).opened).toMatchObject({ hasLog: true });
+});
+
+test('restored members are of the version that they run as', () => {
+  expect(parseStorageVersion(serverVersion)).toEqual(servedVersion);
 });

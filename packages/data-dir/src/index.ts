@@ -14,4 +14,4 @@ export { openDataDirOffline, openFileOffline, type OfflineData } from './offline
 export { hashKv, storeStatus, type OfflineHash, type OnBytes, type StoreStatus } from './store-hash.ts';
 export { defragment } from './defragment.ts';
 export { migrate, type MigrateOptions, type Migration } from './migrate.ts';
-export { parseStorageVersion, type StorageVersion } from './storage-version.ts';
+export { parseStorageVersion, servedVersion, type StorageVersion } from './storage-version.ts';

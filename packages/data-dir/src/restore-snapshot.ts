@@ -1,8 +1,16 @@
 import { BoltError, type BoltFile, type BoltSource } from '@quorate/bolt';
 import { encodeV2Store, type Membership } from '@quorate/membership';
 import { DamagedRowError, decodeRevisionKey, encodeRevisionKey, scheduledCompactKey } from '@quorate/mvcc';
-import { importStore, LevelBackend, positionChanges } from '@quorate/replica';
-import { ChangeList, type BackendRow, type Bucket, type BucketChange } from '@quorate/std';
+import { importStore, LevelBackend, metaKeys, positionChanges } from '@quorate/replica';
+import {
+  ChangeList,
+  equalBytes,
+  fromUtf8,
+  toUtf8,
+  type BackendRow,
+  type Bucket,
+  type BucketChange,
+} from '@quorate/std';
 import { NodeDisk, saveSnapFile, Wal } from '@quorate/wal';
 import { checkState } from './check-state.ts';
 import { DataDirError } from './errors.ts';
@@ -12,6 +20,12 @@ import { openStore } from './open-store.ts';
 import { RestoreTarget } from './restore-target.ts';
 import { firstTerm, restoredCluster, type ClusterOptions, type RestoredCluster } from './restored-cluster.ts';
 import { damaged, openSnapshot } from './snapshot-file.ts';
+import {
+  compareStorageVersions,
+  formatStorageVersion,
+  parseStorageVersion,
+  servedVersion,
+} from './storage-version.ts';
 
 /** What a restore is doing: it goes from one step to the next. */
 export type RestoreStep = 'check' | 'store' | 'log' | 'publish' | 'done';
@@ -42,6 +56,8 @@ export interface RestoredMember {
   /** The newest revision in the snapshot, 0 when it has none, and what it is now. */
   readonly snapshotRevision: number;
   readonly revision: number;
+  /** `X.Y.Z`, the version of the cluster that the snapshot is of, where members of this program run as a lower one. */
+  readonly loweredFrom?: string;
 }
 
 /**
@@ -71,7 +87,14 @@ export async function restoreSnapshot(options: RestoreOptions): Promise<Restored
     await target.publish();
     await onStep?.('done');
     const { memberId, clusterId } = cluster;
-    return { memberId, clusterId, snapshotRevision: source.lastRevision, revision: source.newRevision };
+    const { lastRevision: snapshotRevision, newRevision: revision, loweredFrom } = source;
+    return {
+      memberId,
+      clusterId,
+      snapshotRevision,
+      revision,
+      ...(loweredFrom !== undefined && { loweredFrom }),
+    };
   } catch (error) {
     await target.discard();
     const isDamaged = error instanceof BoltError || error instanceof DamagedRowError;
@@ -83,6 +106,8 @@ export async function restoreSnapshot(options: RestoreOptions): Promise<Restored
 class SnapshotRows {
   /** The newest revision of the rows given out so far. */
   lastRevision = 0;
+  /** The version of the cluster, if it was above that of members of this program. */
+  loweredFrom: string | undefined;
   readonly #file: BoltFile;
   readonly #cluster: RestoredCluster;
   readonly #bumpRevision: number;
@@ -109,8 +134,24 @@ class SnapshotRows {
         return slices([]);
       case 'key':
         return this.#keyRows();
+      case 'cluster':
+        return this.#lowered('cluster', clusterVersionKey);
+      case 'meta':
+        return this.#lowered('meta', metaKeys.storageVersion);
       default:
         return this.#file.rows(bucket);
+    }
+  }
+
+  /** Unlike in etcd, whose member would not start: a new cluster need not be of the version of the old one. */
+  async *#lowered(bucket: Bucket, versionKey: Uint8Array): AsyncGenerator<readonly BackendRow[], void> {
+    for await (const rows of this.#file.rows(bucket)) {
+      yield rows.map(([key, value]): BackendRow => {
+        const version = equalBytes(key, versionKey) ? parseStorageVersion(toUtf8(value)) : undefined;
+        if (version === undefined || compareStorageVersions(version, servedVersion) <= 0) return [key, value];
+        if (bucket === 'cluster') this.loweredFrom = toUtf8(value);
+        return [key, fromUtf8(formatStorageVersion(servedVersion))];
+      });
     }
   }
 
@@ -195,5 +236,8 @@ async function* slices(
 ): AsyncGenerator<readonly BackendRow[], void> {
   yield* rows;
 }
+
+/** The row of bucket `cluster` with the version of the cluster. */
+const clusterVersionKey = fromUtf8('clusterVersion');
 
 const silent: DataDirLog = { warn() {} };

@@ -13,6 +13,8 @@ export interface StorageVersion {
 const versionRowSince: StorageVersion = { major: 3, minor: 6 };
 /** What a store without that row is of. */
 export const oldestVersion: StorageVersion = { major: 3, minor: 5 };
+/** What members of this program run as: they do not start in a cluster whose version is above it. */
+export const servedVersion: StorageVersion = { major: 3, minor: 6 };
 /** The newest version whose format is known. */
 export const newestVersion: StorageVersion = { major: 3, minor: 7 };
 

@@ -155,6 +155,26 @@ describe('what is restored', () => {
     expect(tree).toMatchObject({ CurrentVersion: 2 });
   });
 
+  test('is of the version that members run as, when the snapshot is of a higher one', async () => {
+    const versions = async (dataDir: string) => {
+      await using backend = await openStoreOffline(join(dataDir, 'member/store'));
+      const rows = [
+        backend.get('cluster', fromUtf8('clusterVersion')),
+        backend.get('meta', fromUtf8('storageVersion')),
+      ];
+      return rows.map((row) => row && toUtf8(row));
+    };
+    const ofHigher = await makeSnapshot({ version: '3.7.0' });
+    const restored = await restore(at('lowered'), { snapshot: sourceOf(ofHigher.bytes) });
+    expect(restored.loweredFrom).toBe('3.7.0');
+    expect(await versions(at('lowered'))).toEqual(['3.6.0', '3.6.0']);
+    const ofLower = await makeSnapshot({ version: '3.5.0' });
+    expect(await restore(at('kept'), { snapshot: sourceOf(ofLower.bytes) })).not.toHaveProperty(
+      'loweredFrom',
+    );
+    expect(await versions(at('kept'))).toEqual(['3.5.0', '3.5.0']);
+  });
+
   test('is its owner’s alone', async () => {
     await restore(at('a/b/data'));
     for (const path of ['a/b/data', 'a/b/data/member', 'a/b/data/member/store', 'a/b/data/member/wal'])

@@ -23,7 +23,7 @@ export interface MadeSnapshot {
 }
 
 /** The store of a member that has lived: keys with history, a compaction, leases, users, alarms, members who left. */
-export async function makeSnapshot({ keys = 40 } = {}): Promise<MadeSnapshot> {
+export async function makeSnapshot({ keys = 40, version = '3.6.0' } = {}): Promise<MadeSnapshot> {
   const backend = new MemoryBackend();
   const store = await MvccStore.open({ backend });
   const changes = new ChangeList();
@@ -36,7 +36,7 @@ export async function makeSnapshot({ keys = 40 } = {}): Promise<MadeSnapshot> {
   store.drain(changes);
   store.scheduleCompaction(Math.floor(keys / 2), changes);
   while (store.compactSlice(changes));
-  for (const [bucket, key, value] of otherRows()) changes.put(bucket, key, value);
+  for (const [bucket, key, value] of otherRows(version)) changes.put(bucket, key, value);
   const confState = { voters: [111n], learners: [], votersOutgoing: [], learnersNext: [], autoLeave: false };
   const position = positionChanges({ index: 777, term: 5, confState });
   await backend.write([...changes.changes, ...position]);
@@ -63,7 +63,7 @@ export function sourceOf(bytes: Uint8Array): BoltSource {
   };
 }
 
-function otherRows(): [Bucket, Uint8Array, Uint8Array][] {
+function otherRows(version: string): [Bucket, Uint8Array, Uint8Array][] {
   const lease = leasepb.Lease.encode({ ID: 77n, TTL: 600n, RemainingTTL: 0n }).finish();
   const user = authpb.User.encode({
     name: fromUtf8('root'),
@@ -83,7 +83,7 @@ function otherRows(): [Bucket, Uint8Array, Uint8Array][] {
     ['alarm', alarm, new Uint8Array(0)],
     ['members', fromUtf8(idToHex(111n)), encodeMember(member)],
     ['members_removed', fromUtf8(idToHex(222n)), fromUtf8('removed')],
-    ['cluster', fromUtf8('clusterVersion'), fromUtf8('3.6.0')],
-    ['meta', fromUtf8('storageVersion'), fromUtf8('3.6.0')],
+    ['cluster', fromUtf8('clusterVersion'), fromUtf8(version)],
+    ['meta', fromUtf8('storageVersion'), fromUtf8(version)],
   ];
 }

@@ -1,4 +1,4 @@
-import { restoreSnapshot } from '@quorate/data-dir';
+import { restoreSnapshot, servedVersion } from '@quorate/data-dir';
 import { idToHex } from '@quorate/std';
 import { stat } from 'node:fs/promises';
 import { bytesOfText, textOf, type ByteString } from '../byte-string.ts';
@@ -44,9 +44,16 @@ export async function snapshotRestore(context: Context): Promise<void> {
     throw offlineError(error);
   });
   progress.done();
-  const { memberId, clusterId, revision } = restored;
+  const { memberId, clusterId, revision, loweredFrom } = restored;
   const who = `member ${idToHex(memberId)} of cluster ${idToHex(clusterId)}`;
   terminal.err(bytesOfText(`Restored to ${textOf(dataDir)}: ${who}, revision ${revision}\n`));
+  if (loweredFrom === undefined) return;
+  const version = `${servedVersion.major}.${servedVersion.minor}`;
+  terminal.err(
+    bytesOfText(
+      `The snapshot is of a cluster of version ${loweredFrom}; the new one is of ${version}, as its members are\n`,
+    ),
+  );
 }
 
 /** How many bytes a restore reads: for the checksum, for the check of all pages, and to take them over. */
