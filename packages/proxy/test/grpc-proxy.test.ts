@@ -312,6 +312,49 @@ test('closing ends streams that do not end by themselves, and lets calls finish'
   await through[Symbol.asyncDispose]();
 });
 
+test('a proxy closes also when its cluster is gone', async () => {
+  await using relay = await startRelay(member.endpoint);
+  const registered = Promise.withResolvers<void>();
+  const proxy = await GrpcProxy.start({
+    ...{ endpoints: [relay.endpoint], listenAddress: '127.0.0.1:0', leasingPrefix: 'owners/' },
+    resolver: { prefix: 'gone', ttlSeconds: 60 },
+    observer: { onRegistered: () => registered.resolve() },
+  });
+  await registered.promise;
+  await relay[Symbol.asyncDispose]();
+  await proxy.close({ graceMs: 0 });
+});
+
+test('a request that is too large for members is refused as etcd’s client refuses it', async () => {
+  await using through = await started({ maxSendBytes: 1_000 });
+  await expect(through.client.put('a', 'x'.repeat(1_000))).rejects.toMatchObject({
+    code: 'RESOURCE_EXHAUSTED',
+    message: 'trying to send message larger than max (1006 vs. 1000)',
+  });
+  await using small = await started({ maxReceiveBytes: 100 });
+  await small.client.put('a', 'x'.repeat(1_000));
+  await expect(small.client.get('a')).rejects.toMatchObject({ code: 'RESOURCE_EXHAUSTED' });
+});
+
+test('members are asked for again, and the proxy goes where they are', async () => {
+  await using relay = await startRelay(member.endpoint);
+  const changed = Promise.withResolvers<readonly string[]>();
+  await using through = await started({
+    endpoints: [relay.endpoint],
+    endpointsAutoSyncIntervalMs: 20,
+    observer: { onEndpointsChanged: changed.resolve },
+  });
+  const watch = new RawWatch(through.client);
+  watch.create({ key: 'a' });
+  await watch.next();
+  expect(await changed.promise).toEqual([`http://${member.endpoint}`]);
+  relay.cut();
+  const { revision } = (await direct.put('a', '1')).header;
+  expect((await watch.next()).events.map(eventText)).toEqual([`put a=1 @${revision}`]);
+  watch.close();
+  expect(through.proxy.endpoints).toEqual([`http://${member.endpoint}`]);
+});
+
 test('a cluster that cannot be reached is UNAVAILABLE, and pages say that it is', async () => {
   await using relay = await startRelay('127.0.0.1:1');
   await using through = await started({ endpoints: [relay.endpoint], requestTimeoutMs: 500 });
