@@ -58,7 +58,7 @@ interface RunningBlock {
 async function runBlock(block: TestedBlock, run: Run): Promise<void> {
   const { child, printed } = await start(block, run);
   const [code] = (await once(child, 'close')) as [number | null];
-  const outputs = printed.out.split(`${mark}\n`);
+  const outputs = asDocumented(printed.out, run.ports).split(`${mark}\n`);
   const failed = block.steps.findIndex(
     (step, i) => step.output.length > 0 && !matches(outputs[i] ?? '', step.output),
   );
@@ -83,7 +83,7 @@ async function startBlock(block: TestedBlock, run: Run): Promise<RunningBlock> {
     await ended.catch(() => {});
   };
   const says = async (patterns: readonly string[]): Promise<void> => {
-    while (!matches(printed.out, patterns, { isPrefix: true }))
+    while (!matches(asDocumented(printed.out, run.ports), patterns, { isPrefix: true }))
       await Promise.race([once(child.stdout!, 'data'), ended]);
   };
   try {
@@ -140,6 +140,13 @@ async function withPorts(text: string, ports: Map<string, number>): Promise<stri
   const named = /(?<=(?:127\.0\.0\.1|localhost):)\d+/g;
   for (const [port] of text.matchAll(named)) if (!ports.has(port)) ports.set(port, await freePort());
   return text.replace(named, (port) => `${ports.get(port)}`);
+}
+
+/** What was printed, with the ports of the document again. */
+function asDocumented(printed: string, ports: ReadonlyMap<string, number>): string {
+  let text = printed;
+  for (const [port, used] of ports) text = text.replaceAll(`:${used}`, `:${port}`);
+  return text;
 }
 
 /** An empty folder, in one that holds what Node and the shell look for. */
