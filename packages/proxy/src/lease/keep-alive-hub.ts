@@ -11,7 +11,7 @@ import { Renewals, type Waiter } from './renewals.ts';
 const failuresMax = 3;
 
 export interface KeepAliveHubOptions {
-  readonly upstream: Upstream;
+  readonly upstream: Pick<Upstream, 'stream'>;
   readonly clock: Clock;
   readonly random: Random;
 }

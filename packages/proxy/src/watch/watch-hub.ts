@@ -15,7 +15,7 @@ export interface WatchHubObserver {
 }
 
 export interface WatchHubOptions {
-  readonly upstream: Upstream;
+  readonly upstream: Pick<Upstream, 'stream'>;
   /** What is taken off the keys of events. */
   readonly namespace: KeyPrefix;
   readonly clock: Clock;
