@@ -137,8 +137,9 @@ describe('quoratectl top', () => {
       const members = ['n1', 'n2', 'n3'].map((name): unknown =>
         expect.objectContaining({ name, put_rate: 0, lag: 0 }),
       );
+      const allOfThem: unknown = expect.arrayContaining(members);
       expect(JSON.parse(once.stdout.replace(/:(\d{16,})/g, ':"$1"'))).toMatchObject({
-        members: expect.arrayContaining(members),
+        members: allOfThem,
       });
 
       const pictures: string[] = [];

@@ -80,7 +80,9 @@ function fetchPage(url: string, tls: TlsOptions | undefined, signal: AbortSignal
   };
   const options = { ca: pem(ca), cert: pem(cert), key: pem(key), servername: serverName };
   return new Promise((resolve, reject) => {
-    const onResponse = (response: IncomingMessage) => collect(response).then(resolve, reject);
+    const onResponse = (response: IncomingMessage): void => {
+      collect(response).then(resolve, reject);
+    };
     // A page a time: a connection that is kept would keep the program.
     const request = url.startsWith('https:')
       ? getHttps(
