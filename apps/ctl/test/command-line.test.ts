@@ -96,7 +96,7 @@ describe('commands', () => {
 
   test('close to an unknown one are proposed', () => {
     expect(similarNames(rootCommand.children ?? [], 'gett')).toEqual(['get']);
-    expect(similarNames(rootCommand.children ?? [], 'e')).toEqual(['get', 'del', 'endpoint']);
+    expect(similarNames(rootCommand.children ?? [], 'e')).toEqual(['get', 'del', 'endpoint', 'elect']);
     expect(similarNames(rootCommand.children ?? [], 'compact')).toEqual(['compaction']);
   });
 
