@@ -1,3 +1,5 @@
+import { testCertificates, writeTestCertificates } from '@quorate/client/testing';
+import { startServer } from '@quorate/server';
 import {
   Etcd3,
   EtcdAuthenticationFailedError,
@@ -11,9 +13,13 @@ import {
   GRPCFailedPreconditionError,
   GRPCInvalidArgumentError,
   GRPCOutOfRangeError,
+  GRPCUnavailableError,
   Range,
   type IOptions,
 } from 'etcd3';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, test } from 'vitest';
 import { describeOnEachServer } from '../src/etcd3/each-server.ts';
 
@@ -364,6 +370,35 @@ describeOnEachServer('the calls of the npm package etcd3', (server, kind) => {
       await expect(refusal).rejects.toThrow(text);
     },
   );
+});
+
+test('etcd3 speaks TLS, shows a certificate of its own, and is refused without one', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'quorate-etcd3-tls-'));
+  try {
+    const files = await writeTestCertificates(folder);
+    await using server = await startServer({
+      listenClientUrls: ['https://127.0.0.1:0'],
+      certFile: files.server.cert,
+      keyFile: files.server.key,
+      trustedCaFile: files.ca,
+      clientCertAuth: true,
+    });
+    const rootCertificate = Buffer.from(testCertificates.ca);
+    const privateKey = Buffer.from(testCertificates.alice.key);
+    const certChain = Buffer.from(testCertificates.alice.cert);
+    const alice = new Etcd3({
+      hosts: server.endpoint,
+      credentials: { rootCertificate, privateKey, certChain },
+    });
+    await alice.put('a').value('secret');
+    expect(await alice.get('a')).toBe('secret');
+    alice.close();
+    const nobody = new Etcd3({ hosts: server.endpoint, credentials: { rootCertificate } });
+    await expect(nobody.get('a').exec()).rejects.toBeInstanceOf(GRPCUnavailableError);
+    nobody.close();
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 });
 
 /** Tries until it works: a client that has met a stopped server goes on only after a while of its own. */
