@@ -17,20 +17,20 @@ export const random = new SeededRandom(1);
 /** A stream that the proxy has opened, in the test's hand. */
 export class FakeStream {
   readonly metadata: ReadonlyMap<string, string>;
-  readonly requests: AsyncIterator<Uint8Array>;
+  readonly #requests: AsyncIterator<Uint8Array, unknown>;
   readonly #responses: Uint8Array[] = [];
-  #end: { readonly error: unknown } | undefined;
+  #end: { readonly error: Error | undefined } | undefined;
   #wake: (() => void) | undefined;
 
   constructor(requests: AsyncIterable<Uint8Array>, metadata: ReadonlyMap<string, string>) {
-    this.requests = requests[Symbol.asyncIterator]();
+    this.#requests = requests[Symbol.asyncIterator]();
     this.metadata = metadata;
   }
 
   /** The next message that was sent on it. */
   async next(): Promise<Uint8Array> {
-    const { value, done } = await this.requests.next();
-    if (done === true) throw new Error('nothing more is sent');
+    const { value } = await this.#requests.next();
+    if (!(value instanceof Uint8Array)) throw new Error('nothing more is sent');
     return value;
   }
 
@@ -43,7 +43,7 @@ export class FakeStream {
     this.end(new RpcError(status, message));
   }
 
-  end(error: unknown): void {
+  end(error: Error | undefined): void {
     this.#end = { error };
     this.#wake?.();
   }
@@ -84,7 +84,7 @@ export class FakeUpstream {
     const waiting = this.#waiting.shift();
     if (waiting === undefined) this.#opened.push(stream);
     else waiting(stream);
-    signal.addEventListener('abort', () => stream.end(signal.reason), { once: true });
+    signal.addEventListener('abort', () => stream.end(new Error('the proxy has ended it')), { once: true });
     this.open++;
     try {
       yield* stream.responses();
