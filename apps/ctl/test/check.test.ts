@@ -7,18 +7,13 @@ import {
   type StartedServer,
 } from '@quorate/client/testing';
 import { systemClock } from '@quorate/std';
-import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { allFlags, findCommand, type Action } from '../src/cli/command.ts';
-import { Context } from '../src/cli/context.ts';
-import { Flags } from '../src/cli/flags.ts';
-import { rootCommand } from '../src/commands.ts';
 import { datascaleCheck } from '../src/commands/check-datascale.ts';
 import { perfCheck } from '../src/commands/check-perf.ts';
 import { ExitError } from '../src/exit.ts';
 import { LoadReport, pacedPermits, permitsOf, runLoad } from '../src/load.ts';
-import { LineReader, type Terminal } from '../src/terminal.ts';
-import { etcdctl, quoratectl } from './differential/tools.ts';
+import { quoratectl } from './differential/tools.ts';
+import { runAction } from './run-action.ts';
 
 // Servers are started here, which takes a while on a busy machine.
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 60_000 });
@@ -72,31 +67,6 @@ describe('a load', () => {
     expect(new LoadReport().deviationSeconds).toBe(0);
   });
 });
-
-/** Runs an action in place of the one that a command line means, and says what came out. */
-async function runAction(action: Action, argv: readonly string[], onInterrupt?: Terminal['onInterrupt']) {
-  const found = findCommand(rootCommand, argv);
-  const flags = new Flags(allFlags(found.path));
-  flags.parse(found.argv);
-  let stdout = '';
-  const refuse = () => Promise.reject(new Error('not here'));
-  const terminal: Terminal = {
-    argv,
-    env: {},
-    stdin: new LineReader(new PassThrough()),
-    out: (text) => void (stdout += text),
-    err: () => {},
-    askSecret: refuse,
-    exec: refuse,
-    ...(onInterrupt === undefined ? {} : { onInterrupt }),
-  };
-  await using context = new Context(terminal, flags, []);
-  const failure = await action(context).then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  return { stdout, failure };
-}
 
 const small = { writers: 4, writesPerSecond: 100, durationSeconds: 0.3, keys: 40 };
 const loads = { s: small, m: small, l: small, xl: small };
@@ -157,7 +127,7 @@ describe('at a member', () => {
       return { [Symbol.dispose]: () => void written.catch(() => {}) };
     };
     const argv = ['check', name, flag, '--prefix=/interrupted/'];
-    const { stdout, failure } = await runAction(action, argv, onInterrupt);
+    const { stdout, failure } = await runAction(action, argv, { onInterrupt });
     if (name === 'perf') expect(stdout).toMatch(/(PASS|FAIL)\n$/);
     else expect(failure).toMatchObject({ code: 'interrupted' });
     await isEmpty();
@@ -177,16 +147,3 @@ test.each(['perf', 'datascale'])('%s ends when nobody answers in time', async (n
   const outcome = await quoratectl({ argv: ['check', name, ...flags] });
   expect(outcome).toEqual({ stdout: '', stderr: 'Error: context deadline exceeded\n', code: 1 });
 });
-
-test.skipIf(etcdBinFolder === undefined)(
-  'datascale prints what etcdctl prints, but for the bar (set QUORATE_ETCD_BIN to run)',
-  async () => {
-    const binFolder = etcdBinFolder ?? '';
-    await using server = await startRealEtcd(binFolder);
-    const argv = ['check', 'datascale', `--endpoints=${server.endpoint}`];
-    const masked = (text: string) => text.replace(/\r[^\n]*\n/, '').replace(/-?[\d.]+ MB/, '<size> MB');
-    const expected = await etcdctl(binFolder)({ argv });
-    const actual = await quoratectl({ argv });
-    expect([masked(actual.stdout), actual.code]).toEqual([masked(expected.stdout), expected.code]);
-  },
-);

@@ -10,7 +10,10 @@ import {
 } from '@quorate/client/testing';
 import { fromUtf8, systemClock, toUtf8 } from '@quorate/std';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from 'vitest';
+import { mirrorCounting } from '../src/commands/make-mirror.ts';
 import { mirror, transactionsOf, type MirrorOptions } from '../src/mirror.ts';
+import type { InterruptSignal } from '../src/terminal.ts';
+import { runAction } from './run-action.ts';
 import { quoratectl } from './differential/tools.ts';
 
 // Servers are started here, which takes a while on a busy machine.
@@ -151,6 +154,37 @@ describe('between two members', () => {
         'start again without --rev, which copies all keys anew; what was deleted meanwhile stays at the destination\n' +
         'Error: etcdserver: mvcc: required revision has been compacted\n',
     );
+  });
+
+  test.each([
+    ['SIGINT', 130],
+    ['SIGTERM', 143],
+  ] as const)('how many were mirrored is printed now and then, and %s ends it', async (signal, status) => {
+    await clear();
+    await source.put('from/a', '1');
+    await source.put('from/b', '2');
+    let interrupt: (signal: InterruptSignal) => void = () => expect.fail('nobody listens');
+    const { stdout, failure } = await runAction(
+      mirrorCounting(5),
+      [
+        'make-mirror',
+        servers[1]?.endpoint ?? '',
+        `--endpoints=${servers[0]?.endpoint ?? ''}`,
+        '--prefix=from/',
+      ],
+      {
+        onInterrupt: (listener) => {
+          interrupt = listener;
+          return { [Symbol.dispose]: () => {} };
+        },
+        onOutput: (text) => {
+          if (text === '2\n') interrupt(signal);
+        },
+      },
+    );
+    expect(stdout).toMatch(/^(?:\d\n)*2\n$/);
+    expect(failure).toMatchObject({ status });
+    expect(await mirroredKeys()).toEqual({ 'from/a': '1', 'from/b': '2' });
   });
 
   test('a destination that goes away is waited for, and misses nothing', async () => {

@@ -1,9 +1,12 @@
 import { CompactedError, EtcdError, type Client } from '@quorate/client';
 import { systemClock } from '@quorate/std';
+import { constants } from 'node:os';
 import { textOf } from '../byte-string.ts';
+import type { Action } from '../cli/command.ts';
 import type { Context } from '../cli/context.ts';
 import { errorText } from '../error-text.ts';
 import { ExitError } from '../exit.ts';
+import { listenForInterrupts, type Interruption } from '../interruption.ts';
 import { mirror, type MirrorEnd, type MirrorOptions } from '../mirror.ts';
 import { startProgress, type Progress } from '../progress.ts';
 import { argumentBytes } from './key-range.ts';
@@ -11,31 +14,45 @@ import { argumentBytes } from './key-range.ts';
 /** How often is printed how many keys and changes have been mirrored so far. */
 const countEveryMs = 30_000;
 
-/** Copies keys to another cluster, and repeats there what happens to them, until it is killed or cannot go on. */
-export async function makeMirror(context: Context): Promise<void> {
-  const [destinationEndpoints] = context.args;
-  if (destinationEndpoints === undefined || destinationEndpoints === '' || context.args.length !== 1) {
-    throw new ExitError('badArguments', 'make-mirror takes one destination argument');
-  }
-  const destination = await context.destinationClient(destinationEndpoints.split(','));
-  const source = await context.client();
-  const ends = { source, destination, ...prefixesOf(context) };
-  using report = await MirrorReport.open(context, source, ends.prefix);
-  try {
-    await mirror({
-      ...ends,
-      fromRevision: fromRevisionOf(context),
-      txnOpsMax: Number(context.flags.uint64('max-txn-ops')),
-      timeoutMs: context.timeoutMs,
-      clock: systemClock,
-      onMirrored: (count) => report.mirrored(count),
-      onCopied: () => report.copied(),
-      onTrouble: (end, error) => report.trouble(end, error),
-    });
-  } catch (error) {
-    if (isCompacted(error)) report.compacted(error);
-    throw error;
-  }
+/** Copies keys to another cluster, and repeats there what happens to them, until it is interrupted or cannot go on. */
+export const makeMirror = mirrorCounting(countEveryMs);
+
+/** `make-mirror` that prints its count at other intervals, for tests. */
+export function mirrorCounting(everyMs: number): Action {
+  return async (context) => {
+    const [destinationEndpoints = ''] = context.args;
+    if (destinationEndpoints === '' || context.args.length !== 1) {
+      throw new ExitError('badArguments', 'make-mirror takes one destination argument');
+    }
+    const destination = await context.destinationClient(destinationEndpoints.split(','));
+    const source = await context.client();
+    const ends = { source, destination, ...prefixesOf(context) };
+    using interruption = listenForInterrupts(context.terminal);
+    using report = await MirrorReport.open(context, source, { prefix: ends.prefix, everyMs });
+    try {
+      await mirror({
+        ...ends,
+        fromRevision: fromRevisionOf(context),
+        txnOpsMax: Number(context.flags.uint64('max-txn-ops')),
+        timeoutMs: context.timeoutMs,
+        clock: systemClock,
+        onMirrored: (count) => report.mirrored(count),
+        onCopied: () => report.copied(),
+        onTrouble: (end, error) => report.trouble(end, error),
+        signal: interruption.signal,
+      });
+    } catch (error) {
+      if (interruption.signal.aborted) throw killed(interruption);
+      if (isCompacted(error)) report.compacted(error);
+      throw error;
+    }
+  };
+}
+
+/** What a shell sees of a program that the signal has killed, as it does etcdctl. */
+function killed({ terminated }: Interruption): ExitError {
+  const { SIGINT, SIGTERM } = constants.signals;
+  return new ExitError('interrupted', undefined, { status: 128 + (terminated.aborted ? SIGTERM : SIGINT) });
 }
 
 function prefixesOf({ flags }: Context): Pick<MirrorOptions, 'prefix' | 'destinationPrefix'> {
@@ -73,22 +90,26 @@ class MirrorReport implements Disposable {
   #progress: Progress | undefined;
   #count = 0;
 
-  private constructor(context: Context, total: number | undefined) {
+  private constructor(context: Context, everyMs: number, total?: number) {
     this.#context = context;
     this.#total = total;
     if (total !== undefined) this.#showProgress();
     this.#timer = setInterval(() => {
       this.#say(() => context.printText(`${this.#count}\n`));
-    }, countEveryMs);
+    }, everyMs);
   }
 
   /** Looks how much there is to do, if somebody wants to see that. */
-  static async open(context: Context, source: Client, prefix: Uint8Array): Promise<MirrorReport> {
+  static async open(
+    context: Context,
+    source: Client,
+    { prefix, everyMs }: { readonly prefix: Uint8Array; readonly everyMs: number },
+  ): Promise<MirrorReport> {
     const { terminal, timeoutMs } = context;
     if (terminal.errorTerminal === undefined || fromRevisionOf(context) > 0n) {
-      return new MirrorReport(context, undefined);
+      return new MirrorReport(context, everyMs);
     }
-    return new MirrorReport(context, Number(await source.count({ prefix }, { timeoutMs })));
+    return new MirrorReport(context, everyMs, Number(await source.count({ prefix }, { timeoutMs })));
   }
 
   mirrored(count: number): void {
