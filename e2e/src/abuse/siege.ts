@@ -25,6 +25,8 @@ export interface SiegeEffort {
 
 /** Enough for a verdict; for figures take more. */
 export const testEffort: SiegeEffort = { phases: 3, phaseMs: 600 };
+/** For attacks that differ little from each other, and of which there are many. */
+export const shortEffort: SiegeEffort = { phases: 1, phaseMs: 600 };
 /** An attack runs that long before it is measured. */
 const warmUpMs = 100;
 /**

@@ -25,8 +25,8 @@ export async function judged(
  *
  * @throws Error that tells what was measured
  */
-export async function expectHarmless(siege: Siege, attack: string): Promise<void> {
-  const { result } = await judged(siege, attack);
+export async function expectHarmless(siege: Siege, attack: string, effort = testEffort): Promise<void> {
+  const { result } = await judged(siege, attack, effort);
   if (isHarmless(result)) return;
   const { quietMs, attackedMs } = result;
   throw new Error(

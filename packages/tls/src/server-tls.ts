@@ -54,6 +54,12 @@ const defaults = {
   resolver: systemResolver,
 } as const satisfies Partial<ServerTlsOptions>;
 
+/** What a handshake leads to, and what its socket was before. */
+interface Visit {
+  readonly onSecure: OnSecure;
+  readonly allowHalfOpen: boolean;
+}
+
 type Settings = ServerTlsOptions & Required<Pick<ServerTlsOptions, keyof typeof defaults>>;
 
 /**
@@ -75,7 +81,7 @@ interface Loaded {
 export class ServerTls implements AsyncDisposable {
   readonly #settings: Settings;
   readonly #server: Server;
-  readonly #handshakes: Handshakes<OnSecure>;
+  readonly #handshakes: Handshakes<Visit>;
   readonly #beginnings: Slices;
   readonly #watch: FileWatch;
   #revocations: Revocations | undefined;
@@ -131,7 +137,10 @@ export class ServerTls implements AsyncDisposable {
   accept(socket: Socket, onSecure: OnSecure): void {
     socket.on('error', () => {}); // It is followed by 'close', which says enough.
     if (socket.destroyed) return;
-    const handshake = this.#handshakes.begin(socket, onSecure);
+    const { allowHalfOpen } = socket;
+    const handshake = this.#handshakes.begin(socket, { onSecure, allowHalfOpen });
+    // Whoever closes his side in a handshake will not end it.
+    socket.allowHalfOpen = false;
     // Why it was closed may still be told by TLS, which hears of it after us.
     socket.once('close', () => {
       setImmediate(() => this.#refuse(handshake, 'closed by the other side', ''));
@@ -152,7 +161,7 @@ export class ServerTls implements AsyncDisposable {
     await this.close();
   }
 
-  #begin(handshake: Handshake<OnSecure>): void {
+  #begin(handshake: Handshake<Visit>): void {
     const { socket } = handshake;
     if (socket.destroyed) return;
     // It has ended, and said nothing.
@@ -175,7 +184,7 @@ export class ServerTls implements AsyncDisposable {
   }
 
   /** All that TLS itself does not know. Ends in `onSecure`, or in a refusal. */
-  async #check(socket: TLSSocket, handshake: Handshake<OnSecure>): Promise<void> {
+  async #check(socket: TLSSocket, handshake: Handshake<Visit>): Promise<void> {
     const { allowed, checkAddress, resolver, clock, observer } = this.#settings;
     let commonName: string | undefined;
     if (demandsCertificate(this.#settings)) {
@@ -197,7 +206,9 @@ export class ServerTls implements AsyncDisposable {
     }
     if (!this.#handshakes.end(handshake)) return;
     observer.onSecured?.({ durationMs: clock.now() - handshake.startedMs });
-    handshake.context(socket, { commonName });
+    const { onSecure, allowHalfOpen } = handshake.context;
+    socket.allowHalfOpen = allowHalfOpen;
+    onSecure(socket, { commonName });
   }
 
   /** A handshake that OpenSSL or Node has given up. */
@@ -211,18 +222,18 @@ export class ServerTls implements AsyncDisposable {
     else this.#refuse(handshake, verification, String(socket.authorizationError));
   }
 
-  #refuse(handshake: Handshake<OnSecure>, reason: TlsRefusal, detail: string): void {
+  #refuse(handshake: Handshake<Visit>, reason: TlsRefusal, detail: string): void {
     if (!this.#handshakes.end(handshake)) return;
     handshake.socket.destroy();
     this.#tellRefusal(handshake, reason, detail);
   }
 
-  #tellRefusal({ remoteAddress }: Handshake<OnSecure>, reason: TlsRefusal, detail: string): void {
+  #tellRefusal({ remoteAddress }: Handshake<Visit>, reason: TlsRefusal, detail: string): void {
     this.#settings.observer.onRefused?.({ reason, remoteAddress, detail: detail.trim() });
   }
 
   /** Of the socket below: `_parent` is how Node's own timers get from one to the other. Without it, nobody gets in. */
-  #handshakeOf(socket: TLSSocket): Handshake<OnSecure> | undefined {
+  #handshakeOf(socket: TLSSocket): Handshake<Visit> | undefined {
     return this.#handshakes.of((socket as { readonly _parent?: Socket })._parent);
   }
 

@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { connect, createServer } from 'node:net';
 import { expect, test } from 'vitest';
 import { CertificateAuthority } from '../src/testing/index.ts';
 import { setUp, showing } from './support/setup.ts';
@@ -118,4 +120,20 @@ test('only the host names that are allowed get in, and the common name is none',
   expect(await dial({ dns: [], ips: ['10.0.0.7'] })).toBe(true);
   expect(await dial({ dns: ['other.local'], ips: ['10.0.0.8'] })).toBe(false);
   expect(await dial({ commonName: 'm1.etcd.local', dns: [], ips: [] })).toBe(false);
+});
+
+test.each([
+  ['says nothing', Buffer.alloc(0)],
+  ['has begun a handshake', Buffer.from([22, 3, 1])],
+])('whoever closes his side and %s is gone, where sides may be closed one by one, too', async (_, said) => {
+  const { tls, refusals } = await open(plain);
+  const server = createServer({ allowHalfOpen: true }, (socket) => tls.accept(socket, () => {}));
+  await once(server.listen(0, '127.0.0.1'), 'listening');
+  const address = server.address();
+  const socket = connect(typeof address === 'object' ? (address?.port ?? 0) : 0, '127.0.0.1').resume();
+  socket.end(said);
+  await once(socket, 'close');
+  expect(tls.handshakes).toBe(0);
+  expect(refusals.map(({ reason }) => reason)).toEqual(['closed by the other side']);
+  server.close();
 });
