@@ -1,11 +1,5 @@
 import { Client } from '@quorate/client';
-import {
-  etcdBinFolder,
-  freePort,
-  startQuorate,
-  startRealEtcd,
-  type StartedServer,
-} from '@quorate/client/testing';
+import { freePort, startQuorate, type StartedServer } from '@quorate/client/testing';
 import { systemClock } from '@quorate/std';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { datascaleCheck } from '../src/commands/check-datascale.ts';
