@@ -43,7 +43,9 @@ interface Running {
 async function giveHint(terminal: Terminal, error: unknown, { situation }: Running): Promise<void> {
   if (!isSeen(terminal, 'stderr') || situation === undefined) return;
   const { hintFor } = await import('./hints.ts');
-  const hint = hintFor(error, situation());
+  const { command } = situation();
+  const isMisused = error instanceof ExitError && error.code === 'badArguments';
+  const hint = hintFor(error, situation()) ?? (isMisused ? `see quoratectl ${command} --help` : undefined);
   if (hint !== undefined) terminal.err(`${paintOfShared(terminal, 'stderr')('cyan', 'Hint:')} ${hint}\n`);
 }
 

@@ -94,6 +94,12 @@ describe('commands', () => {
     expect(found('lease', 'nothing')).toEqual(['lease', ['nothing'], 'nothing']);
   });
 
+  test('that etcdctl does not have leave what is short for one of its own as it is', () => {
+    expect(found('t')).toEqual(['txn', [], undefined]);
+    expect(found('to')).toEqual(['top', [], undefined]);
+    expect(found('con', 'l')).toEqual(['context list', [], undefined]);
+  });
+
   test('close to an unknown one are proposed', () => {
     expect(similarNames(rootCommand.children ?? [], 'gett')).toEqual(['get']);
     expect(similarNames(rootCommand.children ?? [], 'e')).toEqual(['get', 'del', 'endpoint', 'elect']);

@@ -161,6 +161,12 @@ describe('advice', () => {
     expect(hintFor('odd', situation)).toBeUndefined();
   });
 
+  test('for arguments that cannot be is the help of the command', async () => {
+    expect((await typed(['lease', 'grant'])).err).toBe(
+      'Error: lease grant command needs TTL argument\nHint: see quoratectl lease grant --help\n',
+    );
+  });
+
   test('comes on a terminal only, behind an error line that stays what it is', async () => {
     const endpoint = `127.0.0.1:${await freePort()}`;
     const argv = ['get', 'a', `--endpoints=${endpoint}`, '--command-timeout=100ms'];

@@ -5,6 +5,7 @@ import { etcdBinFolder, startRealEtcd } from '@quorate/client/testing';
 import { expect, test, vi } from 'vitest';
 import { textOf } from '../src/byte-string.ts';
 import type { Paint } from '../src/colour.ts';
+import { watchPrintout } from '../src/print/watch.ts';
 import { diffLine } from '../src/print/watch-diff.ts';
 import { quoratectl } from './differential/tools.ts';
 
@@ -71,6 +72,17 @@ test('colours say what is gone and what is there', () => {
     '<dim>03:04:05.006</> <green>PUT   </> <bold>k</>  <red>red</> -> <green>green</> <dim>(revision 7)</>\n',
   );
   expect(shown(eventOf('red', undefined), marked)).toContain('<red>DELETE</>');
+});
+
+test('without --diff only the kind of an event has a colour, and the lines are those of etcdctl', () => {
+  const batch = {
+    header: { clusterId: 1n, memberId: 2n, revision: 7n, raftTerm: 1n },
+    events: [eventOf('a', 'b'), eventOf('a', undefined)],
+  };
+  const simple = (paint: Paint) =>
+    watchPrintout({ kind: 'events', ...batch }, { hex: false, paint }).simple();
+  expect(simple(plain)).toBe('PUT\nk\na\nk\nb\nDELETE\nk\na\nk\n\n');
+  expect(simple(marked)).toBe('<green>PUT</>\nk\na\nk\nb\n<red>DELETE</>\nk\na\nk\n\n');
 });
 
 test('--hex shows bytes', () => {

@@ -110,8 +110,8 @@ export class Context implements AsyncDisposable {
   }
 
   /**
-   * Takes flags that are not set from the environment and from the context chosen, finds out who we are, and checks the format: in the order in
-   * which etcdctl complains. Doing it twice is harmless.
+   * Takes flags that are not set from the environment and from the context chosen, finds out who we are, and checks the
+   * format: in the order in which etcdctl complains. Doing it twice is harmless.
    */
   async prepare(): Promise<ClientCredentials> {
     this.#readEnvironment();
