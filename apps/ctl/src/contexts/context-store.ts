@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdir, open, realpath, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { isMap, isNode, parseDocument, stringify, type Document, type YAMLMap } from 'yaml';
@@ -185,7 +186,8 @@ async function writeWhole(path: string, text: string, mayReplace: () => boolean)
       if (isMissing(error)) return path;
       throw error;
     });
-    part = `${target}.${process.pid}.part`;
+    // In a container all processes may have one number, and one that was killed may have left its file.
+    part = `${target}.${randomUUID()}.part`;
     await using file = await open(part, 'wx', 0o600);
     await file.writeFile(text);
     await file.sync();
