@@ -93,6 +93,8 @@ test('errors are those of the member, code and text', async () => {
     (client: Client) => client.cluster.memberRemove({ ID: 1n }),
     (client: Client) => client.auth.users.get('nobody'),
     (client: Client) => client.kv.compact({ revision }),
+    (client: Client) => client.unary('/etcdserverpb.KV/Put', new Uint8Array([10, 200, 1])),
+    (client: Client) => client.unary('/etcdserverpb.KV/None', new Uint8Array(0)),
   ]) {
     const failures = await Promise.all(
       [direct, through.client].map((client) =>
@@ -106,6 +108,25 @@ test('errors are those of the member, code and text', async () => {
     expect(proxied).toEqual(own);
     expect(own).not.toBe(false);
   }
+});
+
+test('a transaction within thousands of others ends its own call only', async () => {
+  await using through = await started();
+  let bytes: Uint8Array = new Uint8Array(0);
+  for (let depth = 0; depth < 10_000; depth++) {
+    // TxnRequest.success, of RequestOp.request_txn, by their tags.
+    const inner = Buffer.concat([Buffer.of(0x22), varint(bytes.length), bytes]);
+    bytes = Buffer.concat([Buffer.of(0x12), varint(inner.length), inner]);
+  }
+  const codes = [direct, through.client].map((client) =>
+    client.unary('/etcdserverpb.KV/Txn', bytes).then(
+      () => 'OK',
+      (error: unknown) => error instanceof EtcdError && error.code,
+    ),
+  );
+  const [own, proxied] = await Promise.all(codes);
+  expect(proxied).toBe(own);
+  await through.client.put('a', 'still there');
 });
 
 test('serializable reads are answered from the cache until something is written through the proxy', async () => {
@@ -363,3 +384,11 @@ test('a cluster that cannot be reached is UNAVAILABLE, and pages say that it is'
   });
   expect((await through.page('/metrics')).status).toBe(503);
 });
+
+function varint(value: number): Uint8Array {
+  const bytes: number[] = [];
+  for (let rest = value; ; rest = Math.floor(rest / 128)) {
+    if (rest < 128) return Uint8Array.from([...bytes, rest]);
+    bytes.push((rest % 128) + 128);
+  }
+}

@@ -54,31 +54,36 @@ export class WatchHub {
   acquire(credentials: Credentials, fail: (error: unknown) => void): WatchLoan {
     if (this.#isClosed) throw proxyStopped();
     const key = streamKeyOf(credentials);
-    let stream = this.#streams.get(key);
-    if (stream === undefined) {
-      stream = new MemberStream(credentials, this.#options);
-      this.#streams.set(key, stream);
-    }
-    const lent = stream;
+    const stream = this.#streams.get(key) ?? this.#open(key, credentials);
     const client = { fail };
-    lent.clients.add(client);
+    stream.clients.add(client);
     const release = (): void => {
-      lent.clients.delete(client);
-      if (lent.clients.size > 0) return;
-      lent.close();
-      if (this.#streams.get(key) === lent) this.#streams.delete(key);
+      stream.clients.delete(client);
+      if (stream.clients.size > 0) return;
+      stream.close();
+      this.#forget(key, stream);
     };
-    void lent.ended.then((error) => {
-      if (this.#streams.get(key) === lent) this.#streams.delete(key);
-      if (lent.clients.delete(client)) fail(error);
-    });
-    return { watches: lent.watches, release };
+    return { watches: stream.watches, release };
   }
 
   /** Ends all streams; clients are told that the proxy stops. */
   close(): void {
     this.#isClosed = true;
     for (const stream of this.#streams.values()) stream.close();
+  }
+
+  #open(key: string, credentials: Credentials): MemberStream {
+    const stream = new MemberStream(credentials, this.#options);
+    this.#streams.set(key, stream);
+    void stream.ended.then((error) => {
+      this.#forget(key, stream);
+      for (const client of stream.clients) client.fail(error);
+    });
+    return stream;
+  }
+
+  #forget(key: string, stream: MemberStream): void {
+    if (this.#streams.get(key) === stream) this.#streams.delete(key);
   }
 }
 
