@@ -32,6 +32,24 @@ describeOnBoth('elections', (fixture) => {
     });
   });
 
+  test('responses of an election say as of when each leader, and each word of one, is', async () => {
+    await using session = await client.session();
+    const stop = new AbortController();
+    const responses = client.election('as of').observeResponses({ signal: stop.signal });
+    const first = responses.next();
+    const { key, fencingToken } = await session.campaign('as of', 'one');
+    const { value: elected } = await first;
+    expect(elected.header?.revision).toBe(fencingToken);
+    expect(elected.kvs.map((kv) => [kv.key, toUtf8(kv.value)])).toEqual([[key, 'one']]);
+    const second = responses.next();
+    const { header } = await client.put(key, 'two', { lease: session.leaseId });
+    const { value: said } = await second;
+    expect(said.header?.revision).toBe(header.revision);
+    expect(said.kvs.map((kv) => toUtf8(kv.value))).toEqual(['two']);
+    stop.abort();
+    await expect(responses.next()).rejects.toMatchObject({ name: 'AbortError' });
+  });
+
   test('observers see leaders, and what they proclaim, in order, also when they come first', async () => {
     const seen: string[] = [];
     const stop = new AbortController();

@@ -50,6 +50,20 @@ describeOnBoth('locks', (fixture) => {
     expect(await client.count({ prefix: 'order/' })).toBe(0n);
   });
 
+  test('a lock says since which revision it is held, which is later for who had to wait', async () => {
+    await using first = await client.session();
+    await using second = await client.session();
+    const held = await first.lock('since');
+    expect(held.heldSinceRevision).toBe(held.fencingToken);
+    const waiting = second.lock('since');
+    await untilQueued('since', 2n);
+    const { header } = await client.put('written meanwhile', '');
+    await held.unlock();
+    await using next = await waiting;
+    expect(next.fencingToken).toBeLessThan(header.revision);
+    expect(next.heldSinceRevision).toBe(header.revision + 1n);
+  });
+
   test('a lock has the key that clients in Go give it', async () => {
     await using session = await client.session();
     await using lock = await session.lock('go');
