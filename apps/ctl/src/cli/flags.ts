@@ -3,7 +3,10 @@ import { parseDuration } from '../go/duration.ts';
 import { parseInt64, parseUint64 } from '../go/parse-int.ts';
 import { goQuote } from '../go/quote.ts';
 
-/** What a flag holds, by its kind: `int64` whole numbers, `uint64` those not below zero, `duration` milliseconds, `list` comma-separated texts. */
+/**
+ * What a flag holds, by its kind: `int64` whole numbers, `uint64` those not below zero, `duration` milliseconds, `list`
+ * comma-separated texts.
+ */
 interface FlagKinds {
   bool: boolean;
   string: ByteString;
