@@ -71,7 +71,8 @@ test('a watcher of the proxy sees exactly what one of the member sees', async ()
         else if ('leave' in action) pairs.splice(action.leave, 1).forEach(close);
         else {
           const { watch, back, prevKv, filters } = action;
-          const startRevision = back === 0 ? 0n : revision - BigInt(back - 1);
+          const wanted = revision - BigInt(back - 1);
+          const startRevision = back === 0 ? 0n : wanted < 1n ? 1n : wanted;
           await open({ ...watch, startRevision, prevKv, filters: [...filters] });
         }
       }
