@@ -175,7 +175,8 @@ test('watchers of many clients are one at the member, and its events are everybo
   expect(await through.metric('etcd_grpc_proxy_events_coalescing_total')).toBe(4);
   for (const watch of watches) watch.close();
   for (const client of clients) await client.close();
-  await expect.poll(() => through.metric('quorate_grpc_proxy_upstream_watch_streams')).toBe(0);
+  const streams = () => through.metric('quorate_grpc_proxy_upstream_watch_streams');
+  await expect.poll(streams, { timeout: 60_000 }).toBe(0);
 });
 
 test('a watch goes on when the connection to the member was cut, and keep-alives do, too', async () => {

@@ -49,7 +49,7 @@ test('clients with the same credentials have one stream, which ends with the las
   two.release();
   other.release();
   expect(hub.usage.streams).toBe(0);
-  await expect.poll(() => upstream.open).toBe(0);
+  await expect.poll(() => upstream.open, { timeout: 60_000 }).toBe(0);
 });
 
 test('a stream that breaks is opened again, and its watchers with it', async () => {

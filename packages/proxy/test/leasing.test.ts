@@ -15,6 +15,8 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { GrpcProxy } from '../src/index.ts';
 
 const leasingPrefix = 'owners/';
+/** For what happens soon, on a machine that may be busy. */
+const soon = { timeout: 60_000 };
 let member: StartedServer;
 let direct: Client;
 
@@ -57,7 +59,7 @@ async function own({ read }: Started, key: string): Promise<void> {
     .poll(async () => {
       await read(key);
       return (await owners()).map(([owner]) => owner);
-    })
+    }, soon)
     .toContain(leasingPrefix + key);
 }
 
@@ -127,7 +129,7 @@ test('owners are in the namespace', async () => {
   await using one = await started('ns/');
   await one.client.put('a', '1');
   await expect
-    .poll(async () => [await one.read('a'), await direct.count({ key: 'ns/owners/a' })])
+    .poll(async () => [await one.read('a'), await direct.count({ key: 'ns/owners/a' })], soon)
     .toEqual(['1', 1n]);
   expect(await one.read('a')).toBe('1');
   expect(textOf(await direct.get('ns/a'))).toBe('1');
