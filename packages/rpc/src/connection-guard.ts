@@ -24,6 +24,9 @@ const breathCallsMax = 8;
 const breathMs = 10;
 /** Of those that wait, so many of a connection are let in before it is the next connection's turn. */
 const turnCallsMax = 8;
+/** After so many that came at once, a connection is read on only some time after they were let in. */
+const crowdMin = 200;
+const restMs = 5;
 /** So long calls are let in, or ended, before everything else that happens has its turn. */
 const sliceMs = 2;
 /** With so many calls that wait, nothing more is read of their connection. */
@@ -76,6 +79,8 @@ interface Connection {
   untakenBytes: number;
   /** Nothing is read until they are, or for the rest of this turn. */
   isStopped: boolean;
+  /** So many came at once that it rests before the next are read. */
+  isCrowd: boolean;
   turnBytes: number;
   callsCut: number;
   /** Calls at present: their stream is open or their work runs. */
@@ -270,6 +275,7 @@ export class ConnectionGuard {
         held: [],
         untakenBytes: 0,
         isStopped: false,
+        isCrowd: false,
         turnBytes: 0,
         callsCut: 0,
         open: new Set(),
@@ -333,7 +339,9 @@ export class ConnectionGuard {
       connection.breathCalls++;
       return this.#admit(connection, ...arrival);
     }
-    if (connection.waiting.push(arrival) === waitingCallsMax) this.#stop(connection);
+    const waiting = connection.waiting.push(arrival);
+    if (waiting === waitingCallsMax) this.#stop(connection);
+    connection.isCrowd ||= waiting >= crowdMin;
     this.#admitSoon(connection);
   }
 
@@ -362,7 +370,12 @@ export class ConnectionGuard {
 
   #breatheAgain(connection: Connection): void {
     connection.breathCalls = 0;
-    this.#goOn(connection);
+    if (!connection.isCrowd) return this.#goOn(connection);
+    // Taking in the next as many is most of the work: others have their turns meanwhile.
+    this.#options.clock.after(restMs, () => {
+      connection.isCrowd = false;
+      this.#goOn(connection);
+    });
   }
 
   /** Reads nothing more of a connection, in the middle of what comes. */
@@ -372,7 +385,8 @@ export class ConnectionGuard {
   }
 
   #goOn(connection: Connection): void {
-    if (!connection.isStopped || connection.isCut || connection.waiting.length >= waitingCallsMax) return;
+    const { isStopped, isCut, isCrowd, waiting } = connection;
+    if (!isStopped || isCut || isCrowd || waiting.length >= waitingCallsMax) return;
     connection.isStopped = false;
     startReading(connection.socket);
   }

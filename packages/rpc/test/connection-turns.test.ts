@@ -83,7 +83,7 @@ async function until(holds: () => boolean): Promise<void> {
 
 /** Lets what has come be handled, and what was put off to the next turn. */
 async function turn(clock: ManualClock): Promise<void> {
-  clock.advance(0);
+  clock.advance(1);
   await new Promise((resolve) => setImmediate(resolve));
 }
 

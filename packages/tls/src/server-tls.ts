@@ -66,7 +66,7 @@ type Settings = ServerTlsOptions & Required<Pick<ServerTlsOptions, keyof typeof 
  * Handshakes that begin in one turn: each costs a signature, some more with the certificate of a client, and who comes by
  * the hundred shall not hold up those who are in.
  */
-const beginningsPerTurn = 2;
+const beginningsPerTurn = 1;
 
 /** What the files hold. */
 interface Loaded {
