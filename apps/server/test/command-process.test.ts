@@ -50,8 +50,8 @@ describe('a command that cannot be done', () => {
   test.each([
     [['gateway', 'start', '--nope'], 'quorate: unknown flag --nope: --help lists all flags\n'],
     [
-      ['gateway', '--listen-addr=a:1', 'start'],
-      'quorate: unknown flag --listen-addr=a:1: flags come behind "gateway start"\n',
+      ['gateway', '--listen-addr', 'a:1', 'start'],
+      'quorate: unknown flag --listen-addr: flags come behind "gateway start"\n',
     ],
     [['grpc-proxy', 'start', '--resolver-ttl=5'], 'invalid resolver-prefix ""'],
     [['gateway', 'start', '--endpoints=127.0.0.1:23790'], 'should not resolve to the gateway listen addr'],

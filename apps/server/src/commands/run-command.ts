@@ -16,8 +16,10 @@ const groups = {
 
 /** Runs `quorate gateway …` or `quorate grpc-proxy …`. @throws whatever it could not be started for */
 export async function runCommand(name: CommandName, args: readonly string[]): Promise<void> {
-  const [word, ...rest] = args;
-  if (word !== 'start') return showGroup(name, word);
+  // As in etcd, flags may stand before the word, too.
+  const at = args.findIndex((argument) => !argument.startsWith('-'));
+  if (args[at] !== 'start') return showGroup(name, args[0]);
+  const rest = args.toSpliced(at, 1);
   await (name === 'gateway' ? runGateway(rest) : runGrpcProxy(rest));
 }
 
