@@ -29,19 +29,17 @@ export const testEffort: SiegeEffort = { phases: 3, phaseMs: 600 };
 export const shortEffort: SiegeEffort = { phases: 1, phaseMs: 600 };
 /** An attack runs that long before it is measured. */
 const warmUpMs = 100;
-/** What an idle machine of two cores stays below, in milliseconds, and for whom that is more. */
-const idleFloorMs = 40;
-/** A thousand calls are held by each connection, and V8 copies what is new of them whenever it collects garbage. */
-const idleFloorsMs: Readonly<Record<string, number>> = { 'calls without end': 75 };
+/** What an idle machine of two cores stays below, in milliseconds, however an attack goes. */
+const idleFloorMs = 75;
 
 /**
  * Below this a latency is no harm, whatever it is beside the quiet one, which a single collection of garbage exceeds.
  * Attacker and member share a few cores; where others want them, too, everything takes longer by about as many as want
  * one.
  */
-export function floorMs(attack: string): number {
+export function floorMs(): number {
   const [load = 0] = loadavg();
-  return (idleFloorsMs[attack] ?? idleFloorMs) * Math.max(1, load / availableParallelism());
+  return idleFloorMs * Math.max(1, load / availableParallelism());
 }
 /** What a member may hold more afterwards than before. */
 const moreMiBMax = 256;
