@@ -4,7 +4,7 @@ import { matches, testedSections } from '../src/readme/blocks.ts';
 import { runSection } from '../src/readme/section-run.ts';
 
 /** The document whose blocks are run. */
-const document = new URL('../../docs/surfaces-draft.md', import.meta.url);
+const document = new URL('../../README.md', import.meta.url);
 
 describe('the document does what it says', () => {
   const sections = testedSections(readFileSync(document, 'utf8'));

@@ -81,8 +81,6 @@ const changing: Readonly<Record<string, readonly string[]>> = {
   '/v3/maintenance/hash': ['hash'],
   '/v3/maintenance/hashkv': ['hash_revision'],
   '/v3/auth/authenticate': ['token'],
-  // etcd's has none.
-  '/v3/maintenance/transfer-leadership': ['header'],
 };
 
 /** What of a lease is left depends on the moment; that there is something, does not. */

@@ -159,7 +159,7 @@ export class MaintenanceApi {
     { targetID }: rpcpb.MoveLeaderRequest,
     { signal }: { readonly signal: AbortSignal },
   ): Promise<rpcpb.MoveLeaderResponse> {
-    const { node, membership, clock, wake, header, isStopped } = this.#options;
+    const { node, membership, clock, wake, isStopped } = this.#options;
     if (!node.isLeader) throw new ReplicaError('REPLICA_NOT_LEADER');
     const target = membership.get(targetID);
     if (target === undefined || target.isLearner) throw new ReplicaError('REPLICA_BAD_TRANSFEREE');
@@ -170,7 +170,8 @@ export class MaintenanceApi {
       if (signal.aborted) throw new ReplicaError('REPLICA_TRANSFER_TIMEOUT');
       await new Promise<void>((resolve) => clock.after(transferPollMs, resolve));
     }
-    return { header: header() };
+    // The one answer of etcd's that has no header (reference: response headers).
+    return { header: undefined };
   }
 
   downgrade(request: rpcpb.DowngradeRequest): Promise<rpcpb.DowngradeResponse> {

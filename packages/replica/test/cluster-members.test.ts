@@ -281,7 +281,9 @@ test('the leadership moves to whom it is asked to, and to nobody else', async ()
   expect(await move(other!, cluster.member(target!).id)).toBe('REPLICA_NOT_LEADER');
   expect(await move(old, 77n)).toBe('REPLICA_BAD_TRANSFEREE');
   await put(cluster, old, 'k', '1');
-  expect(await move(old, cluster.member(target!).id)).toBe('none');
+  const { maintenance } = cluster.member(old);
+  const moved = maintenance.moveLeader({ targetID: cluster.member(target!).id }, { signal });
+  expect(await cluster.during(moved)).toEqual({ header: undefined });
   await cluster.advance(100);
   expect(cluster.leader).toBe(target);
   expect(await valueOf(cluster, old, 'k')).toBe('1');

@@ -98,7 +98,8 @@ export class HttpFront {
       if (api?.handle(request, response) === true) return;
     }
     const { status, headers, body } = refusal ?? (await this.#answerOf(head.method, request.url ?? '/'));
-    response.writeHead(status, { ...headers, ...cors }).end(body);
+    const length = { 'Content-Length': Buffer.byteLength(body) };
+    response.writeHead(status, { ...headers, ...cors, ...length }).end(body);
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {

@@ -53,7 +53,8 @@ export class HttpSurface {
     const isOpen = ruleOfHttpRoute(`/${root}`)?.level === 'open';
     const route = rest.length > 0 || !isOpen ? undefined : this.#route(root, name, searchParams);
     if (route === undefined) return plain(404, '404 page not found\n');
-    if (method !== 'GET')
+    // As etcd's, which serves metrics by whatever method is asked.
+    if (method !== 'GET' && root !== 'metrics')
       return { ...plain(405, 'Method Not Allowed\n'), headers: { ...text, Allow: 'GET' } };
     return route();
   }

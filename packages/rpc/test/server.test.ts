@@ -313,4 +313,5 @@ test('unknown paths are 404 and other methods 405', async () => {
   expect((await get('/v2/keys')).status).toBe(404);
   expect(await get('/health', 'POST')).toMatchObject({ status: 405 });
   expect((await get('/health', 'POST')).headers['allow']).toBe('GET');
+  for (const method of ['POST', 'HEAD']) expect((await get('/metrics', method)).status).toBe(200);
 });

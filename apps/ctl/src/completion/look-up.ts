@@ -69,7 +69,7 @@ async function fromCluster(
 
 /** Keys with what is typed in front, up to the next `/`, as paths are completed. */
 async function keys(client: Client, typed: ByteString, signal: AbortSignal): Promise<Candidate[]> {
-  const { prefixEnd } = await import('@quorate/client');
+  const { prefixEnd } = await import('../cli/open-client.ts');
   const found: ByteString[] = [];
   const everything = new Uint8Array([0]);
   const rangeEnd = typed === '' ? everything : prefixEnd(fromLatin1(typed));
