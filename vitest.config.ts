@@ -3,12 +3,12 @@ import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
-/**
- * Tests of a package wait for nobody, so two of their files run at once on two cores. Those of `e2e` start processes of
- * their own and compare what they measure: they come behind all others, one file at a time.
- */
+/** Whose tests start processes, take ports that were free a moment ago, or compare what they measure. */
+const needQuiet = ['client', 'proxy', 'ctl', 'gateway', 'server', 'tools', 'e2e'];
+
+/** Two files of other packages run at once on two cores; behind them come those that need quiet, one file at a time. */
 const atOnce = (name: string) =>
-  name === 'e2e'
+  needQuiet.includes(name)
     ? { sequence: { groupOrder: 1 }, maxWorkers: 1 }
     : { sequence: { groupOrder: 0 }, maxWorkers: Math.max(1, availableParallelism()) };
 

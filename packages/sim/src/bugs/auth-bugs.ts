@@ -158,7 +158,7 @@ export const authBugs: readonly PlantedBug[] = [
   {
     name: 'refused-by-who-lags',
     file: 'packages/replica/src/gate.ts',
-    edits: [{ find: 'if (!isNewer) throw refusal;', replace: 'throw refusal;' }],
+    edits: [{ find: 'if (!(await this.#isBroughtUpToDate())) throw refusal;', replace: 'throw refusal;' }],
     auth: true,
     why: 'A member that has not heard of a permission refuses by what it knows.',
   },
