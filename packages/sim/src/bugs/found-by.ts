@@ -10,7 +10,7 @@ export const foundBy: Readonly<Record<string, number>> = {
   'log-match-unchecked': 8,
   'read-before-first-commit': 113,
   'read-without-quorum': 299,
-  'read-position-reused': 279,
+  'read-position-reused': 607,
   'learner-counts': 24,
   'applied-before-stable': 16,
   'unsynced-tail-acknowledged': 1,
