@@ -26,7 +26,7 @@ export const foundBy: Readonly<Record<string, number>> = {
   'read-not-awaiting-apply': 1,
   'read-index-id-reused': 43,
   'reads-join-round-under-way': 106,
-  'stale-leader-revokes': 1179,
+  'stale-leader-revokes': 145,
   'promotion-does-not-extend': 6,
   'renewal-forgotten': 2,
   'lease-keys-one-by-one': 7,

@@ -51,6 +51,7 @@ export const stateBugs: readonly PlantedBug[] = [
       },
     ],
     faults: ['pause', 'leaseStorm'],
+    auth: false,
     why: 'A leader that stood still revokes leases that its successor has prolonged.',
   },
   {

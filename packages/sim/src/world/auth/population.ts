@@ -25,9 +25,11 @@ export class Population {
   constructor(world: World, judge: Judge, { plan, auth }: { readonly plan: Plan; readonly auth: AuthPlan }) {
     this.#plan = auth;
     this.#chance = world.chance.branch('users');
+    const { maxAppendBytes = Infinity, maxInflightAppends = Infinity } = plan.world.replica;
     this.witness = new Witness(world, judge, {
       tokenTtlMs: auth.tokenTtlMs,
       wallsJump: plan.faults.clockJump !== undefined,
+      keepsPace: maxAppendBytes > 1 || maxInflightAppends > 1,
     });
     this.registrarCaller = world.addCaller();
     this.become(this.registrarCaller, 'root');

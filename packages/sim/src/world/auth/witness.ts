@@ -38,6 +38,7 @@ export class Witness {
   readonly #leaderChangedMs = new WeakMap<SimProcess, number>();
   readonly #tokenTtlMs: number;
   readonly #wallsJump: boolean;
+  readonly #keepsPace: boolean;
   /** When some member heard of another leader last. */
   #newLeaderMs = 0;
   /** Since when there are no faults and all members agree. */
@@ -46,12 +47,18 @@ export class Witness {
   constructor(
     world: World,
     judge: Judge,
-    options: { readonly tokenTtlMs: number; readonly wallsJump: boolean },
+    options: {
+      readonly tokenTtlMs: number;
+      readonly wallsJump: boolean;
+      /** Whether a member that gets one message at a time gets as much as is written. */
+      readonly keepsPace: boolean;
+    },
   ) {
     this.#world = world;
     this.#judge = judge;
     this.#tokenTtlMs = options.tokenTtlMs;
     this.#wallsJump = options.wallsJump;
+    this.#keepsPace = options.keepsPace;
     world.listen({
       onUp: (_machine, replica) => this.#load(replica),
       onPaused: ({ process }) =>
@@ -134,8 +141,9 @@ export class Witness {
     if (this.#newLeaderMs >= calledAtMs) this.#world.tally.note('login across a change of leader');
   }
 
-  /** In calm all members know what is a second old. */
+  /** In calm all members know what is a second old, where more than an entry at a time goes to them. */
   #mustBeKnown(): number {
+    if (!this.#keepsPace) return 0;
     const sinceMs = this.#nowMs - knownWithinMs;
     return sinceMs < Math.max(this.calmSinceMs, this.#newLeaderMs) ? 0 : this.#changedBy(sinceMs);
   }
