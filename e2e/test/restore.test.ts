@@ -94,7 +94,7 @@ describe.skipIf(etcdBin === undefined)('restore (set QUORATE_ETCD_BIN to run)', 
         await member.start();
         expect(await whatIsServed(member.endpoint)).toEqual(served);
         await save(member.endpoint, ofQuorate);
-        const inUse = await quoratectl('hashkv', `--data-dir=${member.dataDir}`);
+        const inUse = await quoratectl('hashkv', `--data-dir=${member.dataDir}`, '--timeout=1ms');
         expect(inUse).toMatchObject({ code: 1, stdout: '' });
         expect(inUse.stderr).toContain(`${member.dataDir} is in use: stop the member that runs on it`);
       }
@@ -102,7 +102,7 @@ describe.skipIf(etcdBin === undefined)('restore (set QUORATE_ETCD_BIN to run)', 
       await using member = etcd!;
       await member.start();
       expect(await whatIsServed(member.endpoint)).toEqual(served);
-      const ofRunning = await quoratectl('defrag', `--data-dir=${member.dataDir}`);
+      const ofRunning = await quoratectl('defrag', `--data-dir=${member.dataDir}`, '--timeout=1ms');
       expect(ofRunning).toMatchObject({ code: 1, stderr: expect.stringContaining('is in use') as unknown });
       await member.stop();
 

@@ -1,7 +1,12 @@
 import type { Command } from './cli/command.ts';
 import type { FlagDefinition } from './cli/flags.ts';
 import { globalFlags } from './cli/global-flags.ts';
-import { defragDataDirFlag, offlineCommands, snapshotRestoreCommand } from './offline-commands.ts';
+import {
+  defragDataDirFlag,
+  lockTimeoutFlag,
+  offlineCommands,
+  snapshotRestoreCommand,
+} from './offline-commands.ts';
 import {
   checkCommand,
   electCommand,
@@ -222,6 +227,7 @@ const snapshotCommand: Command = {
       short: 'Gets backend snapshot status of a given file',
       long: `When --write-out is set to simple, this command prints out comma-separated status lists for each endpoint.
 The items in the lists are hash, revision, total keys, total size.`,
+      flags: [lockTimeoutFlag],
       load: async () => (await import('./commands/snapshot-status.ts')).snapshotStatus,
     },
     snapshotRestoreCommand,
@@ -398,7 +404,7 @@ $ quoratectl put <key> -- <value>`,
       name: 'defrag',
       use: 'defrag',
       short: 'Defragments the storage of the etcd members with given endpoints',
-      flags: [clusterFlag, defragDataDirFlag],
+      flags: [clusterFlag, defragDataDirFlag, lockTimeoutFlag],
       load: async () => (await import('./commands/defrag.ts')).defrag,
     },
     endpointCommand,

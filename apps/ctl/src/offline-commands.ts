@@ -9,6 +9,14 @@ const dataDirFlag = (usage: string): FlagDefinition => ({
   usage,
 });
 
+/** Of commands that open what a member may have open, as etcdutl 3.7. */
+export const lockTimeoutFlag: FlagDefinition = {
+  name: 'timeout',
+  kind: 'duration',
+  default: 10_000,
+  usage: 'How long to wait for data that a member has open (0s waits for any time)',
+};
+
 /** Makes `defrag` work on a data directory rather than on members. */
 export const defragDataDirFlag = dataDirFlag(
   'Optional. If present, defragments a data directory not in use by a member.',
@@ -85,6 +93,7 @@ export const offlineCommands: readonly Command[] = [
     isOwn: true,
     flags: [
       dataDirFlag('Path to the data directory of a member that does not run, in place of a file'),
+      lockTimeoutFlag,
       {
         name: 'rev',
         kind: 'int64',
@@ -101,6 +110,7 @@ export const offlineCommands: readonly Command[] = [
     isOwn: true,
     flags: [
       dataDirFlag('Path to the data dir of a member that does not run'),
+      lockTimeoutFlag,
       {
         name: 'wal-dir',
         kind: 'string',

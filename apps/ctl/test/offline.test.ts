@@ -1,5 +1,6 @@
 import { BoltWriter, type BoltRow } from '@quorate/bolt';
 import { etcdBinFolder } from '@quorate/client/testing';
+import { openStore } from '@quorate/data-dir';
 import { buckets, crc32c, fromHex, fromUtf8 } from '@quorate/std';
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -228,3 +229,24 @@ async function databaseOf(rows: Readonly<Record<string, readonly BoltRow[]>>): P
   );
   return Buffer.concat(await Array.fromAsync(writer.chunks()));
 }
+
+describe('data that somebody has open', () => {
+  const commands = [
+    ['hashkv', (dir: string) => `hashkv --data-dir=${dir}`],
+    ['snapshot status', (dir: string) => `snapshot status ${dir}`],
+    ['defrag', (dir: string) => `defrag --data-dir=${dir}`],
+    ['migrate', (dir: string) => `migrate --data-dir=${dir} --target-version=3.6`],
+  ] as const;
+
+  test.each(commands)('are waited for by %s, for as long as --timeout says', async (_, lineOf) => {
+    await run('snapshot restore {snapshot.db} --data-dir={data}');
+    const store = await openStore(join(dataDir, 'member/store'), { warn() {} });
+    await store.open();
+    const refused = await run(`${lineOf(dataDir)} --timeout=1ms`);
+    expect(refused).toMatchObject({ stdout: '', code: 1 });
+    expect(refused.stderr).toContain(`${dataDir} is in use`);
+    const patient = run(`${lineOf(dataDir)} --timeout=0s`);
+    await store.close();
+    expect((await patient).code).toBe(0);
+  });
+});

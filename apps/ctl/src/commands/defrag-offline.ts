@@ -3,7 +3,7 @@ import { textOf } from '../byte-string.ts';
 import type { Context } from '../cli/context.ts';
 import { ExitError } from '../exit.ts';
 import { startProgress } from '../progress.ts';
-import { offlineError } from './offline.ts';
+import { offlineError, whenFree } from './offline.ts';
 
 /** Gives the space back that the data directory of a member that does not run has no use for. */
 export async function defragOffline(context: Context): Promise<void> {
@@ -12,7 +12,7 @@ export async function defragOffline(context: Context): Promise<void> {
   context.prepareOffline();
   using progress = startProgress(terminal, { label: 'defragmenting', unit: 'bytes' });
   try {
-    await defragment(textOf(dataDir), (bytes) => progress.advance(bytes));
+    await whenFree(context, () => defragment(textOf(dataDir), (bytes) => progress.advance(bytes)));
   } catch (error) {
     progress.done();
     const { text } = offlineError(error);

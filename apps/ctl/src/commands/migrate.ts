@@ -3,7 +3,7 @@ import { bytesOfText, textOf, type ByteString } from '../byte-string.ts';
 import type { Context } from '../cli/context.ts';
 import { ExitError } from '../exit.ts';
 import { goQuote } from '../go/quote.ts';
-import { offlineError, requiredFlags } from './offline.ts';
+import { offlineError, requiredFlags, whenFree } from './offline.ts';
 
 /** Makes the data directory of a member that does not run one of another version. Says on stderr what came of it. */
 export async function migrateDataDir(context: Context): Promise<void> {
@@ -13,11 +13,11 @@ export async function migrateDataDir(context: Context): Promise<void> {
   const target = targetOf(targetText);
   const force = flags.bool('force');
   const walDir = textOf(flags.string('wal-dir')) || undefined;
-  const { from, changed, refusal } = await migrate({ dataDir: textOf(dataDir), walDir, target, force }).catch(
-    (error: unknown) => {
-      throw offlineError(error);
-    },
-  );
+  const { from, changed, refusal } = await whenFree(context, () =>
+    migrate({ dataDir: textOf(dataDir), walDir, target, force }),
+  ).catch((error: unknown) => {
+    throw offlineError(error);
+  });
   if (refusal !== undefined)
     terminal.err(bytesOfText(`normal migrate failed, trying with force (${refusal})\n`));
   const to = versionText(target);

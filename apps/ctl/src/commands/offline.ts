@@ -1,5 +1,6 @@
 import { openDataDirOffline, openFileOffline, type OfflineData } from '@quorate/data-dir';
 import { stat } from 'node:fs/promises';
+import { setTimeout } from 'node:timers/promises';
 import { textOf, type ByteString } from '../byte-string.ts';
 import type { Context } from '../cli/context.ts';
 import { errorText } from '../error-text.ts';
@@ -7,6 +8,27 @@ import { ExitError } from '../exit.ts';
 import { pathOf, systemText } from '../file.ts';
 import { startProgress } from '../progress.ts';
 import { LazyFile } from '../source-file.ts';
+
+/** How often data in use are looked at again. */
+const lookMs = 100;
+
+/**
+ * Does work on data that no member may have open; where one has, it waits for as long as `--timeout` says, 0 for any
+ * time. Data in use are found so before anything was done.
+ */
+export async function whenFree<T>({ flags }: Context, work: () => Promise<T>): Promise<T> {
+  const timeoutMs = flags.durationMs('timeout');
+  const deadlineMs = performance.now() + timeoutMs;
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      const isOver = timeoutMs > 0 && performance.now() >= deadlineMs;
+      if (codeOf(error) !== 'DATA_DIR_IN_USE' || isOver) throw error;
+      await setTimeout(lookMs);
+    }
+  }
+}
 
 /** The text of a flag without which a command cannot do. @throws ExitError as etcdutl has it */
 export function requiredFlags(context: Context, ...names: readonly string[]): ByteString[] {
@@ -42,7 +64,9 @@ export async function withOfflineData<T>(
   const advance = (bytes: number) => progress.set(Math.min((read += bytes), total ?? Infinity));
   await using file = new LazyFile(path, advance);
   try {
-    await using data = await (isDirectory ? openDataDirOffline(textOf(path)) : openFileOffline(file));
+    await using data = await (isDirectory
+      ? whenFree(context, () => openDataDirOffline(textOf(path)))
+      : openFileOffline(file));
     return await work(data, isDirectory ? advance : () => undefined);
   } catch (error) {
     progress.done();

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import { boolean, choice, duration, integer, list, text } from '../config/field.ts';
+import { choice, duration, integer, list, text } from '../config/field.ts';
+import { discoveryFields } from './discovery-fields.ts';
 import type { FlagSet } from './flag-set.ts';
 
 /** Settings of `quorate gateway start`: the one source of its flags, defaults and docs. Names and defaults are etcd's. */
@@ -19,21 +20,7 @@ export const gatewayConfig = z.object({
     section: 'clustering',
     description: 'Time until an endpoint that failed is tried again; 0 is 5m, as in etcd.',
   }),
-  discoverySrv: text('', {
-    flag: 'discovery-srv',
-    section: 'clustering',
-    description: 'Domain whose SRV records name the members, in place of --endpoints.',
-  }),
-  discoverySrvName: text('', {
-    flag: 'discovery-srv-name',
-    section: 'clustering',
-    description: 'Name that sets the SRV records of one cluster apart from those of others.',
-  }),
-  insecureDiscovery: boolean(false, {
-    flag: 'insecure-discovery',
-    section: 'security',
-    description: 'Take members from SRV records as they are, those without TLS too.',
-  }),
+  ...discoveryFields,
   trustedCaFile: text('', {
     flag: 'trusted-ca-file',
     section: 'security',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { boolean, choice, duration, integer, list, text } from '../config/field.ts';
+import { discoveryFields } from './discovery-fields.ts';
 import type { FlagSet } from './flag-set.ts';
 
 const int32Max = 2_147_483_647;
@@ -54,21 +55,7 @@ const cluster = {
     section: 'clustering',
     description: 'Time between two questions to the cluster for its members; 0 is never.',
   }),
-  discoverySrv: text('', {
-    flag: 'discovery-srv',
-    section: 'clustering',
-    description: 'Domain whose SRV records name the members, in place of --endpoints.',
-  }),
-  discoverySrvName: text('', {
-    flag: 'discovery-srv-name',
-    section: 'clustering',
-    description: 'Name that sets the SRV records of one cluster apart from those of others.',
-  }),
-  insecureDiscovery: boolean(false, {
-    flag: 'insecure-discovery',
-    section: 'clustering',
-    description: 'Take members from SRV records that have no TLS, too.',
-  }),
+  ...discoveryFields,
 };
 
 const dialTls = {
