@@ -1,6 +1,6 @@
+import { freePort } from '@quorate/std/testing';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
@@ -84,12 +84,4 @@ export class EtcdProcess implements AsyncDisposable {
     this.#child.kill('SIGTERM');
     await exit;
   }
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo; // It listens on a TCP port.
-  await once(server.close(), 'close');
-  return port;
 }

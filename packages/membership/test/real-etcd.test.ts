@@ -1,7 +1,7 @@
+import { freePort } from '@quorate/std/testing';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -13,21 +13,6 @@ import { decodeSnapshot, encodeSnapshot, snappb } from '@quorate/wire';
 const run = promisify(execFile);
 const bin = process.env['QUORATE_ETCD_BIN'];
 const name = 'one & only';
-
-/** Two ports that were free a moment ago. */
-async function freePorts(): Promise<[number, number]> {
-  const servers = [createServer(), createServer()];
-  const ports: number[] = [];
-  for (const server of servers) {
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    const address = server.address();
-    if (typeof address !== 'object' || address === null) throw new Error('a listening server has a port');
-    ports.push(address.port);
-  }
-  for (const server of servers) server.close();
-  return [ports[0] ?? 0, ports[1] ?? 0];
-}
 
 /** A real etcd of one member; it is up when it says that it serves clients. */
 async function startEtcd(dataDir: string, clientUrl: string, peerUrl: string): Promise<ChildProcess> {
@@ -84,7 +69,7 @@ test.skipIf(bin === undefined)(
   'a real etcd has our rows, and starts from our membership in its snapshot (QUORATE_ETCD_BIN)',
   async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'membership-etcd-'));
-    const [clientPort, peerPort] = await freePorts();
+    const [clientPort, peerPort] = [await freePort(), await freePort()];
     const clientUrl = `http://127.0.0.1:${clientPort}`;
     const peerUrl = `http://127.0.0.1:${peerPort}`;
     const etcdctl = async (...args: string[]): Promise<string> =>

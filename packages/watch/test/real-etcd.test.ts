@@ -1,8 +1,8 @@
+import { freePort } from '@quorate/std/testing';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createServer, type AddressInfo } from 'node:net';
 import { once } from 'node:events';
 import * as grpc from '@grpc/grpc-js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -21,7 +21,7 @@ class RealEtcd {
   #client: grpc.Client | undefined;
 
   async start(): Promise<void> {
-    const [clientPort, peerPort] = await freePorts();
+    const [clientPort, peerPort] = [await freePort(), await freePort()];
     const peerUrl = `http://127.0.0.1:${peerPort}`;
     const clientUrl = `http://127.0.0.1:${clientPort}`;
     const flags = {
@@ -136,19 +136,6 @@ describe.skipIf(binaries === undefined)(
     });
   },
 );
-
-async function freePorts(): Promise<readonly [number, number]> {
-  const servers = [createServer(), createServer()];
-  const ports: number[] = [];
-  for (const server of servers) {
-    server.listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    // A TCP server that listens has an address with a port.
-    ports.push((server.address() as AddressInfo).port);
-  }
-  for (const server of servers) server.close();
-  return [ports[0]!, ports[1]!];
-}
 
 function bytes(text: string): Uint8Array {
   return Buffer.from(text, 'latin1');

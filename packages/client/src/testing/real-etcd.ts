@@ -1,12 +1,14 @@
+import { freePort } from '@quorate/std/testing';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fromUtf8 } from '@quorate/std';
 import { Client } from '../client.ts';
 import { testCertificates, type TestCertificateFiles } from './certificates.ts';
+
+export { freePort };
 
 /** The folder with etcd, etcdctl and etcdutl that tests against the real thing use; undefined skips them. */
 export const etcdBinFolder: string | undefined = process.env['QUORATE_ETCD_BIN'];
@@ -134,16 +136,4 @@ async function stopProcess(child: ChildProcess): Promise<void> {
   const exited = once(child, 'exit');
   child.kill('SIGKILL');
   await exited;
-}
-
-/** A port that was free a moment ago. */
-export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('a TCP server has no port');
-  return address.port;
 }

@@ -1,8 +1,8 @@
+import { freePort } from '@quorate/std/testing';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, type ClientHttp2Session } from 'node:http2';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -22,7 +22,10 @@ export interface GrpcError {
 /** Starts the etcd of a binary folder on free ports, with data that vanishes. */
 export async function startRealEtcd(binaries: string): Promise<RealEtcd> {
   const folder = await mkdtemp(join(tmpdir(), 'quorate-kv-'));
-  const [clientUrl, peerUrl] = [await freeUrl(), await freeUrl()];
+  const [clientUrl, peerUrl] = [
+    `http://127.0.0.1:${await freePort()}`,
+    `http://127.0.0.1:${await freePort()}`,
+  ];
   const etcd = spawn(
     join(binaries, 'etcd'),
     [
@@ -83,14 +86,4 @@ async function unaryCall(
   for await (const chunk of stream as AsyncIterable<Buffer>) chunks.push(chunk);
   if (Number(status) === 0) return Buffer.concat(chunks).subarray(5);
   return { status: Number(status), message: decodeURIComponent(String(message)) };
-}
-
-async function freeUrl(): Promise<string> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('a TCP server has a port');
-  return `http://127.0.0.1:${address.port}`;
 }

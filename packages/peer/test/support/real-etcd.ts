@@ -1,7 +1,7 @@
+import { freePort } from '@quorate/std/testing';
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -37,7 +37,7 @@ export class RealEtcd implements AsyncDisposable {
     name: string,
     { others = [], flags = [], ...urls }: RealEtcdOptions = {},
   ): Promise<RealEtcd> {
-    const [peerPort, clientPort] = await freePorts(2);
+    const [peerPort, clientPort] = [await freePort(), await freePort()];
     const { peerUrl = `http://127.0.0.1:${peerPort}`, clientUrl = `http://127.0.0.1:${clientPort}` } = urls;
     const etcd = new RealEtcd(name, peerUrl, clientUrl);
     etcd.#process = spawn(
@@ -73,19 +73,4 @@ export class RealEtcd implements AsyncDisposable {
     }
     rmSync(this.#dir, { recursive: true, force: true });
   }
-}
-
-/** Ports that nobody listens on at the moment. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer().listen(0, '127.0.0.1');
-      await once(server, 'listening');
-      return server;
-    }),
-  );
-  // A server that listens on a TCP port has an address with a port.
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map(async (server) => once(server.close(), 'close')));
-  return ports;
 }

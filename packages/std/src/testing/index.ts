@@ -1,6 +1,7 @@
 import type { Backend } from '../backend.ts';
 
 /** Doubles and tools for other packages' tests. */
+export { freePort } from './free-port.ts';
 export { ManualClock } from './manual-clock.ts';
 export { MemoryBackend } from './memory-backend.ts';
 export { runReadmeExample } from './readme-example.ts';
