@@ -77,6 +77,7 @@ export const gatewayConfig = z.object({
     .meta({ flag: 'log-level', description: 'Least important messages that are logged.' }),
 });
 
+/** What a gateway goes by, after defaults and checks: one field for each flag. Sizes are in bytes, times in milliseconds. */
 export type GatewayConfig = Readonly<z.infer<typeof gatewayConfig>>;
 
 /** What a gateway was told makes no sense; the message names the flag. */
@@ -124,7 +125,11 @@ export function readConfig(
   return checked(Object.fromEntries(given.filter(([, value]) => value !== undefined)));
 }
 
-/** @throws GatewayConfigError */
+/**
+ * A configuration from values by the names of `GatewayConfig`, with defaults for what is left out.
+ *
+ * @throws GatewayConfigError with the flag that is wrong, or that lacks another one
+ */
 export function checked(given: Readonly<Record<string, unknown>>): GatewayConfig {
   const result = gatewayConfig.safeParse(given);
   if (!result.success) {

@@ -12,6 +12,7 @@ import { WorkMeter } from './work-meter.ts';
 /** Rows of a slice at most, unless one page has more. */
 const sliceRowsMax = 512;
 
+/** How a file is read. */
 export interface BoltFileOptions {
   /** How many bytes of the source are the database; all of them, if not given. */
   readonly sizeBytes?: number;

@@ -9,6 +9,7 @@ import { TreeBuilder, type PageSink } from './tree-builder.ts';
 import type { BoltBucket, BoltRow, YieldToLoop } from './types.ts';
 import { WorkMeter } from './work-meter.ts';
 
+/** How a file is written; the same rows with the same page size and filling make the same bytes. */
 export interface BoltWriterOptions {
   /** A power of two from 1 KiB to 16 MiB; 4096, as on most machines that etcd runs on. */
   readonly pageSizeBytes?: number;

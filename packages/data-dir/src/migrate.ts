@@ -19,6 +19,7 @@ import {
 } from './storage-version.ts';
 import { hasStore } from './store-swap.ts';
 
+/** Which directory to migrate, and to which version. */
 export interface MigrateOptions {
   /** Of a member of Quorate or of etcd that does not run. */
   readonly dataDir: string;

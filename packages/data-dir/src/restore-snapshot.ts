@@ -30,6 +30,7 @@ import {
 /** What a restore is doing: it goes from one step to the next. */
 export type RestoreStep = 'check' | 'store' | 'log' | 'publish' | 'done';
 
+/** What to restore, where, and which member of which cluster it becomes. */
 export interface RestoreOptions extends ClusterOptions {
   /** The file of the snapshot, of Quorate or of etcd, with its checksum behind it or without. It stays the caller's. */
   readonly snapshot: BoltSource;

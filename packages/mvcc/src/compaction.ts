@@ -7,8 +7,9 @@ import { RowBuilder, RowReader } from './row.ts';
 import { encodeRevisionKey } from './revision-key.ts';
 import type { Key } from './types.ts';
 
-/** Where bucket `meta` says how far compactions were asked for and have come. */
+/** Where bucket `meta` says up to which revision a compaction was asked for. Shared: nobody writes to it. */
 export const scheduledCompactKey = fromLatin1('scheduledCompactRev');
+/** Where bucket `meta` says up to which revision compactions have been done. Shared: nobody writes to it. */
 export const finishedCompactKey = fromLatin1('finishedCompactRev');
 
 export interface CompactionOptions {

@@ -24,6 +24,7 @@ export interface HistoryOptions {
   readonly maxBytes?: number;
 }
 
+/** Whole revisions of the past, in order. Values are views that never change. */
 export interface History {
   readonly changes: readonly HistoryChange[];
   /** The revision to go on from; above `to` at the end. */

@@ -43,7 +43,11 @@ export function writeRevisionKey(main: number, sub: number, target: Uint8Array):
   writeUint64(sub, target, subOffset);
 }
 
-/** @throws InvariantError when the bytes are no revision key */
+/**
+ * The revision in a key of `encodeRevisionKey`, of which nothing is kept.
+ *
+ * @throws InvariantError when the bytes are no revision key
+ */
 export function decodeRevisionKey(key: Uint8Array): RevisionKey {
   const tombstone = key.length === tombstoneKeySize;
   invariant(tombstone || key.length === revisionKeySize, 'a revision key has 17 or 18 bytes');

@@ -20,6 +20,7 @@ import type {
 } from './types.ts';
 import { StoreTxn, type TxnHost } from './write-txn.ts';
 
+/** What a store stands on. */
 export interface MvccStoreOptions {
   /**
    * Where the rows are: a backend, or a stage, on which the store goes on when it is installed. The store reads

@@ -6,6 +6,7 @@ const messages = {
   PEER_CLOSED: 'the transport is closed',
 } as const;
 
+/** What can go wrong with another member. */
 export type PeerErrorCode = keyof typeof messages;
 
 /** Why a question to another member, or a snapshot for it, came to nothing. */

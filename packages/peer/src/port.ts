@@ -11,6 +11,7 @@ export interface PeerHandler {
   handle(request: IncomingMessage, response: ServerResponse): void;
 }
 
+/** Bounds on those who connect. Times are in milliseconds: 10,000 for a head and 5,000 between requests when left out. */
 export interface PeerPortOptions {
   /** For the head of a request to arrive, from the opening of the connection. */
   readonly headersTimeoutMs?: number;

@@ -26,6 +26,7 @@ const messages = {
   REPLICA_INVALID_ALARM: 'the alarm request has an unknown action or type',
 } as const;
 
+/** Why a member does not carry out a request. */
 export type ReplicaErrorCode = keyof typeof messages;
 
 /** A request that the member could not carry out; the code says why. */

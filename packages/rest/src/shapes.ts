@@ -30,12 +30,14 @@ export interface FieldShape {
   readonly message: MessageShape | undefined;
 }
 
+/** The numbers of an enum and their names. */
 export interface EnumShape {
   readonly name: string;
   readonly numberOf: ReadonlyMap<string, number>;
   readonly nameOf: ReadonlyMap<number, string>;
 }
 
+/** A message and its fields, in the order of the proto file. */
 export interface MessageShape {
   /** With its package, like `mvccpb.KeyValue`. */
   readonly name: string;

@@ -27,6 +27,7 @@ export interface ClientListener {
   readonly alsoCleartext?: boolean;
 }
 
+/** Who answers on a client port, and how long and how often it may be asked. Times are in milliseconds. */
 export interface ClientPortOptions {
   readonly grpc: GrpcServer;
   /** Answers HTTP requests that `api` does not: of a member, an `HttpSurface`. */

@@ -19,6 +19,7 @@ export const status = {
   UNAUTHENTICATED: 16,
 } as const;
 
+/** One of the numbers in `status`. */
 export type StatusCode = (typeof status)[keyof typeof status];
 
 /** A call's end other than success, as the client sees it. */

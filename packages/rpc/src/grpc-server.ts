@@ -34,6 +34,7 @@ export interface GrpcObserver {
 /** Connections, calls, and bytes that wait for clients. */
 export type GrpcUsage = ConnectionGuard['usage'];
 
+/** What a server serves, and how much of it to whom. Times are in milliseconds. */
 export interface GrpcServerOptions {
   readonly methods: MethodTable;
   /** Largest request that is accepted; a larger one is answered with RESOURCE_EXHAUSTED. */

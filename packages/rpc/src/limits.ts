@@ -69,4 +69,5 @@ export const cutReasons = [
   /** HTTP/2 was violated, or resets came too fast. */
   'protocol',
 ] as const;
+/** One of `cutReasons`. */
 export type CutReason = (typeof cutReasons)[number];

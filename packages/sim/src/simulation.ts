@@ -15,6 +15,7 @@ import { leaseBoundsOf } from './world/run-seed.ts';
 import { drawPlan, faultKinds, type FaultKind, type Plan } from './world/swarm.ts';
 import { World } from './world/world.ts';
 
+/** The cluster to simulate, and what befalls it. */
 export interface SimulationOptions {
   /** Decides everything that chance decides; the same seed gives the same run, event by event. */
   readonly seed: number;

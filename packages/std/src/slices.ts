@@ -1,5 +1,6 @@
 import type { Clock } from './clock.ts';
 
+/** How much work is done at once, and in a turn. */
 export interface SlicesOptions {
   /** Pieces of work in one turn that are done at once. */
   readonly atOnceMax: number;

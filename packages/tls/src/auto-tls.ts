@@ -3,6 +3,7 @@ import { chmodSync, existsSync, mkdirSync, renameSync, rmSync, statSync, writeFi
 import { join } from 'node:path';
 import type { NamedFile } from './files.ts';
 
+/** Where a certificate is kept, whom it is for, and for how many years. */
 export interface AutoTlsOptions {
   /** Where `cert.pem` and `key.pem` lie; made for the owner only. */
   readonly dir: string;

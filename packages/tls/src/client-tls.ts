@@ -10,6 +10,7 @@ import { protocolOf, type ProtocolOptions } from './protocol.ts';
 import { authoritiesOf } from './trust.ts';
 import { TlsConfigError } from './errors.ts';
 
+/** Whom connections are to believe, and what they show of us. */
 export interface ClientTlsOptions extends ProtocolOptions {
   /** What we show of ourselves; both or neither. */
   readonly cert?: NamedFile | undefined;

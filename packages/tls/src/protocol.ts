@@ -6,6 +6,7 @@ import { TlsConfigError } from './errors.ts';
 /** Versions that exist here; those before are broken. */
 export const tlsVersions = ['TLS1.2', 'TLS1.3'] as const;
 
+/** One of `tlsVersions`. */
 export type TlsVersion = (typeof tlsVersions)[number];
 
 /** Which TLS is spoken; what is left out is TLS 1.2 and later with all suites that are safe. */

@@ -20,8 +20,10 @@ export interface TlsIdentity {
   readonly commonName: string | undefined;
 }
 
+/** Takes a connection whose handshake and checks are over. The socket is the taker's from then on. */
 export type OnSecure = (socket: TLSSocket, identity: TlsIdentity) => void;
 
+/** What is shown to those who connect, and what is asked of them. */
 export interface ServerTlsOptions extends ProtocolOptions {
   readonly cert: NamedFile;
   readonly key: NamedFile;

@@ -22,6 +22,7 @@ export const serverConfig = z.object({
   ...experimentalFields,
 });
 
+/** What a member goes by, after defaults and checks: one field for each flag. Sizes are in bytes, times in milliseconds. */
 export type ServerConfig = z.output<typeof serverConfig>;
 export type ConfigKey = keyof ServerConfig;
 

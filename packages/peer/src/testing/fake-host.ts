@@ -2,6 +2,7 @@ import type { Message } from '@quorate/wire';
 import { concatBytes } from '@quorate/std';
 import type { PeerHashKv, PeerHost, PeerLease, PeerMember, PeerVersions } from '../types.ts';
 
+/** Who the host says it is: of version 3.5.30, in cluster 0xc1 and without members unless something else is said. */
 export interface FakeHostOptions {
   readonly id: bigint;
   readonly clusterId?: bigint;

@@ -28,6 +28,7 @@ export const faultKinds = {
   leaseStorm: [3000, 12000],
 } as const;
 
+/** A kind of trouble that may strike by chance, such as `powerCut` or `partition`. */
 export type FaultKind = keyof typeof faultKinds;
 
 /** How often clients do what; weights, not shares. */
