@@ -10,21 +10,30 @@ export interface BundleOptions {
   readonly outDir: string;
   /** Packages that are loaded as packages, when they are needed at all. */
   readonly external: readonly string[];
+  /**
+   * Modules that are found by their place and not by an import, such as what a thread runs: by their names without an
+   * ending, the files they are. They lie beside `main.js`.
+   */
+  readonly modules?: Readonly<Record<string, string>>;
+  /** Whether maps to the sources lie beside the files; they do when this is left out. */
+  readonly sourceMaps?: boolean;
 }
 
 /**
  * Puts a program and all that it imports into a few files, since each file that Node has to find and load takes time. What
  * the program imports only when it is needed stays in files of its own. The licenses of what others wrote come with it.
  */
-export async function bundle({ entry, outDir, external }: BundleOptions): Promise<void> {
-  const bundled = await rolldown({ input: { main: entry }, platform: 'node', external: [...external] });
+export async function bundle(options: BundleOptions): Promise<void> {
+  const { entry, outDir, external, modules = {}, sourceMaps = true } = options;
+  const input = { ...modules, main: entry };
+  const bundled = await rolldown({ input, platform: 'node', external: [...external] });
   try {
     const { output } = await bundled.write({
       dir: outDir,
       format: 'esm',
       entryFileNames: '[name].js',
       chunkFileNames: '[name]-[hash].js',
-      sourcemap: true,
+      sourcemap: sourceMaps,
     });
     const files = output.flatMap((part) => (part.type === 'chunk' ? part.moduleIds : []));
     mkdirSync(outDir, { recursive: true });

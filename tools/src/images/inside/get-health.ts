@@ -1,0 +1,63 @@
+import { get as getPlain, type IncomingMessage } from 'node:http';
+import { get as getTls } from 'node:https';
+import { readFileSync } from 'node:fs';
+
+/** Where health is asked for, and with what. */
+export interface HealthTarget {
+  /** As a listener was told: `https://0.0.0.0:2379`. */
+  readonly listenUrl: string;
+  /** The files of the listener's own certificate, shown where clients need one. */
+  readonly cert?: string | undefined;
+  readonly key?: string | undefined;
+}
+
+/** Longest time for an answer; the health check of an image has more, so that it is us who say what is wrong. */
+const timeoutMs = 4_000;
+
+/**
+ * Asks a listener in this container for `/health`. Resolves with what it said when it is healthy.
+ *
+ * @throws Error with the reason, where it is not
+ */
+export async function getHealth(target: HealthTarget): Promise<string> {
+  const { status, body } = await fetchText(target);
+  if (status === 200) return body;
+  throw new Error(`${status}: ${body.trim()}`);
+}
+
+function fetchText({ listenUrl, cert, key }: HealthTarget): Promise<{ status: number; body: string }> {
+  const url = new URL('/health', listenUrl);
+  url.hostname = ownAddress(url.hostname);
+  const isTls = url.protocol === 'https:';
+  return new Promise((resolve, reject) => {
+    const take = (response: IncomingMessage): void => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('error', reject);
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, body: Buffer.concat(chunks).toString('utf8') }),
+      );
+    };
+    const options = { signal: AbortSignal.timeout(timeoutMs), agent: false };
+    const request = isTls
+      ? getTls(
+          url,
+          {
+            ...options,
+            // It is this container that is asked, by an address that no certificate has to name, and it is told nothing.
+            rejectUnauthorized: false,
+            ...(cert !== undefined &&
+              key !== undefined && { cert: readFileSync(cert), key: readFileSync(key) }),
+          },
+          take,
+        )
+      : getPlain(url, options, take);
+    request.on('error', reject);
+  });
+}
+
+/** An address that a listener on all addresses is reached by from here. */
+function ownAddress(hostName: string): string {
+  if (hostName === '0.0.0.0') return '127.0.0.1';
+  return hostName === '[::]' ? '[::1]' : hostName;
+}

@@ -1,0 +1,102 @@
+import {
+  chmodSync,
+  copyFileSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  realpathSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import type { ImageSpec } from './image-specs.ts';
+import { librariesOf } from './libraries.ts';
+
+/**
+ * The user that programs run as, and its group: the number that images without a distribution have come to use for
+ * "not root". Volumes that are made elsewhere have to belong to it.
+ */
+export const userId = 65_532;
+
+/** Certificates of public authorities, as Debian keeps them, and as other distributions do. */
+const authorityFiles = ['/etc/ssl/certs/ca-certificates.crt', '/etc/pki/tls/certs/ca-bundle.crt'];
+
+const etcFiles: Readonly<Record<string, string>> = {
+  passwd: [
+    'root:x:0:0:root:/:/sbin/nologin',
+    `quorate:x:${userId}:${userId}:Quorate:/var/lib/quorate:/sbin/nologin`,
+    '',
+  ].join('\n'),
+  group: ['root:x:0:', `quorate:x:${userId}:`, ''].join('\n'),
+  // Names of containers are in the hosts file or in the engine's DNS.
+  'nsswitch.conf': 'hosts: files dns\n',
+};
+
+/** What the root of an image is made from. */
+export interface RootFilesOptions {
+  /** Node, as a file. */
+  readonly node: string;
+  /** The folder to fill; `usr/lib/quorate` in it is there. */
+  readonly rootDir: string;
+  /** A folder for what belongs to the user and goes to `/var/lib`. */
+  readonly ownedDir: string;
+}
+
+/**
+ * Adds to an image's programs what a distribution would bring: Node, the libraries that it and native code are linked to
+ * with their licenses, authorities, names of users, and folders to write to.
+ */
+export function writeRootFiles(spec: ImageSpec, { node, rootDir, ownedDir }: RootFilesOptions): void {
+  const appDir = join(rootDir, 'usr/lib/quorate');
+  const binDir = join(rootDir, 'usr/local/bin');
+  mkdirSync(binDir, { recursive: true });
+  copyFileSync(realpathSync(node), join(binDir, 'node'));
+  chmodSync(join(binDir, 'node'), 0o755);
+  for (const command of spec.commands) symlinkSync(`../../lib/quorate/bin/${command}`, join(binDir, command));
+  const engines = globSync('node_modules/**/*.node', { cwd: appDir }).map((file) => join(appDir, file));
+  for (const { path } of librariesOf([node, ...engines])) {
+    copyInto(rootDir, path);
+    copyLicense(rootDir, path);
+  }
+  copyAuthorities(rootDir);
+  for (const [name, text] of Object.entries(etcFiles)) writeFileSync(join(rootDir, 'etc', name), text);
+  mkdirSync(join(rootDir, 'tmp'));
+  mkdirSync(join(rootDir, 'var/lib'), { recursive: true });
+  mkdirSync(join(ownedDir, 'quorate'), { recursive: true });
+}
+
+/** Copies a file, without links on the way, to the same path below a folder. */
+function copyInto(rootDir: string, path: string): void {
+  const target = join(rootDir, path);
+  mkdirSync(dirname(target), { recursive: true });
+  copyFileSync(realpathSync(path), target);
+  chmodSync(target, 0o755);
+}
+
+/** Debian keeps the licenses of a library in a folder called as its package; the package is told by the name here. */
+const packagesOfLibraries: Readonly<Record<string, string>> = {
+  'libstdc++.so.6': 'libstdc++6',
+  'libgcc_s.so.1': 'libgcc-s1',
+  'libatomic.so.1': 'libatomic1',
+};
+
+function copyLicense(rootDir: string, library: string): void {
+  const name = packagesOfLibraries[basename(library)] ?? 'libc6';
+  const source = join('/usr/share/doc', name, 'copyright');
+  if (!existsSync(source)) return;
+  const target = join(rootDir, 'usr/share/licenses', name);
+  mkdirSync(dirname(target), { recursive: true });
+  copyFileSync(realpathSync(source), target);
+}
+
+function copyAuthorities(rootDir: string): void {
+  const source = authorityFiles.find((file) => existsSync(file));
+  if (source === undefined) {
+    throw new Error(
+      `no certificates of authorities: install ca-certificates (looked for ${authorityFiles.join(', ')})`,
+    );
+  }
+  const target = join(rootDir, 'etc/ssl/certs/ca-certificates.crt');
+  mkdirSync(dirname(target), { recursive: true });
+  copyFileSync(source, target);
+}
