@@ -43,8 +43,15 @@ async function run(config: ServerConfig, warnings: readonly string[]): Promise<v
     { version: serverVersion, node: process.version, dataDir: config.dataDir, pid: process.pid },
     'starting',
   );
-  // Before it serves there is nothing to hand over or to finish.
-  let removed: () => void = () => process.exit(0);
+  // Before it serves there is nothing to hand over or to finish. Who is the first process of a container and says
+  // nothing of a signal does not get it at all.
+  let end = (code: number): void => process.exit(code);
+  for (const [signal, code] of Object.entries(signalCodes)) {
+    process.once(signal, () => {
+      log.info({ signal }, 'stopping');
+      end(process.pid === 1 ? 0 : code);
+    });
+  }
   const { Server } = await import('./server.ts');
   const server = await Server.start(config, {
     log,
@@ -52,10 +59,10 @@ async function run(config: ServerConfig, warnings: readonly string[]): Promise<v
       // What was said to be done is on disk; what is in flight is answered by nobody.
       process.exit(1);
     },
-    onRemoved: () => removed(),
+    // Whoever was removed has nothing left to do: that is a normal end.
+    onRemoved: () => end(0),
   });
-  // Whoever was removed has nothing left to do: that is a normal end.
-  removed = () => void stop(server, log, 0);
+  end = (code) => void stop(server, log, code);
   log.info(
     {
       memberId: server.memberId,
@@ -68,12 +75,6 @@ async function run(config: ServerConfig, warnings: readonly string[]): Promise<v
   void tellServiceManager(log);
   if (process.stdout.isTTY || process.env['npm_lifecycle_event'] === 'start')
     process.stdout.write(welcome(config));
-  for (const [signal, code] of Object.entries(signalCodes)) {
-    process.once(signal, () => {
-      log.info({ signal }, 'stopping');
-      void stop(server, log, process.pid === 1 ? 0 : code);
-    });
-  }
 }
 
 async function stop(server: Server, log: Logger, code: number): Promise<void> {

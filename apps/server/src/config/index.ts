@@ -1,5 +1,4 @@
 /** The configuration of a member, for tools that document or check it. */
-export { isCommand, parseCommandLine, type CommandLine } from './command-line.ts';
 export { flagsPage } from './flags-page.ts';
 export { ConfigError, loadConfig, type ConfigSources, type LoadedConfig } from './load.ts';
 export type { ServerConfig } from './schema.ts';
