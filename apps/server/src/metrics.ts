@@ -155,6 +155,20 @@ export class Metrics {
     registerCredentialMetrics(this.#make, credentials);
   }
 
+  /** Adds what became of the spans of traces. */
+  watchTraces(counts: () => { readonly sent: number; readonly failed: number }): void {
+    this.#make.total(
+      'quorate_trace_spans_sent_total',
+      'Spans that the collector has taken.',
+      () => counts().sent,
+    );
+    this.#make.total(
+      'quorate_trace_spans_failed_total',
+      'Spans that could not be delivered.',
+      () => counts().failed,
+    );
+  }
+
   /** The text that Prometheus scrapes. */
   async text(): Promise<{ contentType: string; text: string }> {
     return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };

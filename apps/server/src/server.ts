@@ -22,6 +22,7 @@ import { joined, peerLog, replicaLog, withSlowCallLog } from './observers.ts';
 import { findRunningCluster } from './running-cluster.ts';
 import { openDiskStorage, type MemberStorage } from './storage.ts';
 import { openMemberTls, type MemberTls } from './tls.ts';
+import type { Tracing } from './tracing/tracing.ts';
 import { serverVersion } from './version.ts';
 
 /** How long calls under way may take after the member was told to stop. */
@@ -60,6 +61,8 @@ interface Parts {
   readonly credentials: Credentials;
   readonly metrics: Metrics;
   readonly tls: MemberTls;
+  /** Undefined when there is none. */
+  readonly tracing: Tracing | undefined;
 }
 
 /** A running member. */
@@ -69,6 +72,7 @@ export class Server implements AsyncDisposable {
   readonly #peerPort: PeerPort;
   readonly #credentials: Credentials;
   readonly #tls: MemberTls;
+  readonly #tracing: Tracing | undefined;
   readonly #log: Logger;
   #closed: Promise<void> | undefined;
 
@@ -88,9 +92,11 @@ export class Server implements AsyncDisposable {
       // First of all, so that a member that is refused its port has not begun a cluster yet.
       const peerPort = await openPeerPort(config, { tls, log });
       opened.unshift(peerPort);
+      const tracing = await openTracing(config, { log, metrics });
+      if (tracing !== undefined) opened.unshift(tracing);
       const events = { onFatal, onRemoved };
       return await Server.#open({
-        ...{ config, log, events, storage, reserved, peerPort, credentials, metrics, tls },
+        ...{ config, log, events, storage, reserved, peerPort, credentials, metrics, tls, tracing },
       });
     } catch (error) {
       for (const resource of opened) await resource[Symbol.asyncDispose]();
@@ -99,10 +105,13 @@ export class Server implements AsyncDisposable {
   }
 
   static async #open(parts: Parts): Promise<Server> {
-    const { config, log, events, metrics } = parts;
+    const { config, log, events, metrics, tracing } = parts;
     const bootstrap = await resolveBootstrap(config, { hasLog: parts.storage.hasLog, log });
     const slowApplyMs = config.warningApplyDurationMs;
-    const observer = joined(metrics.replicaObserver, replicaLog(log, { slowApplyMs }), events);
+    const observer = joined(
+      ...[metrics.replicaObserver, replicaLog(log, { slowApplyMs }), events],
+      ...(tracing === undefined ? [] : [tracing.observer]),
+    );
     const replica = await openReplica(parts, { bootstrap, observer });
     try {
       return await Server.#serve(parts, replica);
@@ -113,9 +122,10 @@ export class Server implements AsyncDisposable {
   }
 
   static async #serve(parts: Parts, replica: Replica): Promise<Server> {
-    const { config, log, peerPort, credentials, metrics, tls } = parts;
+    const { config, log, peerPort, credentials, metrics, tls, tracing } = parts;
     metrics.watch(replica, credentials);
-    const methods = methodTable(replica);
+    const methods =
+      tracing === undefined ? methodTable(replica) : tracing.withSpans(methodTable(tracing.watch(replica)));
     const slowCallMs = config.warningUnaryRequestDurationMs;
     const observer = withSlowCallLog(metrics.grpc, { log, slowCallMs });
     const maxReceiveBytes = config.maxRequestBytes + 512 * 1024;
@@ -164,7 +174,7 @@ export class Server implements AsyncDisposable {
       // Clients are let in only after the member has published itself through the log.
       await replica.ready;
       const clientPorts = await listenForClients(clientPort, config, { tls, reserved: parts.reserved });
-      return new Server({ replica, clientPort, peerPort, credentials, clientPorts, log, tls });
+      return new Server({ replica, clientPort, peerPort, credentials, clientPorts, log, tls, tracing });
     } catch (error) {
       await clientPort.close({ graceMs: 0 });
       throw error;
@@ -178,6 +188,7 @@ export class Server implements AsyncDisposable {
     readonly credentials: Credentials;
     readonly clientPorts: readonly number[];
     readonly tls: MemberTls;
+    readonly tracing: Tracing | undefined;
     readonly log: Logger;
   }) {
     this.#replica = parts.replica;
@@ -185,6 +196,7 @@ export class Server implements AsyncDisposable {
     this.#peerPort = parts.peerPort;
     this.#credentials = parts.credentials;
     this.#tls = parts.tls;
+    this.#tracing = parts.tracing;
     this.#log = parts.log;
     this.clientPorts = parts.clientPorts;
   }
@@ -214,8 +226,22 @@ export class Server implements AsyncDisposable {
     await this.#peerPort.close();
     await this.#tls[Symbol.asyncDispose]();
     await this.#credentials[Symbol.asyncDispose]();
+    // Calls that were cut off have ended by now.
+    await this.#tracing?.[Symbol.asyncDispose]();
     this.#log.info({ memberId: this.memberId }, 'stopped');
   }
+}
+
+/** What makes traces is loaded only where there are some. */
+async function openTracing(
+  config: ServerConfig,
+  { log, metrics }: { readonly log: Logger; readonly metrics: Metrics },
+): Promise<Tracing | undefined> {
+  if (!config.enableDistributedTracing) return undefined;
+  const { Tracing } = await import('./tracing/tracing.ts');
+  const tracing = new Tracing(config, log);
+  metrics.watchTraces(() => tracing.counts);
+  return tracing;
 }
 
 function newMetrics(config: ServerConfig, { ofProcess }: { readonly ofProcess: boolean }): Metrics {

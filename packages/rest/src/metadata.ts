@@ -21,6 +21,9 @@ const forwarded: ReadonlySet<string> = new Set([
   ...['referer', 'user-agent', 'via', 'warning'],
 ]);
 
+/** The caller's trace (W3C Trace Context), whose names in a call are the same. */
+const ofTraces: ReadonlySet<string> = new Set(['traceparent', 'tracestate']);
+
 /** What headers say to a call. @throws RestError where one of them makes no sense */
 export function requestMetadata(headers: IncomingHttpHeaders): RequestMetadata {
   const metadata = new Map<string, string>();
@@ -29,6 +32,7 @@ export function requestMetadata(headers: IncomingHttpHeaders): RequestMetadata {
     const first = typeof value === 'string' ? value : value[0];
     if (first === undefined) continue;
     if (name.startsWith(metadataPrefix)) addMetadata(metadata, name.slice(metadataPrefix.length), first);
+    else if (ofTraces.has(name)) metadata.set(name, first);
     else if (forwarded.has(name)) metadata.set(`${gatewayPrefix}${name}`, first);
   }
   // Whoever answers knows by it that no certificate says who this is (advisory CVE-2018-16886).

@@ -152,6 +152,7 @@ describe('a request', () => {
         'Grpc-Metadata-Grpcgateway-Accept': 'forged',
         'X-Forwarded-User': 'root',
         Accept: 'text/html',
+        Traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
       },
     });
     const { metadata } = served.backend.asked[0]!.call;
@@ -161,6 +162,7 @@ describe('a request', () => {
       hasleader: 'true',
       'grpcgateway-accept': 'text/html',
       'grpcgateway-authorization': 'the token',
+      traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
     });
     expect([...metadata.keys()].filter((key) => key.includes('forwarded'))).toEqual([]);
     expect(served.backend.asked[0]!.call.address).toBe('127.0.0.1');

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigError } from './errors.ts';
+import { collectorUrl, samplesMax } from '../tracing/collector.ts';
 import { checkTls, tlsWarningsOf } from './tls-checks.ts';
 import { parseDuration } from './field.ts';
 import { memberSourceOf } from './member-source.ts';
@@ -37,9 +38,25 @@ export function checkTogether(config: ServerConfig): void {
       '--feature-gates: enabling feature gate LeaseCheckpointPersist requires enabling feature gate LeaseCheckpoint',
     );
   }
+  checkTracing(config);
   checkTls(config);
   retentionOf(config);
   memberSourceOf(config);
+}
+
+function checkTracing({ enableDistributedTracing, tracingAddress, tracingSamplingRate }: ServerConfig): void {
+  if (!enableDistributedTracing) return;
+  if (tracingSamplingRate < 0 || tracingSamplingRate > samplesMax) {
+    const reason = tracingSamplingRate < 0 ? 'positive' : `less than ${samplesMax}`;
+    throw new ConfigError(
+      `--distributed-tracing-sampling-rate: distributed tracing configurition is not valid: (tracing sampling rate must be ${reason})`,
+    );
+  }
+  try {
+    collectorUrl(tracingAddress);
+  } catch (error) {
+    throw new ConfigError(`--distributed-tracing-address: ${error instanceof Error ? error.message : ''}`);
+  }
 }
 
 /** What is allowed and yet hardly meant. */
