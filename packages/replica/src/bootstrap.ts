@@ -120,10 +120,7 @@ async function beginCluster(
   const { runningCluster } = options;
   const known = runningCluster?.members.find((member) => member.id === self.id);
   if (runningCluster?.clusterId === cluster && known !== undefined && known.clientUrls.length > 0) {
-    throw new StartError(
-      `member ${idToHex(self.id)} has already been bootstrapped: its data is lost or elsewhere. Remove it from ` +
-        'the cluster and add it again, then start it with --initial-cluster-state=existing',
-    );
+    throw startedBefore(self.id);
   }
   const entries = bootstrapEntries(members);
   const hardState: HardState = { term: 1, vote: 0n, commit: entries.length };
@@ -150,8 +147,19 @@ async function joinCluster(
   }
   const id = matchMembers(configured, running.members).get(options.name);
   invariant(id !== undefined, 'the name is one of the configured ones');
+  // Unlike in etcd, where it would go on as who it was without the votes and entries that it has promised to keep.
+  const known = running.members.find((member) => member.id === id);
+  if (known !== undefined && known.clientUrls.length > 0) throw startedBefore(id);
   const wal = await createWal(options, { memberId: id, clusterId: running.clusterId });
   return newLog(wal, id, running.clusterId);
+}
+
+/** A member tells the cluster its client URLs once it has a log: one that did, and has none, has lost it. */
+function startedBefore(id: bigint): StartError {
+  return new StartError(
+    `member ${idToHex(id)} has already been bootstrapped: its data is lost or elsewhere. Remove it from ` +
+      'the cluster and add it again, then start it with --initial-cluster-state=existing',
+  );
 }
 
 function createWal(

@@ -115,15 +115,24 @@ test('a member that joins must be known, all others too, and each by its URLs', 
   expect((await statesOf(cluster)).size).toBe(1);
 });
 
-test('a member that has lost its data is not bootstrapped a second time', async () => {
+test('a member that has lost its data is not bootstrapped a second time, nor joins as who it was', async () => {
   const cluster = await start(3);
   const name = cluster.followers[0]!;
-  const { runningCluster } = joining(cluster, name);
+  const asExisting = joining(cluster, name);
+  const { runningCluster } = asExisting;
   await cluster.stop(name);
   cluster.wipe(name);
   const initialCluster = ['a', 'b', 'c'].map((other) => `${other}=${peerUrlOf(other)}`).join(',');
   const again = await refusal(cluster, name, { initialCluster, ...(runningCluster && { runningCluster }) });
   expect(again).toContain('has already been bootstrapped');
+  expect(await refusal(cluster, name, asExisting)).toContain('has already been bootstrapped');
+  // Removed and added again it is another member, which has promised nothing.
+  const { id } = cluster
+    .member(cluster.leader)
+    .state.membership.list()
+    .find(({ peerUrls }) => peerUrls.includes(peerUrlOf(name)))!;
+  await cluster.during(cluster.member(cluster.leader).cluster.remove({ ID: id }));
+  expect(await join(cluster, name, { isLearner: true })).not.toBe(id);
 });
 
 test('a member that joined and crashed before it heard anything goes on when it is started again', async () => {
