@@ -1,10 +1,10 @@
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeAppFolder } from './app-folder.ts';
 import { askEngine, runEngine, type Engine } from './engine.ts';
 import type { CheckoutFacts } from './facts.ts';
 import type { ImageSpec } from './image-specs.ts';
 import { labelsOf } from './labels.ts';
+import { writeProgramFiles } from './program-files.ts';
 import { writeRootFiles } from './root-files.ts';
 import { settleTree } from './settle-tree.ts';
 
@@ -19,6 +19,8 @@ export interface ContextOptions {
   readonly outDir: string;
   readonly facts: CheckoutFacts;
   readonly sourceMaps: boolean;
+  /** Leaves out what a base image brings: Node, libraries, users. */
+  readonly isForBase: boolean;
 }
 
 /** A folder that an engine builds an image from. */
@@ -35,16 +37,19 @@ export interface ImageContext {
  * @throws Error when the image would be larger than `sizeMax`
  */
 export async function makeContext(spec: ImageSpec, options: ContextOptions): Promise<ImageContext> {
-  const { root, outDir, facts, sourceMaps } = options;
+  const { root, outDir, facts, sourceMaps, isForBase } = options;
   const dir = join(outDir, spec.name);
   const rootDir = join(dir, 'rootfs');
   const ownedDir = join(dir, 'owned');
   rmSync(dir, { recursive: true, force: true });
-  mkdirSync(rootDir, { recursive: true });
   const platform = `${process.platform}-${process.arch}`;
-  await writeAppFolder(spec, { root, outDir: join(rootDir, 'usr/lib/quorate'), platform, sourceMaps });
-  writeRootFiles(spec, { node: process.execPath, rootDir, ownedDir });
-  cpSync(join(root, `deploy/images/Containerfile.${spec.name}`), join(dir, 'Containerfile'));
+  await writeProgramFiles(spec, { root, rootDir, platform, sourceMaps });
+  if (!isForBase) {
+    writeRootFiles({ node: process.execPath, rootDir });
+    cpSync(join(root, `deploy/images/Containerfile.${spec.name}`), join(dir, 'Containerfile'));
+  }
+  // What the user may write to; it is copied to /var/lib.
+  mkdirSync(join(ownedDir, 'quorate'), { recursive: true });
   const sizeBytes = settleTree(rootDir, facts.time, { tmp: 0o1777 });
   settleTree(ownedDir, facts.time, { quorate: 0o700 });
   return { spec, dir, sizeBytes: checkedSize(spec.name, sizeBytes) };

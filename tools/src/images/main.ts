@@ -1,7 +1,5 @@
-import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
-import { writeAppFolder } from './app-folder.ts';
 import { buildImage, makeContext, megabytes } from './build-image.ts';
 import { findEngine, runEngine } from './engine.ts';
 import { checkoutFacts } from './facts.ts';
@@ -25,7 +23,7 @@ interface Options {
   readonly output?: string;
   readonly sourceMaps: boolean;
   readonly rootfsOnly: boolean;
-  readonly programsOnly?: string;
+  readonly programsOnly: boolean;
 }
 
 const command = new Command('npm run images --')
@@ -36,10 +34,7 @@ const command = new Command('npm run images --')
   .option('--output <file>', 'save the images to this tar file, too')
   .option('--source-maps', 'put maps to the sources into the images', false)
   .option('--rootfs-only', 'make what goes into the images, and build none', false)
-  .option(
-    '--programs-only <folder>',
-    'write the programs of one image to a folder, without Node or libraries',
-  )
+  .option('--programs-only', 'as --rootfs-only, without what a base image brings, such as Node', false)
   .action(run);
 try {
   await command.parseAsync();
@@ -50,20 +45,13 @@ try {
 
 async function run(names: readonly string[], options: Options): Promise<void> {
   const specs = names.length === 0 ? imageSpecs : names.map(imageSpecOf);
-  const { sourceMaps, programsOnly } = options;
-  if (programsOnly !== undefined) {
-    const platform = `${process.platform}-${process.arch}`;
-    for (const spec of specs)
-      await writeAppFolder(spec, { root, outDir: resolve(programsOnly), platform, sourceMaps });
-    return;
-  }
+  const { sourceMaps, programsOnly: isForBase } = options;
   const facts = checkoutFacts(root);
-  mkdirSync(outDir, { recursive: true });
-  const engine = options.rootfsOnly ? undefined : findEngine(options.engine);
+  const engine = options.rootfsOnly || isForBase ? undefined : findEngine(options.engine);
   const tags = options.tag === undefined ? [facts.version, 'latest'] : [options.tag];
   const built: string[] = [];
   for (const spec of specs) {
-    const context = await makeContext(spec, { root, outDir, facts, sourceMaps });
+    const context = await makeContext(spec, { root, outDir, facts, sourceMaps, isForBase });
     if (engine === undefined) {
       console.log(`${context.dir}: ${megabytes(context.sizeBytes)}`);
       continue;

@@ -5,11 +5,9 @@ import {
   globSync,
   mkdirSync,
   realpathSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import type { ImageSpec } from './image-specs.ts';
 import { librariesOf } from './libraries.ts';
 
 /**
@@ -38,23 +36,19 @@ export interface RootFilesOptions {
   readonly node: string;
   /** The folder to fill; `usr/lib/quorate` in it is there. */
   readonly rootDir: string;
-  /** A folder for what belongs to the user and goes to `/var/lib`. */
-  readonly ownedDir: string;
 }
 
 /**
  * Adds to an image's programs what a distribution would bring: Node, the libraries that it and native code are linked to
- * with their licenses, authorities, names of users, and folders to write to.
+ * with their licenses, authorities, names of users, and a folder for temporary files.
  */
-export function writeRootFiles(spec: ImageSpec, { node, rootDir, ownedDir }: RootFilesOptions): void {
-  const appDir = join(rootDir, 'usr/lib/quorate');
+export function writeRootFiles({ node, rootDir }: RootFilesOptions): void {
   const binDir = join(rootDir, 'usr/local/bin');
   mkdirSync(binDir, { recursive: true });
   copyFileSync(realpathSync(node), join(binDir, 'node'));
   chmodSync(join(binDir, 'node'), 0o755);
-  for (const command of spec.commands) symlinkSync(`../../lib/quorate/bin/${command}`, join(binDir, command));
-  const engines = globSync('node_modules/**/*.node', { cwd: appDir }).map((file) => join(appDir, file));
-  for (const { path } of librariesOf([node, ...engines])) {
+  const engines = globSync('usr/lib/quorate/node_modules/**/*.node', { cwd: rootDir });
+  for (const { path } of librariesOf([node, ...engines.map((file) => join(rootDir, file))])) {
     copyInto(rootDir, path);
     copyLicense(rootDir, path);
   }
@@ -62,7 +56,6 @@ export function writeRootFiles(spec: ImageSpec, { node, rootDir, ownedDir }: Roo
   for (const [name, text] of Object.entries(etcFiles)) writeFileSync(join(rootDir, 'etc', name), text);
   mkdirSync(join(rootDir, 'tmp'));
   mkdirSync(join(rootDir, 'var/lib'), { recursive: true });
-  mkdirSync(join(ownedDir, 'quorate'), { recursive: true });
 }
 
 /** Copies a file, without links on the way, to the same path below a folder. */

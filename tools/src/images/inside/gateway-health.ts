@@ -1,7 +1,6 @@
-import { readConfig } from '@quorate/gateway';
-import { getHealth } from './get-health.ts';
+import { getHealth, type HealthTarget } from './get-health.ts';
 import { argumentsOf } from './main-process.ts';
-import type { MemberStart } from './member-health.ts';
+import { settingOf, type Told } from './told.ts';
 
 /**
  * Whether the gateway of this container reaches a member that serves. Resolves with what it says.
@@ -9,10 +8,14 @@ import type { MemberStart } from './member-health.ts';
  * @throws Error with the reason where it does not
  */
 export async function health(
-  start: MemberStart = { args: argumentsOf('quorate-gateway'), env: process.env },
+  told: Told = { args: argumentsOf('quorate-gateway'), env: process.env },
 ): Promise<string> {
-  const config = readConfig(start.args, start.env);
-  const listenUrl = config?.listenUrls[0];
-  if (listenUrl === undefined) throw new Error('the gateway listens nowhere');
-  return getHealth({ listenUrl, cert: config?.certFile, key: config?.keyFile });
+  return getHealth(gatewayTarget(told));
+}
+
+/** Where a gateway that was told this is asked for its health. */
+export function gatewayTarget(told: Told): HealthTarget {
+  const setting = (flag: string): string | undefined => settingOf(flag, told, 'QUORATE_GATEWAY_');
+  const [listenUrl = ''] = (setting('listen-urls') ?? 'http://127.0.0.1:2378').split(',');
+  return { listenUrl: listenUrl.trim(), cert: setting('cert-file'), key: setting('key-file') };
 }

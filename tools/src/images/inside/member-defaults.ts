@@ -1,11 +1,11 @@
+import { settingOf, type Told } from './told.ts';
+
 /** Where a member keeps its data in a container: on the volume, in a folder of its own. */
 export const dataDir = '/var/lib/quorate/data';
 
-/** What a member was told. */
-export interface Told {
-  readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
-  /** The name that other containers of the network know this one by. */
+/** What a member was told, and where it runs. */
+export interface MemberTold extends Told {
+  /** The name that other containers of its network know this one by. */
   readonly hostName: string;
 }
 
@@ -18,27 +18,26 @@ export interface Told {
  * The image does not simply set them: a variable and a flag that say the same thing are refused, and with a
  * configuration file the file alone counts.
  */
-export function memberDefaults(told: Told): Readonly<Record<string, string>> {
-  const { args, hostName } = told;
-  const first = args[0];
-  const isCommand = first !== undefined && !first.startsWith('-');
-  if (isCommand || isGiven('config-file', told)) return {};
-  const scheme = isGiven('cert-file', told) || isGiven('auto-tls', told) ? 'https' : 'http';
-  const ownsClientUrls = !isGiven('listen-client-urls', told);
-  const ownsAdvertised = ownsClientUrls && !isGiven('advertise-client-urls', told);
+export function memberDefaults(told: MemberTold): Readonly<Record<string, string>> {
+  const isGiven = (flag: string): boolean => memberSetting(flag, told) !== undefined;
+  if (commandOf(told) !== undefined || isGiven('config-file')) return {};
+  const isTls = isGiven('cert-file') || (memberSetting('auto-tls', told) ?? 'false') !== 'false';
+  const clientUrl = (host: string): string => `${isTls ? 'https' : 'http'}://${host}:2379`;
+  const ownsListen = !isGiven('listen-client-urls');
+  const ownsAdvertised = ownsListen && !isGiven('advertise-client-urls');
   return {
-    ...(!isGiven('data-dir', told) && { ETCD_DATA_DIR: dataDir }),
-    ...(ownsClientUrls && { ETCD_LISTEN_CLIENT_URLS: `${scheme}://0.0.0.0:2379` }),
-    ...(ownsAdvertised && { ETCD_ADVERTISE_CLIENT_URLS: `${scheme}://${hostName}:2379` }),
+    ...(!isGiven('data-dir') && { ETCD_DATA_DIR: dataDir }),
+    ...(ownsListen && { ETCD_LISTEN_CLIENT_URLS: clientUrl('0.0.0.0') }),
+    ...(ownsAdvertised && { ETCD_ADVERTISE_CLIENT_URLS: clientUrl(told.hostName) }),
   };
 }
 
-/** Whether a flag is given or its variable is set; a variable that is empty, or `false`, is as none. */
-function isGiven(flag: string, { args, env }: Told): boolean {
-  const isFlag = new RegExp(`^--?${flag}(?:=(?!false$)|$)`);
-  const value = env[`ETCD_${flag.toUpperCase().replaceAll('-', '_')}`];
-  return (
-    args.some((argument) => isFlag.test(argument)) ||
-    (value !== undefined && value !== '' && value !== 'false')
-  );
+/** What a member was given for a flag. */
+export function memberSetting(flag: string, told: Told): string | undefined {
+  return settingOf(flag, told, 'ETCD_');
+}
+
+/** What `quorate` was told to be when that is no member, such as `grpc-proxy`. */
+export function commandOf({ args: [first] }: Told): string | undefined {
+  return first === undefined || first.startsWith('-') ? undefined : first;
 }

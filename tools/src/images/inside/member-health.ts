@@ -1,35 +1,62 @@
-import { isCommand, loadConfig, parseCommandLine } from '@quorate/server/config';
 import { hostname } from 'node:os';
-import { getHealth } from './get-health.ts';
+import { getHealth, type HealthTarget } from './get-health.ts';
 import { argumentsOf } from './main-process.ts';
-import { memberDefaults } from './member-defaults.ts';
-
-/** What says how a member was started. */
-export interface MemberStart {
-  readonly args: readonly string[];
-  readonly env: Readonly<Record<string, string | undefined>>;
-}
+import { commandOf, memberDefaults, memberSetting } from './member-defaults.ts';
+import type { Told } from './told.ts';
 
 /**
- * Whether the member of this container can serve: has a leader, no alarm, and commits. Resolves with what it says.
+ * Whether the member of this container can serve: it has a leader, no alarm, and commits. Resolves with what it says.
  *
  * @throws Error with the reason where it can not
  */
 export async function health(
-  start: MemberStart = { args: argumentsOf('quorate'), env: process.env },
+  told: Told = { args: argumentsOf('quorate'), env: process.env },
 ): Promise<string> {
-  const { args, env } = start;
-  if (isCommand(args[0])) return `this is no member but quorate ${args[0]}, which is not looked at\n`;
-  const commandLine = parseCommandLine(args);
-  if (commandLine.action !== 'run') throw new Error('quorate was not told to run');
-  const defaults = memberDefaults({ args, env, hostName: hostname() });
-  const { config } = loadConfig({ flags: commandLine.flags, env: { ...env, ...defaults } });
-  // Where metrics are served apart, so is health, and mostly without TLS.
-  const [listenUrl] = [...config.listenMetricsUrls, ...config.listenClientUrls];
-  if (listenUrl === undefined) throw new Error('the member listens nowhere');
-  return getHealth({ listenUrl, cert: given(config.certFile), key: given(config.keyFile) });
+  const command = commandOf(told);
+  if (command !== undefined) return `quorate ${command} is no member: its health is not looked at\n`;
+  return getHealth(await memberTarget(told));
 }
 
-function given(path: string): string | undefined {
-  return path === '' ? undefined : path;
+/** Where a member that was told this is asked for its health. */
+export async function memberTarget(told: Told): Promise<HealthTarget> {
+  const file = memberSetting('config-file', told);
+  const settings = file === undefined ? fromSettings(told) : await fromFile(file);
+  // Where metrics are served apart, so is health, and mostly without TLS.
+  const [listenUrl] = [...settings.metricsUrls, ...settings.clientUrls];
+  if (listenUrl === undefined) throw new Error('the member listens nowhere');
+  return { listenUrl, cert: settings.certFile, key: settings.keyFile };
+}
+
+interface Settings {
+  readonly metricsUrls: readonly string[];
+  readonly clientUrls: readonly string[];
+  readonly certFile: string | undefined;
+  readonly keyFile: string | undefined;
+}
+
+function fromSettings({ args, env }: Told): Settings {
+  const told = { args, env: { ...env, ...memberDefaults({ args, env, hostName: hostname() }) } };
+  return {
+    metricsUrls: urlsIn(memberSetting('listen-metrics-urls', told)),
+    clientUrls: urlsIn(memberSetting('listen-client-urls', told)),
+    certFile: memberSetting('cert-file', told),
+    keyFile: memberSetting('key-file', told),
+  };
+}
+
+/** A configuration file has all settings, and takes the whole configuration to be read. */
+async function fromFile(path: string): Promise<Settings> {
+  const { loadConfig } = await import('@quorate/server/config');
+  const { config } = loadConfig({ flags: new Map([['config-file', path]]), env: {} });
+  const { listenMetricsUrls, listenClientUrls, certFile, keyFile } = config;
+  return {
+    metricsUrls: listenMetricsUrls,
+    clientUrls: listenClientUrls,
+    certFile: certFile === '' ? undefined : certFile,
+    keyFile: keyFile === '' ? undefined : keyFile,
+  };
+}
+
+function urlsIn(list: string | undefined): string[] {
+  return list === undefined ? [] : list.split(',').map((url) => url.trim());
 }
