@@ -95,6 +95,7 @@ const companionOf: Partial<Record<ConfigKey, string>> = {
   discoveryToken: '--discovery-endpoints=127.0.0.1:1234',
   discoveryEndpoints: '--discovery-token=word',
   discoverySrvName: '--discovery-srv=example.com',
+  enableLogRotation: '--log-outputs=some.log',
   certFile: '--key-file=some.key',
   keyFile: '--cert-file=some.crt',
   peerCertFile: '--peer-key-file=some.key',

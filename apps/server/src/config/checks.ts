@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { ConfigError } from './errors.ts';
+import { isLogFile, logOutputsOf } from '../logs/outputs.ts';
+import { rotationOf } from '../logs/rotation-settings.ts';
 import { collectorUrl, samplesMax } from '../tracing/collector.ts';
 import { checkTls, tlsWarningsOf } from './tls-checks.ts';
 import { parseDuration } from './field.ts';
@@ -38,10 +40,25 @@ export function checkTogether(config: ServerConfig): void {
       '--feature-gates: enabling feature gate LeaseCheckpointPersist requires enabling feature gate LeaseCheckpoint',
     );
   }
+  checkLogRotation(config);
   checkTracing(config);
   checkTls(config);
   retentionOf(config);
   memberSourceOf(config);
+}
+
+function checkLogRotation({ enableLogRotation, logOutputs, logRotationConfigJson }: ServerConfig): void {
+  if (!enableLogRotation) return;
+  if (logOutputsOf(logOutputs).filter(isLogFile).length !== 1) {
+    throw new ConfigError(
+      '--log-outputs requires a single file path when --log-rotate-config-json is defined (--enable-log-rotation)',
+    );
+  }
+  try {
+    rotationOf(logRotationConfigJson);
+  } catch (error) {
+    throw new ConfigError(`--log-rotation-config-json: ${error instanceof Error ? error.message : ''}`);
+  }
 }
 
 function checkTracing({ enableDistributedTracing, tracingAddress, tracingSamplingRate }: ServerConfig): void {

@@ -88,7 +88,10 @@ export class Tracing implements AsyncDisposable {
     this.#spans.onNoneOpen = resolve;
     if (this.#spans.open.size > 0) await within(lastCallsTimeoutMs, noneOpen);
     // What could not be sent is counted, and logged.
-    await within(lastExportTimeoutMs, this.#provider.shutdown().catch(() => {}));
+    await within(
+      lastExportTimeoutMs,
+      this.#provider.shutdown().catch(() => {}),
+    );
   }
 }
 

@@ -24,20 +24,18 @@ export const loggingFields = {
   logFormat: choice(['json', 'console'], 'json', {
     flag: 'log-format',
     section: 'logging',
-    ignored: 'logs are JSON',
-    description: 'Format of logs.',
+    description: 'Format of logs: JSON, or lines for people.',
   }),
   enableLogRotation: boolean(false, {
     flag: 'enable-log-rotation',
     section: 'logging',
-    notBuilt: 'log rotation',
-    description: 'Rotate a log file.',
+    description: 'Rotate the log file; there must be exactly one in log-outputs.',
   }),
   logRotationConfigJson: text(defaultLogRotation, {
     flag: 'log-rotation-config-json',
     section: 'logging',
-    ignored: 'there is no log rotation',
-    description: 'When a log file is rotated, and what is kept.',
+    description:
+      'When a log file is rotated (maxsize in MiB), and what is kept: maxage in days and maxbackups, 0 is all; localtime in names, compress by gzip.',
   }),
   enablePprof: boolean(false, {
     flag: 'enable-pprof',
