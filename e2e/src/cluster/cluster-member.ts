@@ -78,6 +78,11 @@ export class ClusterMember implements AsyncDisposable {
     return [...this.#outputs, this.#process?.output ?? ''].join('\n');
   }
 
+  /** The same, for those that tell it later. */
+  async logs(): Promise<string> {
+    return this.output;
+  }
+
   /** Resolves to the exit code of the process that runs, or undefined when a signal ended it. */
   get exited(): Promise<number | undefined> {
     return this.#running.exited;

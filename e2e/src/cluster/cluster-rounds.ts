@@ -1,6 +1,7 @@
 import { SeededRandom } from '@quorate/std';
 import type { MemberKind } from '../member-process.ts';
 import { faults, type FaultName } from './faults.ts';
+import type { LoadTarget } from './judged.ts';
 import { ClusterLoad } from './load.ts';
 import { withCluster, type ProcessCluster } from './process-cluster.ts';
 import { RecordedWatch } from './recorded-watch.ts';
@@ -55,7 +56,7 @@ async function runRounds(
 }
 
 /** A watch of everything, and one of few keys with what was there before. */
-export function startWatches(members: () => ProcessCluster['members']): readonly RecordedWatch[] {
+export function startWatches(members: () => readonly LoadTarget[]): readonly RecordedWatch[] {
   return [
     new RecordedWatch({ id: 0, members, request: { key: '\0', rangeEnd: '\0', startRevision: 1 } }),
     new RecordedWatch({ id: 1, members, request: { key: 'key 1', startRevision: 1, prevKv: true } }),

@@ -3,13 +3,13 @@ import type { History, KvRequest } from '@quorate/sim';
 import { SeededRandom, type Random } from '@quorate/std';
 import { setTimeout as pause } from 'node:timers/promises';
 import { call, type LoadRequest } from './call.ts';
-import type { ClusterMember } from './cluster-member.ts';
+import type { LoadConnection, LoadTarget } from './judged.ts';
 import { Recorder } from './recorder.ts';
 
 /** What a load is made of. */
 export interface LoadOptions {
   /** The members to speak with, whether they are up or not; asked for again whenever a client moves. */
-  readonly members: () => readonly ClusterMember[];
+  readonly members: () => readonly LoadTarget[];
   readonly seed: number;
   /** Each does one thing after the other. Default 8. */
   readonly clients?: number;
@@ -81,12 +81,12 @@ export class ClusterLoad {
     for (let writes = 0; !this.#isOver;) {
       const members = this.#options.members();
       const member = members[next++ % members.length]!;
-      await using client = new Client({ endpoints: [member.endpoint], dialTimeoutMs });
+      await using dialed = member.dial?.() ?? dialMember(member.endpoint);
       const connection = this.#connectionTo(member);
       for (let isWell = true; isWell && !this.#isOver; writes++) {
         const request = this.#draw(random, `${worker}.${writes}`);
         const { outcome } = await this.#recorder.record(worker, { request, connection }, () =>
-          call(client, request, { timeoutMs }),
+          dialed.ask(request, { timeoutMs }),
         );
         isWell = outcome.kind === 'ok' || (outcome.kind === 'refused' && outcome.code !== 'other');
         if (outcome.kind === 'ok') this.#revision = Math.max(this.#revision, outcome.revision);
@@ -95,8 +95,12 @@ export class ClusterLoad {
     }
   }
 
-  /** A number for the connection to the process that the member now is, and another one for its next. */
-  #connectionTo(member: ClusterMember): () => number {
+  /**
+   * A number for the connection to the process that the member now is, and another one for its next. What is not a
+   * member may answer by another one each time, so that each call is as a connection of its own.
+   */
+  #connectionTo(member: LoadTarget): () => number {
+    if (member.dial !== undefined) return () => this.#connections++;
     const numbers = new Map<number, number>();
     return () => {
       const number = numbers.get(member.starts) ?? this.#connections++;
@@ -151,4 +155,12 @@ export class ClusterLoad {
   #oldRevision(random: Random): number {
     return Math.max(1, this.#revision - random.below(revisionsBackMax));
   }
+}
+
+function dialMember(endpoint: string): LoadConnection {
+  const client = new Client({ endpoints: [endpoint], dialTimeoutMs });
+  return {
+    ask: (request, options) => call(client, request, options),
+    [Symbol.asyncDispose]: () => client[Symbol.asyncDispose](),
+  };
 }

@@ -4,6 +4,8 @@ import { join } from 'node:path';
 import { Client, type ClientOptions } from '@quorate/client';
 import type { MemberKind } from '../member-process.ts';
 import { ClusterMember } from './cluster-member.ts';
+import { askTimeoutMs, leaderOf, untilEqual } from './consensus.ts';
+import type { JudgedMember } from './judged.ts';
 import { until } from './until.ts';
 
 /** What a cluster is made of. */
@@ -14,8 +16,6 @@ export interface ProcessClusterOptions {
   readonly flags?: readonly string[];
 }
 
-/** How a member is asked before another is tried. */
-const askTimeoutMs = 1_000;
 const changeTimeoutMs = 2_000;
 /** As much as a stack needs. */
 const lastWordsLengthMax = 2_000;
@@ -66,7 +66,7 @@ export class ProcessCluster implements AsyncDisposable {
   }
 
   /** A client of the members that are alive. */
-  client(members: readonly ClusterMember[] = this.alive): Client {
+  client(members: readonly JudgedMember[] = this.alive): Client {
     const { credentials } = this;
     const endpoints = members.map(({ endpoint }) => endpoint);
     return new Client({ endpoints, ...(credentials !== undefined && { auth: credentials }) });
@@ -74,22 +74,11 @@ export class ProcessCluster implements AsyncDisposable {
 
   /** The member that leads, once one of the members alive says so of itself and most others of it. */
   async leader(): Promise<ClusterMember> {
-    return until('a leader', async () => {
-      const { alive } = this;
-      await using client = this.client(alive);
-      const asked = await Promise.allSettled(
-        alive.map(async (member) => {
-          const options = { endpoint: member.endpoint, timeoutMs: askTimeoutMs };
-          const { leader, raftTerm, header } = await client.maintenance.status({}, options);
-          return { member, leader, raftTerm, id: header?.memberId ?? 0n };
-        }),
-      );
-      const answers = asked.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
-      const highest = answers.reduce((most, { raftTerm }) => (raftTerm > most ? raftTerm : most), 0n);
-      const leads = answers.find(({ leader, id, raftTerm }) => leader === id && raftTerm === highest);
-      const followers = answers.filter(({ leader }) => leader === leads?.id).length;
-      return followers * 2 > this.#members.length ? leads?.member : undefined;
-    });
+    return leaderOf(() => ({
+      alive: this.alive,
+      size: this.#members.length,
+      client: (members) => this.client(members),
+    }));
   }
 
   /** A member alive that does not lead. */
@@ -193,21 +182,7 @@ export class ProcessCluster implements AsyncDisposable {
    * @throws Error that tells the hashes apart
    */
   async untilEqual(): Promise<{ readonly revision: bigint; readonly hash: number }> {
-    await using client = this.client(this.#members);
-    const options = this.#members.map(({ endpoint }) => ({ endpoint, timeoutMs: askTimeoutMs }));
-    const revision = await until('all members to be at one revision', async () => {
-      const revisions = await Promise.all(
-        options.map(async (to) => (await client.maintenance.status({}, to)).header?.revision ?? 0n),
-      );
-      return revisions.every((other) => other === revisions[0]) ? revisions[0] : undefined;
-    });
-    const hashes = await Promise.all(
-      options.map(async (to) => (await client.maintenance.hashKv({ revision }, to)).hash),
-    );
-    const [hash] = hashes;
-    if (hash !== undefined && hashes.every((other) => other === hash)) return { revision, hash };
-    const told = this.#members.map(({ name, kind }, at) => `${name} (${kind}) ${hashes[at]}`).join(', ');
-    throw new Error(`hashes at revision ${revision} differ: ${told}`);
+    return untilEqual(this);
   }
 
   /** Writes what the members have logged to files in the folder, which then outlives the cluster. */

@@ -4,14 +4,14 @@ import { rpcpb } from '@quorate/wire';
 import { setTimeout as pause } from 'node:timers/promises';
 import { endOf, GrpcCaller, type RawStream } from '../differential/grpc-caller.ts';
 import { eventOf } from './call.ts';
-import type { ClusterMember } from './cluster-member.ts';
+import type { LoadTarget } from './judged.ts';
 import { until } from './until.ts';
 
 /** What is watched. */
 export interface RecordedWatchOptions {
   readonly id: number;
   /** The members to watch at; asked for again whenever a stream ends. */
-  readonly members: () => readonly ClusterMember[];
+  readonly members: () => readonly LoadTarget[];
   readonly request: WatchCreateRequest;
 }
 

@@ -2,14 +2,14 @@ import type { RevisionEvents, WatchEvent } from '@quorate/sim';
 import { Client } from '@quorate/client';
 import { isDeepStrictEqual } from 'node:util';
 import { eventOf } from './call.ts';
-import type { ProcessCluster } from './process-cluster.ts';
+import type { JudgedCluster } from './judged.ts';
 
 /**
  * What every revision changed, as each member tells it by a watch of all keys from the first revision on.
  *
  * @throws Error when members tell different stories
  */
-export async function truthOf(cluster: ProcessCluster, revision: number): Promise<readonly RevisionEvents[]> {
+export async function truthOf(cluster: JudgedCluster, revision: number): Promise<readonly RevisionEvents[]> {
   const stories = await Promise.all(
     cluster.members.map(async ({ name, endpoint }) => ({ name, events: await storyOf(endpoint, revision) })),
   );

@@ -6,9 +6,9 @@ import {
   type Verdict,
   type WatchHistory,
 } from '@quorate/sim';
-import type { ClusterMember } from './cluster-member.ts';
+import { untilEqual } from './consensus.ts';
+import type { JudgedCluster, JudgedMember } from './judged.ts';
 import type { ClusterLoad } from './load.ts';
-import type { ProcessCluster } from './process-cluster.ts';
 import type { RecordedWatch } from './recorded-watch.ts';
 import { truthOf } from './truth.ts';
 
@@ -36,23 +36,24 @@ const installedTexts = { quorate: 'installed a snapshot of the leader', etcd: 'a
  * @throws Error that shows what is wrong
  */
 export async function verify(
-  cluster: ProcessCluster,
+  cluster: JudgedCluster,
   load: ClusterLoad,
   watches: readonly RecordedWatch[] = [],
 ): Promise<Verified> {
   const history = await load.end();
-  cluster.checkRunning();
-  const revision = Number((await cluster.untilEqual()).revision);
+  await cluster.checkRunning();
+  const revision = Number((await untilEqual(cluster)).revision);
   const truth = TruthLog.ofEvents(await truthOf(cluster, revision));
   const watched = await Promise.all(watches.map((watch) => watch.settle(revision)));
   fail('the history', checkLinearizable(history, truth, { leasesExpire: false }));
   fail('what was watched', checkWatch(watched, truth));
+  const installed = await Promise.all(cluster.members.map(countInstalled));
   return {
     revision,
     ...countOutcomes(history),
     acknowledgedWrites: load.acknowledgedWrites,
     watchEvents: watched.reduce((sum, watch) => sum + countEvents(watch), 0),
-    snapshotsInstalled: cluster.members.reduce((sum, member) => sum + countInstalled(member), 0),
+    snapshotsInstalled: installed.reduce((sum, count) => sum + count, 0),
   };
 }
 
@@ -73,6 +74,6 @@ function countEvents({ attempts }: WatchHistory): number {
   return count;
 }
 
-function countInstalled({ kind, output }: ClusterMember): number {
-  return output.split(installedTexts[kind]).length - 1;
+async function countInstalled(member: JudgedMember): Promise<number> {
+  return (await member.logs()).split(installedTexts[member.kind]).length - 1;
 }
