@@ -40,11 +40,13 @@ export interface CopyEngineOptions {
   readonly outDir: string;
   /** As `linux-x64`. */
   readonly platform: string;
+  /** That of the platform when it is left out. */
+  readonly engine?: EnginePackage;
 }
 
 /** Copies the engine of a platform and all that it needs when it runs, with their licenses. */
-export function copyEngine({ root, outDir, platform }: CopyEngineOptions): void {
-  const engine = engineOf(platform);
+export function copyEngine({ root, outDir, platform, ...options }: CopyEngineOptions): void {
+  const engine = options.engine ?? engineOf(platform);
   copyPackage(findPackage(engine.name, root), { engine, outDir, platform });
 }
 
