@@ -1,6 +1,7 @@
 import type { Command } from './cli/command.ts';
 import type { FlagDefinition } from './cli/flags.ts';
 import { globalFlags } from './cli/global-flags.ts';
+import { doctorCommand } from './doctor-command.ts';
 import {
   defragDataDirFlag,
   lockTimeoutFlag,
@@ -442,6 +443,7 @@ $ quoratectl put <key> -- <value>`,
     authCommand,
     contextCommand,
     topCommand,
+    doctorCommand,
     completionCommand,
   ],
 };

@@ -15,3 +15,17 @@ export { hashKv, storeStatus, type OfflineHash, type OnBytes, type StoreStatus }
 export { defragment } from './defragment.ts';
 export { migrate, type MigrateOptions, type Migration } from './migrate.ts';
 export { parseStorageVersion, servedVersion, type StorageVersion } from './storage-version.ts';
+export { examineDataDir } from './examine/examine-data-dir.ts';
+export type {
+  DataDirFacts,
+  LeftoverFacts,
+  LogFacts,
+  LogProblem,
+  PlaceFacts,
+  SegmentFacts,
+  SnapFileFacts,
+  StoreFacts,
+  StoreProblem,
+  UseFacts,
+  VolumeFacts,
+} from './examine/facts.ts';

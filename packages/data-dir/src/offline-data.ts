@@ -38,8 +38,7 @@ export async function openDataDirOffline(dataDir: string): Promise<OfflineData> 
   const layout = layoutOf(dataDir);
   const { storeDir, etcdFile } = layout;
   if (await hasStore(layout)) {
-    const backend = await openStoreOffline(storeDir);
-    return new StoreData(backend);
+    return offlineDataOf(await openStoreOffline(storeDir));
   }
   if (!(await exists(etcdFile))) throw missing(dataDir);
   const lock = await sharedLock(etcdFile);
@@ -75,6 +74,11 @@ export async function openFileOffline(source: BoltSource): Promise<OfflineData> 
     throw new DataDirError('SNAPSHOT_WRONG_HASH', text);
   }
   return new FileData(await openDatabase(source), async () => undefined);
+}
+
+/** The rows of a store that is open already; it is closed with them. */
+export function offlineDataOf(backend: LevelBackend): OfflineData {
+  return new StoreData(backend);
 }
 
 /** What is said of a directory without data. */
