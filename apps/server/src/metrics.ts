@@ -3,13 +3,14 @@ import type { PeerObserver } from '@quorate/peer';
 import type { Replica, ReplicaObserver } from '@quorate/replica';
 import type { HttpSurfaceOptions } from '@quorate/rpc';
 import { idToHex } from '@quorate/std';
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync } from 'node:fs';
 import { featureGates, type GateSettings } from './config/feature-gates.ts';
 import { registerConnectionMetrics, type ConnectionMetrics } from './connection-metrics.ts';
 import { GrpcMetrics } from './grpc-metrics.ts';
 import type { Credentials } from './credentials.ts';
 import { registerCredentialMetrics, registerMemberMetrics } from './member-metrics.ts';
 import { exponential, MetricMaker } from './metric-maker.ts';
+import { fileDescriptorLimit } from './open-files.ts';
 import { operationObserver } from './operation-metrics.ts';
 import { registerPeerMetrics } from './peer-metrics.ts';
 
@@ -193,13 +194,9 @@ export class Metrics {
 
 /** File descriptors, where the system tells them. */
 function registerDescriptors(make: MetricMaker): void {
-  try {
-    const limit = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
-    make.gauge('os_fd_used', 'Open file descriptors.', () => readdirSync('/proc/self/fd').length);
-    make.gauge('os_fd_limit', 'File descriptors allowed.', () =>
-      limit === 'unlimited' ? Infinity : Number(limit),
-    );
-  } catch {
-    // Only Linux has these files; there is nothing to tell elsewhere.
-  }
+  const limit = fileDescriptorLimit();
+  // Only Linux has these files; there is nothing to tell elsewhere.
+  if (limit === undefined) return;
+  make.gauge('os_fd_used', 'Open file descriptors.', () => readdirSync('/proc/self/fd').length);
+  make.gauge('os_fd_limit', 'File descriptors allowed.', () => limit);
 }

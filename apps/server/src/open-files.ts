@@ -5,13 +5,20 @@ const filesForOthers = 150;
 /** Where nobody tells how many files may be open. */
 const fallbackConnections = 10_000;
 
-/** How many connections this process may have open, going by the limit of its open files. At least one. */
-export function connectionsByOpenFiles(): number {
+/** How many files this process may have open: `Infinity` without a limit, undefined where nobody tells. */
+export function fileDescriptorLimit(): number | undefined {
   try {
-    const limit = /^Max open files\s+(\d+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
-    return limit === undefined ? fallbackConnections : Math.max(1, Number(limit) - filesForOthers);
+    const limit = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+    return limit === 'unlimited' ? Infinity : limit === undefined ? undefined : Number(limit);
   } catch {
     // Only Linux has this file.
-    return fallbackConnections;
+    return undefined;
   }
+}
+
+/** How many connections this process may have open, going by the limit of its open files. At least one. */
+export function connectionsByOpenFiles(): number {
+  const limit = fileDescriptorLimit();
+  if (limit === undefined || limit === Infinity) return fallbackConnections;
+  return Math.max(1, limit - filesForOthers);
 }

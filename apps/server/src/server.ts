@@ -9,6 +9,8 @@ import { clientLimits } from './client-limits.ts';
 import { retentionOf } from './config/checks.ts';
 import type { ServerConfig } from './config/schema.ts';
 import { openCredentials, type Credentials } from './credentials.ts';
+import { firstOf, type DebugSurface } from './debug/debug-surface.ts';
+import { openDebug } from './debug/open-debug.ts';
 import { namesIn } from './config/tls-checks.ts';
 import {
   listenForClients,
@@ -73,6 +75,7 @@ export class Server implements AsyncDisposable {
   readonly #credentials: Credentials;
   readonly #tls: MemberTls;
   readonly #tracing: Tracing | undefined;
+  readonly #debug: DebugSurface;
   readonly #log: Logger;
   #closed: Promise<void> | undefined;
 
@@ -129,6 +132,15 @@ export class Server implements AsyncDisposable {
     const slowCallMs = config.warningUnaryRequestDurationMs;
     const observer = withSlowCallLog(metrics.grpc, { log, slowCallMs });
     const maxReceiveBytes = config.maxRequestBytes + 512 * 1024;
+    const debug = await openDebug(replica, config, log);
+    const rest = config.enableGrpcGateway
+      ? new RestSurface({
+          backend: new LocalCalls(methods, observer),
+          maxMessageBytes: maxReceiveBytes,
+          version: serverVersion,
+          onInternalError: (path, error) => log.error({ err: error, path }, 'a call over HTTP failed'),
+        })
+      : undefined;
     const clientPort = new ClientPort({
       grpc: new GrpcServer({
         methods,
@@ -148,14 +160,7 @@ export class Server implements AsyncDisposable {
         metrics: () => metrics.text(),
         observer: metrics.httpObserver,
       }),
-      api: config.enableGrpcGateway
-        ? new RestSurface({
-            backend: new LocalCalls(methods, observer),
-            maxMessageBytes: maxReceiveBytes,
-            version: serverVersion,
-            onInternalError: (path, error) => log.error({ err: error, path }, 'a call over HTTP failed'),
-          })
-        : undefined,
+      api: rest === undefined ? debug : firstOf(debug, rest),
       access: {
         hosts: namesIn(config.hostWhitelist),
         origins: namesIn(config.cors),
@@ -174,8 +179,19 @@ export class Server implements AsyncDisposable {
       // Clients are let in only after the member has published itself through the log.
       await replica.ready;
       const clientPorts = await listenForClients(clientPort, config, { tls, reserved: parts.reserved });
-      return new Server({ replica, clientPort, peerPort, credentials, clientPorts, log, tls, tracing });
+      return new Server({
+        replica,
+        clientPort,
+        peerPort,
+        credentials,
+        clientPorts,
+        log,
+        tls,
+        tracing,
+        debug,
+      });
     } catch (error) {
+      debug[Symbol.dispose]();
       await clientPort.close({ graceMs: 0 });
       throw error;
     }
@@ -189,6 +205,7 @@ export class Server implements AsyncDisposable {
     readonly clientPorts: readonly number[];
     readonly tls: MemberTls;
     readonly tracing: Tracing | undefined;
+    readonly debug: DebugSurface;
     readonly log: Logger;
   }) {
     this.#replica = parts.replica;
@@ -197,6 +214,7 @@ export class Server implements AsyncDisposable {
     this.#credentials = parts.credentials;
     this.#tls = parts.tls;
     this.#tracing = parts.tracing;
+    this.#debug = parts.debug;
     this.#log = parts.log;
     this.clientPorts = parts.clientPorts;
   }
@@ -220,6 +238,7 @@ export class Server implements AsyncDisposable {
   }
 
   async #close(graceMs: number): Promise<void> {
+    this.#debug[Symbol.dispose]();
     await this.#replica.handOver();
     await this.#clientPort.close({ graceMs });
     await this.#replica.close();

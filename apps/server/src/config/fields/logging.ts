@@ -40,8 +40,8 @@ export const loggingFields = {
   enablePprof: boolean(false, {
     flag: 'enable-pprof',
     section: 'logging',
-    notBuilt: 'profiles over HTTP',
-    description: 'Serve profiles.',
+    description:
+      'Serve profiles of processor time and memory at /debug/pprof/ of the client URLs; with authentication, to administrators.',
   }),
   metrics: choice(['basic', 'extensive'], 'basic', {
     flag: 'metrics',
