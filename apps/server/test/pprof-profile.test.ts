@@ -1,9 +1,9 @@
 import fc from 'fast-check';
-import type { HeapProfiler, Profiler } from 'node:inspector';
+import type { Profiler } from 'node:inspector';
 import { describe, expect, test } from 'vitest';
 import type { Frame } from '../src/debug/pprof-profile.ts';
 import { ProtobufWriter } from '../src/debug/protobuf-writer.ts';
-import { cpuProfileToPprof, heapProfileToPprof } from '../src/debug/v8-profiles.ts';
+import { cpuProfileToPprof, heapProfileToPprof, type HeapNode } from '../src/debug/v8-profiles.ts';
 import { ProtobufMessage } from './protobuf-message.ts';
 
 const frame = (functionName: string, lineNumber = 0): Frame => ({
@@ -72,12 +72,12 @@ describe('a profile of processor time', () => {
 });
 
 test('a profile of memory has the bytes in use by where they were allocated', () => {
-  const node = (
-    id: number,
-    name: string,
-    selfSize: number,
-    children: HeapProfiler.SamplingHeapProfileNode[] = [],
-  ): HeapProfiler.SamplingHeapProfileNode => ({ id, callFrame: frame(name, id), selfSize, children });
+  const node = (id: number, name: string, selfSize: number, children: HeapNode[] = []): HeapNode => ({
+    id,
+    callFrame: frame(name, id),
+    selfSize,
+    children,
+  });
   const head = node(1, '(root)', 0, [node(2, 'apply', 100, [node(3, 'put', 4_096)]), node(4, 'quiet', 0)]);
   const samples = [3, 3, 2].map((nodeId) => ({ nodeId, size: 1, ordinal: 1 }));
   const told = read(heapProfileToPprof({ head, samples }, { intervalBytes: 1024, atMs: 5 }));

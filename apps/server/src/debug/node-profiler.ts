@@ -1,6 +1,7 @@
-import { Session, type HeapProfiler, type Profiler } from 'node:inspector';
+import { Session, type Profiler } from 'node:inspector';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { cpuIntervalUs, heapIntervalBytes, ProfilerBusyError } from './profiler-settings.ts';
+import type { SampledHeap } from './v8-profiles.ts';
 
 /** There is one profiler in a process, whoever asks. */
 let isTaken = false;
@@ -47,10 +48,11 @@ export class NodeProfiler implements Disposable {
   }
 
   /** What of the sampled allocations is in use. V8 collects all garbage for it, and nothing else runs meanwhile. */
-  heap(): Promise<HeapProfiler.SamplingHeapProfile> {
+  heap(): Promise<SampledHeap> {
     return new Promise((resolve, reject) => {
       this.#session.post('HeapProfiler.getSamplingProfile', (error, { profile }) =>
-        error === null ? resolve(profile) : reject(error),
+        // V8 tells more than the types of Node know.
+        error === null ? resolve(profile as unknown as SampledHeap) : reject(error),
       );
     });
   }

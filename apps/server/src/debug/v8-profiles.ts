@@ -1,9 +1,24 @@
-import type { HeapProfiler, Profiler } from 'node:inspector';
+import type { Profiler } from 'node:inspector';
 import { PprofProfile, type Frame } from './pprof-profile.ts';
 
 /** Where V8 puts time in which nothing was done. */
 const idle = '(idle)';
 const root = '(root)';
+
+/** A sampled heap as V8 tells of it; the types of Node lack half of this. */
+export interface SampledHeap {
+  readonly head: HeapNode;
+  readonly samples: readonly { readonly nodeId: number }[];
+}
+
+/** A function on the way to what was allocated. */
+export interface HeapNode {
+  readonly id: number;
+  readonly callFrame: Frame;
+  /** Bytes allocated in it, and not in what it called. */
+  readonly selfSize: number;
+  readonly children: readonly HeapNode[];
+}
 
 /** A CPU profile of V8 as one of pprof: samples, and processor time. Time in which nothing was done is left out. */
 export function cpuProfileToPprof(
@@ -42,7 +57,7 @@ export function cpuProfileToPprof(
 
 /** A sampled heap of V8 as a profile of pprof: what was allocated since sampling began and is in use. */
 export function heapProfileToPprof(
-  { head, samples }: HeapProfiler.SamplingHeapProfile,
+  { head, samples }: SampledHeap,
   { intervalBytes, atMs }: { readonly intervalBytes: number; readonly atMs: number },
 ): Uint8Array {
   const counts = new Map<number, number>();
@@ -55,9 +70,7 @@ export function heapProfileToPprof(
     { type: 'space', unit: 'bytes', value: intervalBytes },
   );
   // A stack of its own instead of recursion: calls may be nested as deep as V8 lets them.
-  const rest: { node: HeapProfiler.SamplingHeapProfileNode; above: readonly Frame[] }[] = [
-    { node: head, above: [] },
-  ];
+  const rest: { node: HeapNode; above: readonly Frame[] }[] = [{ node: head, above: [] }];
   for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
     const { node, above } = next;
     const stack = node.callFrame.functionName === root ? above : [node.callFrame, ...above];
