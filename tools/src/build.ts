@@ -1,23 +1,16 @@
 import { spawnSync } from 'node:child_process';
-import {
-  cpSync,
-  existsSync,
-  globSync,
-  mkdirSync,
-  mkdtempSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname, join, relative, resolve } from 'node:path';
+import { cpSync, globSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { bundle } from './bundle.ts';
-import { publishedManifest, type Manifest } from './published-manifest.ts';
+import { publishedManifest, type Manifest, type Workspace } from './published-manifest.ts';
+import { publishedImports } from './release/published-imports.ts';
 
 /**
- * `npm run build`: makes `dist/` of every package and app, ready for `npm publish` from there: JavaScript with
- * types and source maps, and a package.json that points to them. Commands that must start fast get a bundle, too. In
- * the checkout nothing uses it: Node runs the sources.
+ * `npm run build`: makes `dist/` of every package and app, ready for `npm publish` from there: what the
+ * `files` of its package.json name (`src` compiled, with types and source maps; `!src/x` left out; `bundle` for a
+ * command that must start fast), and a package.json that points to them. In the checkout nothing uses it: Node runs
+ * the sources.
  *
  *     npm run build                          every package and app
  *     npm run build -- std wire              these
@@ -26,8 +19,13 @@ import { publishedManifest, type Manifest } from './published-manifest.ts';
 const root = resolve(import.meta.dirname, '../..');
 const { values, positionals } = parseArgs({ options: { out: { type: 'string' } }, allowPositionals: true });
 
+// Our own manifest of the root.
+const workspaceManifest = JSON.parse(
+  readFileSync(join(root, 'package.json'), 'utf8'),
+) as Workspace['manifest'];
+
 /**
- * Apps whose command runs from a bundle, and packages that stay out of it: offline work needs a store with native
+ * The packages that stay out of the bundle of an app whose `files` has one: offline work needs a store with native
  * code, which is found beside its own package.
  */
 const bundled: ReadonlyMap<string, readonly string[]> = new Map([['apps/ctl', ['@quorate/data-dir']]]);
@@ -97,24 +95,53 @@ function emit(chosen: readonly Project[]): string {
 async function assemble({ path, manifest, outDir }: Project, compiled: string): Promise<void> {
   rmSync(outDir, { recursive: true, force: true });
   mkdirSync(outDir, { recursive: true });
-  cpSync(compiled, join(outDir, 'src'), { recursive: true });
-  for (const file of ['README.md', 'DESIGN.md']) {
-    if (existsSync(join(root, path, file))) cpSync(join(root, path, file), join(outDir, file));
+  const files = manifest.files ?? [];
+  if (files.includes('src')) copySources(compiled, outDir, files);
+  for (const file of files.filter((name) => name.endsWith('.md'))) {
+    cpSync(join(root, path, file), join(outDir, file));
   }
   cpSync(join(root, 'LICENSE'), join(outDir, 'LICENSE'));
-  const external = bundled.get(path);
-  if (external !== undefined) {
-    await bundle({ entry: join(root, path, 'src/main.ts'), outDir: join(outDir, 'bundle'), external });
+  if (files.includes('bundle')) {
+    const external = bundled.get(path) ?? [];
+    const entry = join(root, path, 'src/main.ts');
+    // The code of a bundle can be read as it is, and maps would weigh more than it does.
+    await bundle({ entry, outDir: join(outDir, 'bundle'), external, sourceMaps: false });
   }
-  for (const file of globSync('bin/*.js', { cwd: join(root, path) })) {
-    // Commands are plain JavaScript that loads the sources by their names.
-    const text = readFileSync(join(root, path, file), 'utf8').replaceAll(
-      /\.\.\/src\/([\w/-]+)\.ts/g,
-      external === undefined ? '../src/$1.js' : '../bundle/$1.js',
-    );
-    mkdirSync(dirname(join(outDir, file)), { recursive: true });
-    writeFileSync(join(outDir, file), text, { mode: 0o755 });
-  }
-  const published = publishedManifest(manifest);
+  if (files.includes('bin')) writeCommands(path, outDir, files.includes('bundle') ? 'bundle' : 'src');
+  const imports = publishedImports(outDir, Object.keys(manifest.dependencies ?? {}));
+  const published = publishedManifest(manifest, imports, { manifest: workspaceManifest, path });
   writeFileSync(join(outDir, 'package.json'), `${JSON.stringify(published, null, 2)}\n`);
+}
+
+/** Compiled sources, but for those that `files` excludes; maps name the source beside them, whose text they hold. */
+function copySources(compiled: string, outDir: string, files: readonly string[]): void {
+  cpSync(compiled, join(outDir, 'src'), { recursive: true });
+  for (const pattern of files.filter((name) => name.startsWith('!'))) {
+    const [target = '', ...others] = pattern.slice(1).endsWith('.ts')
+      ? ['.js', '.d.ts', '.js.map'].map((ending) => pattern.slice(1).replace(/\.ts$/, ending))
+      : [pattern.slice(1)];
+    for (const file of [target, ...others]) rmSync(join(outDir, file), { recursive: true });
+  }
+  for (const file of globSync('src/**/*.js', { cwd: outDir })) {
+    const text = readFileSync(join(outDir, file), 'utf8');
+    // tsc rewrites what is imported by path, but not `a ?? (await import('./b.ts')).c`.
+    const rewritten = text.replaceAll(/(?<=\bimport\('\.{1,2}\/[^'\n]+)\.ts(?='\))/g, '.js');
+    if (rewritten !== text) writeFileSync(join(outDir, file), rewritten);
+  }
+  for (const file of globSync('src/**/*.js.map', { cwd: outDir })) {
+    // tsc wrote it.
+    const map = JSON.parse(readFileSync(join(outDir, file), 'utf8')) as Record<string, unknown>;
+    const sources = [basename(file).replace(/\.js\.map$/, '.ts')];
+    writeFileSync(join(outDir, file), JSON.stringify({ ...map, sources }));
+  }
+}
+
+/** Commands are plain JavaScript that loads the sources by their names; here, what was made of them. */
+function writeCommands(path: string, outDir: string, folder: string): void {
+  mkdirSync(join(outDir, 'bin'), { recursive: true });
+  for (const file of globSync('bin/*.js', { cwd: join(root, path) })) {
+    const text = readFileSync(join(root, path, file), 'utf8');
+    const compiled = text.replaceAll(/\.\.\/src\/([\w/-]+)\.ts/g, `../${folder}/$1.js`);
+    writeFileSync(join(outDir, file), compiled, { mode: 0o755 });
+  }
 }

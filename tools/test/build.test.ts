@@ -14,7 +14,8 @@ import {
 import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import { publishedManifest } from '../src/published-manifest.ts';
+import { publintProblems } from '../src/release/lint-tarball.ts';
+import { packageProblems } from '../src/release/package-rules.ts';
 
 vi.setConfig({ testTimeout: 60_000, hookTimeout: 120_000 });
 
@@ -98,14 +99,17 @@ test('another project gets the types of the packages', () => {
   );
 });
 
-test('what is packed has a README, the license, and source maps with the sources in them', () => {
-  const packed = join(dir, 'wire/package');
-  expect(readdirSync(packed)).toEqual(
-    expect.arrayContaining(['LICENSE', 'README.md', 'package.json', 'src']),
-  );
-  expect(readdirSync(packed)).not.toContain('test');
-  const map: unknown = JSON.parse(readFileSync(join(packed, 'src/index.js.map'), 'utf8'));
-  expect(map).toMatchObject({ sourcesContent: [expect.stringContaining('export')] });
+test('what is packed keeps the rules of packages, and passes publint', async () => {
+  for (const name of ['packages/std', 'packages/wire', 'apps/ctl']) {
+    expect(packageProblems(join(dir, 'out', name), '0.1.0'), name).toEqual([]);
+  }
+  const [tarball = ''] = globSync('wire/*.tgz', { cwd: dir });
+  expect(await publintProblems(join(dir, tarball), join(dir, 'wire/package'))).toEqual([]);
+});
+
+test('source maps name the source beside them, and have its text in them', () => {
+  const map: unknown = JSON.parse(readFileSync(join(dir, 'wire/package/src/index.js.map'), 'utf8'));
+  expect(map).toMatchObject({ sources: ['index.ts'], sourcesContent: [expect.stringContaining('export')] });
 });
 
 /** Runs quoratectl; returns the files it has loaded, but for Node's own, relative to its folder. */
@@ -149,31 +153,6 @@ test('quoratectl loads nothing but its bundle, and of that only what a command n
   expect(put.filter((file) => !/^(?:bundle|bin)\/[\w-]+\.js$/.test(file))).toEqual([]);
   expect(put.length).toBeLessThan(50);
   expect(readFileSync(join(ctl, 'bundle/LICENSES.txt'), 'utf8')).toMatch(/^@grpc\/grpc-js .*: Apache-2\.0$/m);
-});
-
-test('the package.json to publish names compiled files, and nothing of the checkout', () => {
-  const published = publishedManifest({
-    name: '@quorate/x',
-    version: '1.0.0',
-    private: true,
-    bin: { x: './bin/x.js' },
-    exports: { '.': './src/index.ts', './testing': './src/testing/index.ts' },
-    files: ['src'],
-    scripts: { test: 'vitest' },
-    dependencies: { '@quorate/std': '1.0.0' },
-    devDependencies: { vitest: '5' },
-    nx: { tags: [] },
-  });
-  expect(published).toEqual({
-    name: '@quorate/x',
-    version: '1.0.0',
-    bin: { x: './bin/x.js' },
-    exports: {
-      '.': { types: './src/index.d.ts', default: './src/index.js' },
-      './testing': { types: './src/testing/index.d.ts', default: './src/testing/index.js' },
-    },
-    dependencies: { '@quorate/std': '1.0.0' },
-  });
 });
 
 test('a package that is not there is refused', () => {
