@@ -130,3 +130,12 @@ fsGroupChangePolicy: OnRootMismatch
 seccompProfile:
   type: RuntimeDefault
 {{- end -}}
+
+{{/* Refuses flags that the chart gives by itself; `of` is the value that has them, `own` are the chart's. */}}
+{{- define "quorate.checkFlags" -}}
+{{- range $flag, $value := .flags -}}
+{{- if has $flag $.own -}}
+{{- fail (printf "%s: the flag %s is the chart's own; see values.yaml for what it is made of" $.of $flag) -}}
+{{- end -}}
+{{- end -}}
+{{- end -}}
