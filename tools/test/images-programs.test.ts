@@ -28,7 +28,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(dir, { recursive: true }));
 
 const commandOf = (image: string, command = image): string =>
-  join(dir, image, 'rootfs/usr/local/bin', command);
+  join(dir, image, 'programs/usr/local/bin', command);
 
 /** Environment without what somebody who runs tests may have set. */
 const cleanEnv = Object.fromEntries(
@@ -112,7 +112,7 @@ function memberEnv(
 
 describe.skipIf(!isLinux)('the programs of images', () => {
   test('hold the licenses of what is in them, and no maps, tests or sources', () => {
-    const appDir = join(dir, 'quorate/rootfs/usr/lib/quorate');
+    const appDir = join(dir, 'quorate/programs/usr/lib/quorate');
     expect(readdirSync(appDir).sort()).toEqual([
       'LICENSE',
       'bin',
@@ -127,7 +127,7 @@ describe.skipIf(!isLinux)('the programs of images', () => {
       );
     }
     expect(globSync('**/*.{ts,map,md}', { cwd: appDir })).toEqual([]);
-    expect(existsSync(join(dir, 'quorate-gateway/rootfs/usr/lib/quorate/node_modules'))).toBe(false);
+    expect(existsSync(join(dir, 'quorate-gateway/programs/usr/lib/quorate/node_modules'))).toBe(false);
   });
 
   test('say their versions', () => {

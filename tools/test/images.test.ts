@@ -22,7 +22,7 @@ import { checkoutFacts, webAddress } from '../src/images/facts.ts';
 import { imageSpecOf, imageSpecs } from '../src/images/image-specs.ts';
 import { labelsOf } from '../src/images/labels.ts';
 import { librariesOf, parseLdd } from '../src/images/libraries.ts';
-import { userId } from '../src/images/root-files.ts';
+import { userId } from '../src/images/system-files.ts';
 import { settleTree } from '../src/images/settle-tree.ts';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -145,7 +145,7 @@ describe('what an image says of itself', () => {
   });
 
   test('who asks for an engine that does not answer is told what was tried and what to do', () => {
-    expect(() => findEngine('none')).toThrow(/no container engine answers.*--rootfs-only/);
+    expect(() => findEngine('none')).toThrow(/no container engine answers.*--context-only/);
   });
 });
 

@@ -1,15 +1,21 @@
 import { cpSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { askEngine, runEngine, type Engine } from './engine.ts';
+import { askEngine, type Engine } from './engine.ts';
 import type { CheckoutFacts } from './facts.ts';
 import type { ImageSpec } from './image-specs.ts';
 import { labelsOf } from './labels.ts';
 import { writeProgramFiles } from './program-files.ts';
-import { writeRootFiles } from './root-files.ts';
 import { settleTree } from './settle-tree.ts';
+import { writeSystemFiles } from './system-files.ts';
 
 /** Largest size of an image, as engines count it: the bytes of its files. */
 export const sizeMax = 200_000_000;
+
+/**
+ * Of what is not ours: it does not go with the commit, so that images of all programs and of one release after the other
+ * share a layer while Node is the same.
+ */
+const systemTime = new Date(0);
 
 /** What images are made from. */
 export interface ContextOptions {
@@ -39,19 +45,21 @@ export interface ImageContext {
 export async function makeContext(spec: ImageSpec, options: ContextOptions): Promise<ImageContext> {
   const { root, outDir, facts, sourceMaps, isForBase } = options;
   const dir = join(outDir, spec.name);
-  const rootDir = join(dir, 'rootfs');
+  const systemDir = join(dir, 'system');
+  const programsDir = join(dir, 'programs');
   const ownedDir = join(dir, 'owned');
   rmSync(dir, { recursive: true, force: true });
   const platform = `${process.platform}-${process.arch}`;
-  await writeProgramFiles(spec, { root, rootDir, platform, sourceMaps });
-  if (!isForBase) {
-    writeRootFiles({ node: process.execPath, rootDir });
-    cpSync(join(root, `deploy/images/Containerfile.${spec.name}`), join(dir, 'Containerfile'));
-  }
+  await writeProgramFiles(spec, { root, rootDir: programsDir, platform, sourceMaps });
   // What the user may write to; it is copied to /var/lib.
   mkdirSync(join(ownedDir, 'quorate'), { recursive: true });
-  const sizeBytes = settleTree(rootDir, facts.time, { tmp: 0o1777 });
   settleTree(ownedDir, facts.time, { quorate: 0o700 });
+  let sizeBytes = settleTree(programsDir, facts.time);
+  if (!isForBase) {
+    writeSystemFiles({ node: process.execPath, rootDir: systemDir, programsDir });
+    cpSync(join(root, `deploy/images/Containerfile.${spec.name}`), join(dir, 'Containerfile'));
+    sizeBytes += settleTree(systemDir, systemTime, { tmp: 0o1777 });
+  }
   return { spec, dir, sizeBytes: checkedSize(spec.name, sizeBytes) };
 }
 
@@ -78,7 +86,7 @@ export interface BuildOptions {
 export function buildImage({ spec, dir }: ImageContext, { engine, facts, references }: BuildOptions): number {
   const { title, description } = spec;
   const labels = Object.entries(labelsOf({ title, description, ...facts }));
-  runEngine(engine, [
+  askEngine(engine, [
     'build',
     '--quiet',
     // Only this format has health checks.

@@ -26,27 +26,20 @@ export function findEngine(wanted?: string): Engine {
   }
   throw new Error(
     `no container engine answers (${tried.join('; ')}). Start docker or install podman, set DOCKER_HOST, ` +
-      'or ask for --rootfs-only, which needs none.',
+      'or ask for --context-only, which needs none.',
   );
 }
 
-/** Runs a command of the engine, with its output to ours. @throws Error when it fails */
-export function runEngine({ command, args }: Engine, words: readonly string[]): void {
+/** What a command of the engine prints. @throws Error with what it complained of when it fails */
+export function askEngine({ command, args }: Engine, words: readonly string[]): string {
   const env = { ...process.env, DOCKER_BUILDKIT: hasBuildKit(command) ? '1' : '0' };
-  const { status, error } = spawnSync(command, [...args, ...words], {
-    stdio: ['ignore', 'inherit', 'inherit'],
+  const { status, stdout, stderr, error } = spawnSync(command, [...args, ...words], {
+    encoding: 'utf8',
     env,
   });
   if (error !== undefined) throw error;
-  if (status !== 0) throw new Error(`${command} ${words[0]} ended with ${status}`);
-}
-
-/** What a command of the engine prints. @throws Error when it fails */
-export function askEngine({ command, args }: Engine, words: readonly string[]): string {
-  const { status, stdout, stderr, error } = spawnSync(command, [...args, ...words], { encoding: 'utf8' });
-  if (error !== undefined) throw error;
-  if (status !== 0) throw new Error(`${command} ${words.join(' ')}: ${stderr.trim()}`);
-  return stdout.trim();
+  if (status === 0) return stdout.trim();
+  throw new Error(`${command} ${words.join(' ')} ended with ${status}:\n${stdout}${stderr}`);
 }
 
 /** Debian's docker comes without the plugin that newer ones build with; what they built with before does, too. */

@@ -1,7 +1,7 @@
 import { join, resolve } from 'node:path';
 import { Command } from 'commander';
 import { buildImage, makeContext, megabytes } from './build-image.ts';
-import { findEngine, runEngine } from './engine.ts';
+import { askEngine, findEngine } from './engine.ts';
 import { checkoutFacts } from './facts.ts';
 import { imageSpecOf, imageSpecs } from './image-specs.ts';
 
@@ -12,7 +12,7 @@ import { imageSpecOf, imageSpecs } from './image-specs.ts';
  *     npm run images                                all three, with docker or podman
  *     npm run images -- quorate --tag=next          one of them, as localhost/quorate:next
  *     npm run images -- --output=images.tar         saved to a file as well, for another machine
- *     npm run images -- --rootfs-only               only what goes into them, below dist/images
+ *     npm run images -- --context-only              only what goes into them, below dist/images
  */
 const root = resolve(import.meta.dirname, '../../..');
 const outDir = join(root, 'dist/images');
@@ -22,7 +22,7 @@ interface Options {
   readonly engine?: string;
   readonly output?: string;
   readonly sourceMaps: boolean;
-  readonly rootfsOnly: boolean;
+  readonly contextOnly: boolean;
   readonly programsOnly: boolean;
 }
 
@@ -33,8 +33,8 @@ const command = new Command('npm run images --')
   .option('--engine <name>', 'docker or podman, in place of what answers first')
   .option('--output <file>', 'save the images to this tar file, too')
   .option('--source-maps', 'put maps to the sources into the images', false)
-  .option('--rootfs-only', 'make what goes into the images, and build none', false)
-  .option('--programs-only', 'as --rootfs-only, without what a base image brings, such as Node', false)
+  .option('--context-only', 'make what goes into the images, and build none', false)
+  .option('--programs-only', 'as --context-only, without what a base image brings, such as Node', false)
   .action(run);
 try {
   await command.parseAsync();
@@ -47,7 +47,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   const specs = names.length === 0 ? imageSpecs : names.map(imageSpecOf);
   const { sourceMaps, programsOnly: isForBase } = options;
   const facts = checkoutFacts(root);
-  const engine = options.rootfsOnly || isForBase ? undefined : findEngine(options.engine);
+  const engine = options.contextOnly || isForBase ? undefined : findEngine(options.engine);
   const tags = options.tag === undefined ? [facts.version, 'latest'] : [options.tag];
   const built: string[] = [];
   for (const spec of specs) {
@@ -64,7 +64,7 @@ async function run(names: readonly string[], options: Options): Promise<void> {
   }
   if (engine !== undefined && options.output !== undefined) {
     const several = engine.name === 'podman' && built.length > 1 ? ['--multi-image-archive'] : [];
-    runEngine(engine, ['save', ...several, '--output', resolve(options.output), ...built]);
+    askEngine(engine, ['save', ...several, '--output', resolve(options.output), ...built]);
     console.log(`saved to ${options.output}`);
   }
 }

@@ -30,25 +30,27 @@ const etcFiles: Readonly<Record<string, string>> = {
   'nsswitch.conf': 'hosts: files dns\n',
 };
 
-/** What the root of an image is made from. */
-export interface RootFilesOptions {
+/** What the layer below the programs is made from. */
+export interface SystemFilesOptions {
   /** Node, as a file. */
   readonly node: string;
-  /** The folder to fill; `usr/lib/quorate` in it is there. */
+  /** The folder to fill, as the root of an image. */
   readonly rootDir: string;
+  /** The programs of the image, as `writeProgramFiles` wrote them: they may bring native code. */
+  readonly programsDir: string;
 }
 
 /**
- * Adds to an image's programs what a distribution would bring: Node, the libraries that it and native code are linked to
+ * Writes what a distribution would bring: Node, the libraries that it and native code are linked to
  * with their licenses, authorities, names of users, and a folder for temporary files.
  */
-export function writeRootFiles({ node, rootDir }: RootFilesOptions): void {
+export function writeSystemFiles({ node, rootDir, programsDir }: SystemFilesOptions): void {
   const binDir = join(rootDir, 'usr/local/bin');
   mkdirSync(binDir, { recursive: true });
   copyFileSync(realpathSync(node), join(binDir, 'node'));
   chmodSync(join(binDir, 'node'), 0o755);
-  const engines = globSync('usr/lib/quorate/node_modules/**/*.node', { cwd: rootDir });
-  for (const { path } of librariesOf([node, ...engines.map((file) => join(rootDir, file))])) {
+  const engines = globSync('usr/lib/quorate/node_modules/**/*.node', { cwd: programsDir });
+  for (const { path } of librariesOf([node, ...engines.map((file) => join(programsDir, file))])) {
     copyInto(rootDir, path);
     copyLicense(rootDir, path);
   }
