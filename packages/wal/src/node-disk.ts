@@ -1,5 +1,5 @@
 import * as fs from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { DiskError, type Disk, type DiskFile } from './disk.ts';
 
@@ -32,10 +32,12 @@ export class NodeDisk implements Disk {
 
   async makeDir(dir: string): Promise<void> {
     const options = { recursive: true, mode: dirMode } as const;
-    const topmost = await attempt('makeDir', dir, () => fs.promises.mkdir(dir, options));
+    // Absolute, since what is above a relative path is not found in its text.
+    const path = resolve(dir);
+    const topmost = await attempt('makeDir', dir, () => fs.promises.mkdir(path, options));
     if (topmost === undefined) return;
     // Every directory that is new is an entry of the one above it.
-    for (let made = dir; made.length >= topmost.length; made = dirname(made))
+    for (let made = path; made.length >= topmost.length; made = dirname(made))
       await this.syncDir(dirname(made));
   }
 

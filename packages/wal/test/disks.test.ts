@@ -28,6 +28,20 @@ interface OpenedDisk extends AsyncDisposable {
   readonly root: string;
 }
 
+test('NodeDisk makes directories below the one it works in, however short their names', async () => {
+  await using opened = await openNodeDisk();
+  const before = process.cwd();
+  process.chdir(opened.root);
+  try {
+    await opened.disk.makeDir('d/member');
+    await opened.disk.makeDir('./e/');
+  } finally {
+    process.chdir(before);
+  }
+  expect((await stat(join(opened.root, 'd/member'))).isDirectory()).toBe(true);
+  expect((await stat(join(opened.root, 'e'))).isDirectory()).toBe(true);
+});
+
 for (const { name, open } of disks) {
   test(`${name} reads back what was written, and no more than there is`, async () => {
     await using opened = await open();
