@@ -4,8 +4,12 @@ import { faults, underLoad, type FaultName } from '../src/containers/faults.ts';
 
 /** Each strikes a cluster under load, one after the other. */
 const scenarios: readonly { readonly name: string; readonly names: readonly FaultName[] }[] = [
-  { name: 'SIGKILL of the leader and of a follower', names: ['killLeader', 'killFollower'] },
-  { name: 'a leader that is frozen', names: ['pauseLeader'] },
+  {
+    name: 'SIGKILL of the leader, of a follower, and of all',
+    names: ['killLeader', 'killFollower', 'killAll'],
+  },
+  { name: 'a leader that is frozen, twice', names: ['pauseLeader', 'pauseLeader'] },
+  { name: 'SIGTERM of all members, one after the other', names: ['rollingRestart'] },
 ];
 
 test.each(scenarios)(

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, relative, resolve } from 'node:path';
 
 const root = resolve(import.meta.dirname, '../..');
+const countsVariable = 'QUORATE_TEST_COUNTS';
 
 /** A run of tests. */
 export interface TestRunOptions {
@@ -12,7 +13,8 @@ export interface TestRunOptions {
   readonly args: readonly string[];
   /** Placed before the command. */
   readonly enter?: readonly string[];
-  readonly env?: Readonly<Record<string, string>>;
+  /** Ends the run. */
+  readonly signal?: AbortSignal;
   /** Whether to tell which files took longest. */
   readonly tellsSlowest?: boolean;
   /** Whether to tell how long each test took, in place of a dot for each. */
@@ -35,10 +37,10 @@ interface Report {
 }
 
 /**
- * Runs tests by vitest, and ends with the one line `N passed, N failed[, N skipped]`, counted from vitest's own report.
- * That line is also added to the file that `QUORATE_TEST_COUNTS` names, so that several runs can be summed up.
+ * Runs tests by vitest, and ends with their counts (`tellCounts`), taken from vitest's own report.
  *
  * @returns whether all passed
+ * @throws the reason of the signal
  */
 export async function runTests(options: TestRunOptions): Promise<boolean> {
   const dir = mkdtempSync(join(tmpdir(), 'quorate-test-'));
@@ -49,8 +51,11 @@ export async function runTests(options: TestRunOptions): Promise<boolean> {
     ...[`--reporter=${options.tellsEach === true ? 'verbose' : 'dot'}`, '--reporter=json'],
     ...[`--outputFile.json=${report}`, ...options.args],
   ];
-  const env = { ...process.env, ...options.env };
-  const child = spawn(file, args, { cwd: root, env, stdio: ['ignore', 'inherit', 'inherit'] });
+  // A test that runs tests is one test.
+  const env = { ...process.env, [countsVariable]: '' };
+  const { signal } = options;
+  const stdio = ['ignore', 'inherit', 'inherit'] as const;
+  const child = spawn(file, args, { cwd: root, env, stdio: [...stdio], ...(signal && { signal }) });
   await once(child, 'exit');
   let counted: Report;
   try {
@@ -62,12 +67,23 @@ export async function runTests(options: TestRunOptions): Promise<boolean> {
   const failed = counted.numFailedTests + tellBrokenFiles(counted);
   tellSkipped(counted);
   if (options.tellsSlowest === true) tellSlowest(counted);
-  const skipped = counted.numPendingTests > 0 ? `, ${counted.numPendingTests} skipped` : '';
-  const line = `${counted.numPassedTests} passed, ${failed} failed${skipped}`;
-  const sum = process.env['QUORATE_TEST_COUNTS'];
+  tellCounts({ passed: counted.numPassedTests, failed, skipped: counted.numPendingTests });
+  return failed === 0 && child.exitCode === 0;
+}
+
+/** How many tests of a run came to what. */
+export interface TestCounts {
+  readonly passed: number;
+  readonly failed: number;
+  readonly skipped: number;
+}
+
+/** Prints `N passed, N failed[, N skipped]`, and adds that line to the file that `QUORATE_TEST_COUNTS` names. */
+export function tellCounts({ passed, failed, skipped }: TestCounts): void {
+  const line = `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+  const sum = process.env[countsVariable];
   if (sum !== undefined && sum !== '') appendFileSync(sum, `${line}\n`);
   console.log(line);
-  return failed === 0 && child.exitCode === 0;
 }
 
 /** A file that fails before its first test counts as one failure: its tests did not run. */

@@ -85,6 +85,19 @@ export class ContainerCluster implements JudgedCluster, AsyncDisposable {
     return follower;
   }
 
+  /** Has this member lead. */
+  async moveLeader(to: ContainerMember): Promise<void> {
+    await using client = this.client();
+    await until(`${to.name} to lead`, async () => {
+      const leader = await this.leader();
+      if (leader === to) return true;
+      const { header } = await client.maintenance.status({}, { endpoint: to.endpoint, timeoutMs: 1_000 });
+      const options = { endpoint: leader.endpoint, timeoutMs: 5_000 };
+      await client.maintenance.moveLeader({ targetID: header!.memberId }, options);
+      return undefined;
+    });
+  }
+
   /** Waits until a member serves. */
   async untilServing(member: ContainerMember): Promise<void> {
     await using client = this.client([member]);

@@ -62,6 +62,11 @@ export class ContainerMember implements JudgedMember, AsyncDisposable {
     return this.#starts;
   }
 
+  /** The volume with its data. */
+  get volume(): string {
+    return this.#options.volume;
+  }
+
   /** Whether it runs and can take part in what the others do. */
   get isAlive(): boolean {
     return this.#isRunning && !this.#isPaused && !this.#isIsolated;

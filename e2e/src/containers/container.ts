@@ -58,6 +58,11 @@ export class Container implements AsyncDisposable {
     return this.#handle.inspect();
   }
 
+  /** The health that the engine found last: `starting`, `healthy` or `unhealthy`. */
+  async health(): Promise<string | undefined> {
+    return (await this.inspect()).State.Health?.Status;
+  }
+
   /** All it has written, to both outputs, in all its lives. */
   async logs(): Promise<string> {
     return textOfFrames(await this.#handle.logs({ stdout: true, stderr: true, follow: false }));
@@ -67,6 +72,11 @@ export class Container implements AsyncDisposable {
   async kill(): Promise<void> {
     await this.#handle.kill({ signal: 'SIGKILL' });
     await this.ended();
+  }
+
+  /** Sends its first process a signal that does not end it. */
+  async signal(name: 'SIGUSR2' | 'SIGHUP'): Promise<void> {
+    await this.#handle.kill({ signal: name });
   }
 
   /** SIGTERM; resolves to the exit code. */

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Random } from '@quorate/std';
-import { SeededRandom } from '@quorate/std';
+import { SeededRandom, type Random } from '@quorate/std';
 import { startWatches } from '../cluster/cluster-rounds.ts';
+import type { LoadTarget } from '../cluster/judged.ts';
 import { ClusterLoad } from '../cluster/load.ts';
 import { verify, type Verified } from '../cluster/verify.ts';
 import type { ContainerCluster } from './container-cluster.ts';
@@ -111,8 +111,8 @@ export const faultNames = Object.keys(faults) as readonly FaultName[];
 /** How a load goes on while faults happen. */
 export interface UnderLoadOptions {
   readonly seed: number;
-  /** Whether clients come by the gateways, too. */
-  readonly usesGateways?: boolean;
+  /** Whom clients speak with. Default the members. */
+  readonly targets?: readonly LoadTarget[];
 }
 
 /**
@@ -122,11 +122,10 @@ export interface UnderLoadOptions {
  */
 export async function underLoad(
   cluster: ContainerCluster,
-  { seed, usesGateways = false }: UnderLoadOptions,
+  { seed, targets = cluster.members }: UnderLoadOptions,
   act: Fault,
 ): Promise<Verified> {
-  const members = () => [...cluster.members, ...(usesGateways ? cluster.gateways : [])];
-  const load = new ClusterLoad({ members, seed });
+  const load = new ClusterLoad({ members: () => targets, seed });
   const watches = startWatches(() => cluster.members);
   const moreWrites = (count: number) => load.moreWrites(count);
   await moreWrites(writesMeanwhile);

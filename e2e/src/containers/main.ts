@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { runTests } from '../test-run.ts';
+import { runTests, tellCounts } from '../test-run.ts';
 import { NoEngineError, openEngine, type Engine } from './engine.ts';
 import { environmentFor, sweep } from './runtime.ts';
 
@@ -26,17 +26,28 @@ const { values, positionals } = parseArgs({
   },
 });
 
-// An interrupt ends what runs in the foreground, whose end we then see; what we started is ended by us.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => (process.exitCode = 1));
+/** Ends what runs, and then all that was started for it. */
+const interrupt = new AbortController();
+const { signal } = interrupt;
+for (const name of ['SIGINT', 'SIGTERM'] as const)
+  process.on(name, () => interrupt.abort(new Error(`interrupted by ${name}`)));
 
 try {
   await using engine = await openEngine((line) => console.log(`e2e: ${line}`));
   console.log(`e2e: ${engine.description}`);
   process.exitCode = (await runOn(engine)) ? 0 : 1;
 } catch (error) {
-  if (!(error instanceof NoEngineError)) throw error;
-  console.error(`e2e: ${error.message}`);
+  if (error instanceof Error) console.error(`e2e: ${textOf(error)}`);
+  else throw error;
+  // Whoever counts tests must not take those for passed that did not run.
+  tellCounts({ passed: 0, failed: 1, skipped: 0 });
   process.exitCode = 1;
+}
+
+/** An error that tells what to do needs no stack, others do. */
+function textOf(error: Error): string {
+  if (interrupt.signal.aborted) return String(interrupt.signal.reason);
+  return error instanceof NoEngineError ? error.message : (error.stack ?? error.message);
 }
 
 async function runOn(engine: Engine): Promise<boolean> {
@@ -46,7 +57,8 @@ async function runOn(engine: Engine): Promise<boolean> {
   if (left > 0)
     console.log(`e2e: removed ${left} containers, networks and volumes that an earlier run had left`);
   try {
-    if (!values['keep-images'] && (await run('npm', ['run', '--silent', 'images'])) !== 0) return false;
+    if (!values['keep-images'] && (await run('npm', ['run', '--silent', 'images'])) !== 0)
+      throw new Error('the images could not be built');
     return await runSuite(engine.enter);
   } finally {
     await sweep();
@@ -58,7 +70,7 @@ async function runSuite(enter: readonly string[]): Promise<boolean> {
   if (rounds === undefined) {
     const config = join(root, 'e2e/containers/vitest.config.ts');
     const args = ['--config', config, ...(name === undefined ? [] : ['-t', name]), ...positionals];
-    return runTests({ args, enter, tellsEach: true });
+    return runTests({ args, enter, signal, tellsEach: true });
   }
   const script = join(import.meta.dirname, 'rounds.ts');
   const [file = '', ...args] = [...enter, process.execPath, script, rounds, ...(seed ? [seed] : [])];
@@ -66,7 +78,7 @@ async function runSuite(enter: readonly string[]): Promise<boolean> {
 }
 
 async function run(file: string, args: readonly string[]): Promise<number | null> {
-  const child = spawn(file, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+  const child = spawn(file, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'], signal });
   await once(child, 'exit');
   return child.exitCode;
 }

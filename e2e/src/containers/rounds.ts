@@ -13,7 +13,7 @@ for (let [done, seed] = [0, firstSeed]; done < rounds; seed++) {
   const names = Array.from({ length: count }, () => faultNames[random.below(faultNames.length)]!);
   console.log(`seed ${seed}: ${names.join(', ')}`);
   const { answered, unknown, acknowledgedWrites } = await withContainers({ gateways: 2 }, (cluster) =>
-    underLoad(cluster, { seed, usesGateways: true }, async (context) => {
+    underLoad(cluster, { seed, targets: [...cluster.members, ...cluster.gateways] }, async (context) => {
       for (const name of names) {
         await context.moreWrites(writesBefore.min + random.below(writesBefore.max - writesBefore.min));
         await faults[name](context);
