@@ -3,7 +3,14 @@ import { connect } from 'node:net';
 import { ConfigError } from './config/errors.ts';
 
 /** What `net.listen` takes. */
-export type Address = { readonly host: string; readonly port: number } | { readonly path: string };
+export type Address =
+  { readonly host: string; readonly port: number; readonly reusePort?: boolean } | { readonly path: string };
+
+/** How addresses are listened on. */
+export interface SocketOptions {
+  /** Whether others may listen there, too. Of no meaning for socket files. */
+  readonly reusePort?: boolean;
+}
 
 /** Where a listen URL listens: `unix://path` and `unixs://path` at a socket file, everything else at host and port. */
 export function addressOf(url: string): Address {
@@ -24,13 +31,14 @@ export async function listenOn<T>(
   flag: string,
   urls: readonly string[],
   listen: (address: Address, url: string) => Promise<T>,
+  { reusePort = false }: SocketOptions = {},
 ): Promise<T[]> {
   const listening: T[] = [];
   for (const url of urls) {
     try {
       const address = addressOf(url);
       if ('path' in address) await removeStaleSocket(address.path);
-      listening.push(await listen(address, url));
+      listening.push(await listen(reusePort && 'port' in address ? { ...address, reusePort } : address, url));
     } catch (error) {
       throw new ConfigError(`${flag}: cannot listen on ${url} (${reasonOf(error)})`, { cause: error });
     }

@@ -3,7 +3,7 @@ import type { ClientListener, ClientPort } from '@quorate/rpc';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import type { Logger } from 'pino';
-import { addressOf, listenOn } from './addresses.ts';
+import { addressOf, listenOn, type SocketOptions } from './addresses.ts';
 import type { ServerConfig } from './config/schema.ts';
 import { isSecure } from './config/tls-checks.ts';
 import { connectionsByOpenFiles } from './open-files.ts';
@@ -12,6 +12,10 @@ import type { MemberTls } from './tls.ts';
 /** How many connections clients, or members, may have at once. */
 export function maxConnectionsOf({ maxConnections }: ServerConfig): number {
   return maxConnections > 0 ? maxConnections : connectionsByOpenFiles();
+}
+
+function socketOptionsOf({ socketReusePort }: ServerConfig): SocketOptions {
+  return { reusePort: socketReusePort };
 }
 
 /** Listens for members, before anything else is known. @throws ConfigError */
@@ -26,10 +30,14 @@ export async function openPeerPort(
     onConnectionError: (error) => log.debug({ err: error }, 'a connection of a member failed'),
   });
   try {
-    await listenOn('--listen-peer-urls', config.listenPeerUrls, (address, url) =>
-      port.listen(address, {
-        secure: isSecure(url) ? (socket, onSecure) => peers?.accept(socket, onSecure) : undefined,
-      }),
+    await listenOn(
+      '--listen-peer-urls',
+      config.listenPeerUrls,
+      (address, url) =>
+        port.listen(address, {
+          secure: isSecure(url) ? (socket, onSecure) => peers?.accept(socket, onSecure) : undefined,
+        }),
+      socketOptionsOf(config),
     );
     return port;
   } catch (error) {
@@ -44,8 +52,11 @@ export async function listenForMetrics(
   config: ServerConfig,
   tls: MemberTls,
 ): Promise<void> {
-  await listenOn('--listen-metrics-urls', config.listenMetricsUrls, (address, url) =>
-    port.listen(address, { serves: 'metrics', ...securityOf([url], config, tls) }),
+  await listenOn(
+    '--listen-metrics-urls',
+    config.listenMetricsUrls,
+    (address, url) => port.listen(address, { serves: 'metrics', ...securityOf([url], config, tls) }),
+    socketOptionsOf(config),
   );
 }
 
@@ -58,18 +69,23 @@ export async function listenForClients(
   const { listenClientUrls: urls, listenClientHttpUrls: httpUrls } = config;
   const open = async (flag: string, ofFlag: readonly string[], serves: ClientListener['serves']) => {
     const ports = new Map<string, number>();
-    return listenOn(flag, ofFlag, async (address, url) => {
-      // With and without TLS on one address is one listener.
-      const sameAddress = ofFlag.filter((other) => keyOf(other) === keyOf(url));
-      const bound =
-        ports.get(keyOf(url)) ??
-        (await port.listen(reserved?.get(url) ?? address, {
-          serves,
-          ...securityOf(sameAddress, config, tls),
-        }));
-      ports.set(keyOf(url), bound);
-      return bound;
-    });
+    return listenOn(
+      flag,
+      ofFlag,
+      async (address, url) => {
+        // With and without TLS on one address is one listener.
+        const sameAddress = ofFlag.filter((other) => keyOf(other) === keyOf(url));
+        const bound =
+          ports.get(keyOf(url)) ??
+          (await port.listen(reserved?.get(url) ?? address, {
+            serves,
+            ...securityOf(sameAddress, config, tls),
+          }));
+        ports.set(keyOf(url), bound);
+        return bound;
+      },
+      socketOptionsOf(config),
+    );
   };
   const ports = await open('--listen-client-urls', urls, httpUrls.length > 0 ? 'grpc' : 'all');
   await open('--listen-client-http-urls', httpUrls, 'http');

@@ -146,6 +146,7 @@ export class Server implements AsyncDisposable {
         methods,
         maxReceiveBytes,
         limits: clientLimits(config),
+        keepAliveMinTimeMs: config.grpcKeepAliveMinTimeMs,
         keepAliveIntervalMs: config.grpcKeepAliveIntervalMs,
         keepAliveTimeoutMs: config.grpcKeepAliveTimeoutMs,
         observer,

@@ -35,7 +35,8 @@ export interface PeerListener {
 const maxHeaderBytes = 16 * 1024;
 
 /** Where to listen. */
-export type PeerListenAddress = { readonly host: string; readonly port: number } | { readonly path: string };
+export type PeerListenAddress =
+  { readonly host: string; readonly port: number; readonly reusePort?: boolean } | { readonly path: string };
 
 /**
  * The listeners of the peer URLs. A member listens before it knows who it is, so that others find somebody there;

@@ -231,6 +231,7 @@ function serverOf(
     ...{ methods, clock },
     maxReceiveBytes: Math.max(requestBytesMin, settings.maxSendBytes + requestOverheadBytes),
     limits: { maxConcurrentStreams: settings.maxConcurrentStreams },
+    keepAliveMinTimeMs: settings.keepAliveMinTimeMs,
     keepAliveIntervalMs: settings.keepAliveIntervalMs || neverMs,
     keepAliveTimeoutMs: settings.keepAliveTimeoutMs || neverMs,
     observer: { onInternalError: (path, error) => settings.observer.onInternalError?.(path, error) },

@@ -109,10 +109,13 @@ export class ClientPort implements AsyncDisposable {
 
   /**
    * Listens on an address or a unix socket path, or takes over a server that listens already; resolves to the port
-   * (0 picks one). @throws as `net.listen`
+   * (0 picks one). With `reusePort` others may listen there, too. @throws as `net.listen`
    */
   async listen(
-    address: { readonly host: string; readonly port: number } | { readonly path: string } | Server,
+    address:
+      | { readonly host: string; readonly port: number; readonly reusePort?: boolean }
+      | { readonly path: string }
+      | Server,
     options: ClientListener = { serves: 'all' },
   ): Promise<number> {
     // A client of HTTP/1 may say all it has to say and close its side: it gets its answer.

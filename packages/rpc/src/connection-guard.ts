@@ -13,6 +13,7 @@ import { status } from './errors.ts';
 import type { StreamListener } from './grpc-js-door.ts';
 import type { ClientLimits, CutReason } from './limits.ts';
 import { MessageProgress } from './message-progress.ts';
+import { PingPolicy } from './ping-policy.ts';
 import { startReading, stopReading } from './reading.ts';
 import { TrafficMeter } from './traffic-meter.ts';
 
@@ -53,6 +54,8 @@ export interface ConnectionGuardOptions {
   /** Whether the method behind a path takes one request, which has to come as a whole with its call. */
   readonly isSingleRequest: (path: string) => boolean;
   readonly onCut: (reason: CutReason) => void;
+  /** Shortest time between two pings of a client with calls under way. */
+  readonly pingMinTimeMs: number;
 }
 
 type Arrival = Parameters<StreamListener>;
@@ -68,6 +71,7 @@ interface Connection {
   readonly meter: TrafficMeter;
   /** Counts calls that were ended by a limit as if they were bytes. */
   readonly cutCalls: TrafficMeter;
+  readonly pings: PingPolicy;
   isCut: boolean;
   /** When calls were last counted from 0, and how many have come since. */
   breathAtMs: number;
@@ -224,6 +228,7 @@ export class ConnectionGuard {
 
   owe(exchange: Exchange, bytes: number): void {
     if (!exchange.isStreamOpen) return;
+    exchange.connection.pings.noteSent();
     this.#untaken.add(exchange, bytes, this.#options.clock.now());
     exchange.connection.untakenBytes += bytes;
     this.#shrink(this.#untaken, this.#options.limits.maxUntakenBytes, 'untaken_responses');
@@ -247,6 +252,7 @@ export class ConnectionGuard {
 
   /** Forgets a call of which nothing is left. */
   settle(exchange: Exchange): void {
+    exchange.connection.pings.noteSent(); // Its status.
     if (exchange.isStreamOpen || exchange.runs) return;
     if (!this.#exchanges.delete(exchange.id)) return;
     exchange.connection.open.delete(exchange);
@@ -268,6 +274,7 @@ export class ConnectionGuard {
           { burstBytes: cutCallsBurst, bytesPerSecond: cutCallsPerSecond },
           clock.now(),
         ),
+        pings: new PingPolicy(this.#options.pingMinTimeMs),
         isCut: false,
         breathAtMs: -Infinity,
         breathCalls: 0,
@@ -312,7 +319,19 @@ export class ConnectionGuard {
       };
     };
     session.on('ping', count('pings'));
+    session.on('ping', () => this.#policePing(connection));
     session.on('remoteSettings', count('settings'));
+  }
+
+  /** Ends a connection that pings more often than it was told, in the words that gRPC's clients know: they slow down. */
+  #policePing(connection: Connection): void {
+    const { session, pings, open, waiting, held, isCut } = connection;
+    const hasCalls = open.size + waiting.length + held.length > 0;
+    if (!pings.isTooMany({ nowMs: this.#options.clock.now(), hasCalls })) return;
+    if (isCut || session.destroyed) return;
+    session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 0, Buffer.from('too_many_pings'));
+    // No offence: others from there need not wait for it.
+    this.#cutConnection(connection, 'pings', { isOffence: false });
   }
 
   /**
@@ -523,13 +542,13 @@ export class ConnectionGuard {
     }
   }
 
-  #cutConnection(connection: Connection, reason: CutReason): void {
+  #cutConnection(connection: Connection, reason: CutReason, { isOffence = true } = {}): void {
     const { session } = connection;
     if (connection.isCut || session.destroyed) return;
     connection.isCut = true;
     stopReading(connection.socket);
     this.#options.onCut(reason);
-    connection.onOffence?.();
+    if (isOffence) connection.onOffence?.();
     // Not here: this may be in the middle of what was just read.
     this.#options.clock.soon(() => this.#end(connection, reason));
   }

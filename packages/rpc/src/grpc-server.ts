@@ -42,6 +42,12 @@ export interface GrpcServerOptions {
   /** `defaultLimits` where nothing is said. */
   readonly limits?: Partial<ClientLimits>;
   readonly clock?: Clock;
+  /**
+   * Shortest time between two pings of a client with calls under way; without calls it is two hours. Whoever pings more
+   * often is told so, and cut off. 0 is gRPC's own five minutes; 5 seconds when it is left out, as with etcd.
+   */
+  readonly keepAliveMinTimeMs?: number;
+  /** Time between two pings to a client, which has so long to answer; there are none when either of them is 0. */
   readonly keepAliveIntervalMs?: number;
   readonly keepAliveTimeoutMs?: number;
   readonly observer?: GrpcObserver;
@@ -54,6 +60,9 @@ export interface ServedConnection extends Newcomer {
   /** Whether calls of gRPC are taken; if not they are requests, too. True when it is left out. */
   readonly takesCalls?: boolean;
 }
+
+/** Between two pings of a client, where nobody says another time. */
+const grpcPingMinTimeMs = 300_000;
 
 type UnaryCall = ServerUnaryCall<Buffer, Buffer>;
 type WritingCall = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
@@ -69,13 +78,19 @@ export class GrpcServer implements AsyncDisposable {
   constructor(options: GrpcServerOptions) {
     this.#observer = options.observer ?? {};
     const limits = { ...defaultLimits, ...options.limits };
+    const {
+      keepAliveIntervalMs = 7_200_000,
+      keepAliveTimeoutMs = 20_000,
+      keepAliveMinTimeMs = 5_000,
+    } = options;
     this.#server = new Server({
       'grpc.max_receive_message_length': options.maxReceiveBytes,
       'grpc.max_send_message_length': -1,
       // Statistics of calls that nobody reads.
       'grpc.enable_channelz': 0,
-      'grpc.keepalive_time_ms': options.keepAliveIntervalMs ?? 7_200_000,
-      'grpc.keepalive_timeout_ms': options.keepAliveTimeoutMs ?? 20_000,
+      // grpc-js would take a time-out of 0 at its word. 0 for the time is none to it.
+      'grpc.keepalive_time_ms': keepAliveTimeoutMs === 0 ? 0 : keepAliveIntervalMs,
+      'grpc.keepalive_timeout_ms': keepAliveTimeoutMs,
     });
     for (const [path, method] of options.methods) {
       const isUnary = method.kind === 'unary';
@@ -106,6 +121,7 @@ export class GrpcServer implements AsyncDisposable {
         return method?.kind !== 'stream' || !method.clientStreams;
       },
       onCut: (reason) => this.#observer.onCut?.(reason),
+      pingMinTimeMs: keepAliveMinTimeMs || grpcPingMinTimeMs,
     });
     this.#observer.onOpened?.(() => this.#guard.usage);
   }

@@ -233,7 +233,7 @@ test('a connection that pings without end is closed', async () => {
   while (!cuts.includes('pings')) await new Promise((resolve) => setImmediate(resolve));
   clock.advance(0);
   expect(await goneAway).toBe(constants.NGHTTP2_ENHANCE_YOUR_CALM);
-  expect(pings).toBeGreaterThan(1_000);
+  expect(pings).toBeLessThan(10);
   expect(cuts).toEqual(['pings']);
 });
 

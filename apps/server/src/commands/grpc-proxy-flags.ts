@@ -149,8 +149,8 @@ const limits = {
   grpcKeepaliveMinTimeMs: duration('5s', {
     flag: 'grpc-keepalive-min-time',
     section: 'behaviour',
-    ignored: 'the gRPC library does not police pings',
-    description: 'Shortest time between two pings of a client.',
+    description:
+      "Shortest time between two pings of a client with calls; a client that goes on is cut off. 0 is gRPC's own five minutes.",
   }),
   grpcKeepaliveIntervalMs: duration('2h0m0s', {
     flag: 'grpc-keepalive-interval',

@@ -83,7 +83,8 @@ export const memberFields = {
     flag: 'memory-mlock',
     experimental: true,
     section: 'member',
-    notBuilt: 'locking memory',
+    refused:
+      'Node cannot lock memory; forbid swapping to the member instead (MemorySwapMax=0 in its systemd unit, memory.swap.max of its cgroup)',
     description: 'Keep all pages in memory.',
   }),
   quotaBytes: integer(0, {
@@ -131,24 +132,23 @@ export const memberFields = {
   grpcKeepAliveMinTimeMs: duration('5s', {
     flag: 'grpc-keepalive-min-time',
     section: 'member',
-    ignored: 'the gRPC library does not police pings',
-    description: 'Shortest time between two pings of a client.',
+    description:
+      "Shortest time between two pings of a client with calls; a client that goes on is cut off. 0 is gRPC's own five minutes.",
   }),
   grpcKeepAliveIntervalMs: duration('2h', {
     flag: 'grpc-keepalive-interval',
     section: 'member',
-    description: 'Time between pings to a client.',
+    description: 'Time between pings to a client; 0 is never.',
   }),
   grpcKeepAliveTimeoutMs: duration('20s', {
     flag: 'grpc-keepalive-timeout',
     section: 'member',
-    description: 'Wait for the answer to a ping before the connection is closed.',
+    description: 'Wait for the answer to a ping before the connection is closed; 0: there are no pings.',
   }),
   socketReusePort: boolean(false, {
     flag: 'socket-reuse-port',
     section: 'member',
-    notBuilt: 'SO_REUSEPORT',
-    description: 'Allow several listeners on one port.',
+    description: 'Allow several listeners on one port (SO_REUSEPORT), where the system has that.',
   }),
   socketReuseAddress: boolean(false, {
     flag: 'socket-reuse-address',
