@@ -169,12 +169,3 @@ test.each(manifests)('$folder publishes to everybody, with the documents it has'
     expect(globSync(pattern.slice(1), { cwd: join(root, path) }), pattern).toHaveLength(1);
   }
 });
-
-test('nx knows every package as a part that commits name, so that none is missing in the history', () => {
-  // Our own configuration.
-  const { release } = JSON.parse(readFileSync(join(root, 'nx.json'), 'utf8')) as {
-    release: { conventionalCommits: { types: Record<string, unknown> } };
-  };
-  const parts = Object.keys(release.conventionalCommits.types);
-  expect(parts).toEqual(expect.arrayContaining(manifests.map(({ folder }) => folder)));
-});

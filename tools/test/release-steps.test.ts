@@ -1,8 +1,9 @@
 import { expect, test, vi } from 'vitest';
 import { Checks, expectNone, forEachLimited } from '../src/release/checks.ts';
 import { closeChangelog } from '../src/release/close-changelog.ts';
+import { description, partOf } from '../src/release/commits.ts';
 import { sizeTable } from '../src/release/packages.ts';
-import { description, nextVersion } from '../src/release/preview.ts';
+import { nextVersion } from '../src/release/preview.ts';
 import { CommandError, run } from '../src/release/run.ts';
 
 const changelog = `# Changelog
@@ -39,10 +40,13 @@ test('the preview is of the next version that may add and breaks nothing', () =>
   expect(nextVersion('1.9.3')).toBe('1.10.0');
 });
 
-test('the part that a commit names is its heading in the history; of several parts all is kept', () => {
-  expect(description('raft: reject appends')).toBe('reject appends');
-  expect(description('data-dir: a: b')).toBe('a: b');
-  expect(description('rpc, replica: answers')).toBe('rpc, replica: answers');
+test('a commit stands in the history below the part that it names; of several parts all is kept', () => {
+  const parts = (subject: string) => [partOf(subject), description(subject)];
+  expect(parts('raft: reject appends')).toEqual(['raft', 'reject appends']);
+  expect(parts('data-dir: a: b')).toEqual(['data-dir', 'a: b']);
+  expect(parts('wire!: other names')).toEqual(['wire', 'other names']);
+  expect(parts('rpc, replica: answers')).toEqual([undefined, 'rpc, replica: answers']);
+  expect(parts('no part at all')).toEqual([undefined, 'no part at all']);
 });
 
 test('checks go on after one that failed, and the last line counts them', async () => {

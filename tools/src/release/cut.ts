@@ -1,8 +1,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { ChangelogError, closeChangelog } from './close-changelog.ts';
+import { lastTag } from './commits.ts';
 import { nxChangelog, nxVersion } from './nx-release.ts';
-import { lastTag } from './preview.ts';
 import { CommandError, run } from './run.ts';
 
 /**

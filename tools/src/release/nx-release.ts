@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { run } from './run.ts';
 
 /** Where nx runs, and what stops it. */
@@ -36,17 +37,19 @@ export interface NextVersion {
 
 /** Writes a version into all manifests and the lockfile, and stages them; returns what nx says of it. */
 export async function nxVersion(options: NxOptions, next: NextVersion): Promise<string> {
-  return nxRelease('version', options, next);
+  return runQuietly('npx', ['nx', 'release', 'version', ...flagsOf(next)], options);
 }
 
-/** Writes the commits since the last version into HISTORY.md, commits what is staged, and tags it. */
+/** Writes the commits since the last version into HISTORY.md, commits what is staged, and tags it; returns what nx says. */
 export async function nxChangelog(options: NxOptions, next: NextVersion): Promise<string> {
-  return nxRelease('changelog', options, next);
+  const script = join(import.meta.dirname, 'history.ts');
+  return runQuietly(process.execPath, [script, ...flagsOf(next)], options);
 }
 
-async function nxRelease(step: string, { root, signal }: NxOptions, next: NextVersion): Promise<string> {
-  const { version, isFirst, dryRun } = next;
-  const flags = [...(isFirst ? ['--first-release'] : []), ...(dryRun ? ['--dry-run'] : [])];
-  const args = ['nx', 'release', step, version, ...flags];
-  return run('npx', args, { cwd: root, env: quiet, ...(signal !== undefined && { signal }) });
+function flagsOf({ version, isFirst, dryRun }: NextVersion): string[] {
+  return [version, ...(isFirst ? ['--first-release'] : []), ...(dryRun ? ['--dry-run'] : [])];
+}
+
+function runQuietly(command: string, args: readonly string[], { root, signal }: NxOptions): Promise<string> {
+  return run(command, args, { cwd: root, env: quiet, ...(signal !== undefined && { signal }) });
 }
