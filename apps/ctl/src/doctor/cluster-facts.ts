@@ -29,6 +29,8 @@ export interface MemberFacts {
   /** Where it was asked. */
   readonly endpoint: string;
   readonly status: Outcome<rpcpb.StatusResponse>;
+  /** It answers, and tells its status only to who says who he is, or may do more. */
+  readonly isRefused: boolean;
   /** Times of reads that this member answers alone, in milliseconds. */
   readonly serializableMs: Outcome<readonly number[]>;
   /** Times of reads that members agree on. */

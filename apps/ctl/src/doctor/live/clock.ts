@@ -18,9 +18,10 @@ export const clock: Check<ClusterFacts> = {
   examine({ members }) {
     const told: MemberClock[] = [];
     const verdicts: Verdict[] = [];
-    for (const { endpoint, clock: outcome, status } of members) {
+    for (const { endpoint, clock: outcome, status, isRefused } of members) {
       if (outcome.ok) told.push({ endpoint, bounds: outcome.value });
-      else verdicts.push(unchecked(endpoint, status.ok ? `its clock: ${outcome.reason}` : silent));
+      else
+        verdicts.push(unchecked(endpoint, status.ok || isRefused ? `its clock: ${outcome.reason}` : silent));
     }
     return [...judge(told), ...verdicts];
   },

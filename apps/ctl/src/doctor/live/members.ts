@@ -8,6 +8,11 @@ export const wholeCluster = 'cluster';
 /** Why nothing is known of a member that is not there. */
 export const silent = 'it does not answer';
 
+/** Why nothing is known of a member that tells no status. */
+export function silenceOf({ isRefused }: Pick<MemberFacts, 'isRefused'>): string {
+  return isRefused ? 'it asks who we are: give --user, and a user who may see it' : silent;
+}
+
 /** A member that answers. */
 export interface AnsweringMember {
   readonly endpoint: string;
@@ -30,8 +35,8 @@ export function eachAnswering(
   facts: ClusterFacts,
   examine: (member: AnsweringMember) => Verdict | readonly Verdict[] | undefined,
 ): readonly Verdict[] {
-  const unknown = facts.members.flatMap(({ endpoint, status }) =>
-    status.ok ? [] : [unchecked(endpoint, silent)],
+  const unknown = facts.members.flatMap((member) =>
+    member.status.ok ? [] : [unchecked(member.endpoint, silenceOf(member))],
   );
   return [...answering(facts).flatMap((member) => examine(member) ?? []), ...unknown];
 }
@@ -41,8 +46,8 @@ export function eachMetrics(
   facts: ClusterFacts,
   examine: (metrics: MetricsFacts, endpoint: string) => Verdict | readonly Verdict[] | undefined,
 ): readonly Verdict[] {
-  return facts.members.flatMap(({ endpoint, metrics, status }) => {
-    if (!status.ok) return [unchecked(endpoint, silent)];
+  return facts.members.flatMap(({ endpoint, metrics, status, isRefused }) => {
+    if (!status.ok && !isRefused) return [unchecked(endpoint, silent)];
     if (!metrics.ok) return [unchecked(endpoint, `no metrics: ${metrics.reason}`)];
     return examine(metrics.value, endpoint) ?? [];
   });

@@ -1,6 +1,6 @@
 import { finding, ok, unchecked, type Check } from '../check.ts';
 import type { ClusterFacts } from '../cluster-facts.ts';
-import { answering, wholeCluster } from './members.ts';
+import { answering, silenceOf, wholeCluster } from './members.ts';
 
 /** Whether enough voters live, and one of them may fail. */
 export const quorum: Check<ClusterFacts> = {
@@ -11,6 +11,8 @@ export const quorum: Check<ClusterFacts> = {
   examine(facts) {
     const { memberList } = facts;
     if (!memberList.ok) return [unchecked(wholeCluster, `no list of members: ${memberList.reason}`)];
+    const refused = facts.members.find(({ isRefused }) => isRefused);
+    if (refused !== undefined) return [unchecked(wholeCluster, `${refused.endpoint}: ${silenceOf(refused)}`)];
     const voters = memberList.value.filter(({ isLearner }) => !isLearner);
     const alive = new Set(answering(facts).map(({ id }) => id));
     const dead = voters.filter(({ ID }) => !alive.has(ID));

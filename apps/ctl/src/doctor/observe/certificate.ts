@@ -1,11 +1,5 @@
 import { X509Certificate } from 'node:crypto';
-import {
-  checkServerIdentity,
-  connect,
-  getCACertificates,
-  type ConnectionOptions,
-  type TLSSocket,
-} from 'node:tls';
+import { connect, getCACertificates, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { isIP } from 'node:net';
 import type { ReadTlsOptions } from '../../cli/tls-files.ts';
 import { observed, unobserved, type Outcome } from '../check.ts';
@@ -29,7 +23,7 @@ export async function observeCertificate(options: CertificateOptions): Promise<S
       return {
         chain: chainOf(certificate).map(factsOf),
         distrust: distrustOf(socket),
-        wrongName: wrongNameOf(socket, tls?.serverName ?? hostOf(url).host),
+        wrongName: wrongNameOf(certificate, tls?.serverName ?? hostOf(url).host),
         protocol: socket.getProtocol() ?? '',
       };
     });
@@ -107,8 +101,12 @@ function distrustOf(socket: TLSSocket): string | undefined {
   return error instanceof Error ? error.message : code;
 }
 
-function wrongNameOf(socket: TLSSocket, name: string): string | undefined {
-  return checkServerIdentity(name, socket.getPeerCertificate())?.message;
+/** Names in the subject alone count no more: Go's clients, too, pass over them. */
+function wrongNameOf(certificate: X509Certificate, name: string): string | undefined {
+  const isRight =
+    isIP(name) === 0 ? certificate.checkHost(name, { subject: 'never' }) : certificate.checkIP(name);
+  if (isRight !== undefined) return undefined;
+  return `${name} is not among its names (${certificate.subjectAltName ?? 'it has none'})`;
 }
 
 /** A certificate and those that it leads back to, as far as the server sent them. */

@@ -43,7 +43,9 @@ export async function observeCluster(context: Context): Promise<ClusterFacts> {
     ),
   );
   const answering = members.filter(({ status }) => status.ok).map(({ endpoint }) => endpoint);
-  const [first] = answering;
+  const [first] = members
+    .filter(({ status, isRefused }) => status.ok || isRefused)
+    .map(({ endpoint }) => endpoint);
   const peerUrls = securePeerUrls(memberList);
   const doesLookAtPeers = flags.bool('peer-certificates');
   return {

@@ -33,41 +33,52 @@ export interface MemberOptions {
 /** Observes one member. Never fails: what cannot be had says why. */
 export async function observeMember(options: MemberOptions): Promise<MemberFacts> {
   const { endpoint, isTlsDefault, tls, timeoutMs } = options;
-  const clocks: ClockSample[] = [];
-  const status = await attempt(async () => (await options.client()).maintenance.status({}, { timeoutMs }));
+  const [status, isRefused] = await statusOf(options);
   const secureUrl = pageUrl(endpoint, '', isTlsDefault);
   const isSecure = secureUrl?.startsWith('https:') === true;
   const certificate = isSecure ? await observeCertificate({ url: secureUrl, tls, timeoutMs }) : undefined;
-  if (!status.ok) return { ...silentMember(endpoint, status.reason), certificate };
+  const known = { endpoint, status, isRefused, certificate };
+  if (!status.ok && !isRefused) return { ...known, ...nothing };
   const client = await options.client();
-  const serializableMs = await timesOf(() => read(client, { serializable: true, timeoutMs }));
-  const linearizableMs = await timesOf(() => read(client, { serializable: false, timeoutMs }));
-  const pages = new Pages(options, clocks);
+  const pages = new Pages(options);
+  const id = status.ok ? (status.value.header?.memberId ?? 0n) : 0n;
   return {
-    ...{ endpoint, status, serializableMs, linearizableMs, certificate },
+    ...known,
+    serializableMs: await timesOf(() => read(client, { serializable: true, timeoutMs })),
+    linearizableMs: await timesOf(() => read(client, { serializable: false, timeoutMs })),
     health: await healthOf(pages),
     versions: await versionsOf(pages),
-    metrics: await metricsOf(pages, options, status.value.header?.memberId ?? 0n),
-    clock: clockOf(clocks),
+    metrics: await metricsOf(pages, options, id),
+    clock: clockOf(pages.clocks),
   };
 }
 
-function silentMember(endpoint: string, reason: string): Omit<MemberFacts, 'certificate'> {
-  const none = unobserved(silent);
-  return {
-    ...{ endpoint, status: unobserved(reason), serializableMs: none, linearizableMs: none },
-    ...{ health: none, versions: none, metrics: none, clock: none },
-  };
+const none = unobserved(silent);
+/** What is known of a member that does not answer. */
+const nothing = {
+  ...{ serializableMs: none, linearizableMs: none, health: none },
+  ...{ versions: none, metrics: none, clock: none },
+};
+
+/** The status, and whether it was refused. */
+async function statusOf({
+  client,
+  timeoutMs,
+}: MemberOptions): Promise<readonly [MemberFacts['status'], boolean]> {
+  try {
+    return [observed(await (await client()).maintenance.status({}, { timeoutMs })), false];
+  } catch (error) {
+    return [unobserved(reasonOf(error)), isRefusal(error)];
+  }
 }
 
 /** Pages of a member; the clock is read from each. */
 class Pages {
   readonly #options: MemberOptions;
-  readonly #clocks: ClockSample[];
+  readonly clocks: ClockSample[] = [];
 
-  constructor(options: MemberOptions, clocks: ClockSample[]) {
+  constructor(options: MemberOptions) {
     this.#options = options;
-    this.#clocks = clocks;
   }
 
   /** @throws Error */
@@ -82,7 +93,7 @@ class Pages {
   async at(url: string): Promise<Page> {
     const { tls, timeoutMs } = this.#options;
     const page = await fetchPage({ url, tls, timeoutMs });
-    if (page.clock !== undefined) this.#clocks.push(page.clock);
+    if (page.clock !== undefined) this.clocks.push(page.clock);
     return page;
   }
 }

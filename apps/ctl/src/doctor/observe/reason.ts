@@ -6,7 +6,7 @@ export function reasonOf(error: unknown): string {
   const code = last instanceof Error && 'code' in last ? String(last.code) : '';
   const shown = text === '' ? code : text;
   return shown
-    .replace(/^no connection to \S+: /, '')
+    .replace(/^(?:no connection to \S+|\d+ [A-Z_]+): /, '')
     .replaceAll(/[\s\p{Cc}]+/gu, ' ')
     .trim();
 }
