@@ -3,11 +3,12 @@ import { fromUtf8 } from '@quorate/std';
 import { freePort } from '@quorate/std/testing';
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, existsSync, globSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { makeContext } from '../src/images/build-image.ts';
+import { copyEngine, engineOf } from '../src/images/engine-packages.ts';
 import { checkoutFacts } from '../src/images/facts.ts';
 import { imageSpecOf } from '../src/images/image-specs.ts';
 
@@ -195,6 +196,31 @@ describe.skipIf(!isLinux)('the programs of images', () => {
     });
     expect(await range.json()).toMatchObject({ kvs: [{ value: Buffer.from('hello').toString('base64') }] });
     expect(await gateway.stop()).toBe(0);
+  });
+
+  test('a member of a platform without RocksDB keeps its data with LevelDB', async () => {
+    const programs = join(dir, 'quorate/programs/usr/lib/quorate');
+    const other = join(dir, 'arm64');
+    for (const part of ['package.json', 'bin', 'server']) {
+      cpSync(join(programs, part), join(other, part), { recursive: true });
+    }
+    copyEngine({
+      root,
+      outDir: join(other, 'node_modules'),
+      platform: `linux-${process.arch}`,
+      engine: engineOf('linux-arm64'),
+    });
+    const at = await addresses();
+    const env = memberEnv('m3', at);
+    await using client = new Client({ endpoints: [at.client] });
+    await using first = new Running(join(other, 'bin/quorate'), { env });
+    await first.says('ready to serve');
+    expect(first.log).toContain('using LevelDB');
+    await client.put('greeting', 'hello');
+    await first.stop();
+    await using second = new Running(join(other, 'bin/quorate'), { env });
+    await second.says('ready to serve');
+    expect((await client.get('greeting'))?.value).toEqual(fromUtf8('hello'));
   });
 
   test('a member that waits for the others of its cluster ends when it is told to', async () => {

@@ -3,6 +3,7 @@ import {
   accessSync,
   chmodSync,
   constants,
+  globSync,
   lstatSync,
   mkdirSync,
   mkdtempSync,
@@ -74,6 +75,7 @@ describe('what an image is made from', () => {
         copyEngine({ root, outDir, platform, engine });
         const copied = join(outDir, engine.name);
         expect(readdirSync(copied)).toContain('LICENSE');
+        expect(globSync('deps/**/{LICENSE,COPYING}*', { cwd: copied })).not.toEqual([]);
         expect(readdirSync(join(copied, 'prebuilds'))).toEqual([platform]);
         const entry = engine.scripts === 'all' ? engine.name : `${engine.name}/${engine.scripts.join()}`;
         const loaded = spawnSync(process.execPath, ['-p', `typeof require('${entry}')`], {

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readdirSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, globSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /** The engine below a member's store, as a package that is copied since it holds native code. */
@@ -72,6 +72,10 @@ function copyPackage(source: string, context: CopyContext): void {
   }
   for (const tuple of prebuildsFor(platform, source)) {
     cpSync(join(source, 'prebuilds', tuple), join(target, 'prebuilds', tuple), { recursive: true });
+  }
+  // What an engine is compiled from has terms of its own.
+  for (const file of globSync('deps/**/{LICENSE,COPYING,NOTICE}*', { cwd: source })) {
+    cpSync(join(source, file), join(target, file));
   }
   for (const needed of Object.keys(dependencies)) {
     if (!engine.notNeeded.includes(needed)) copyPackage(findPackage(needed, source), context);

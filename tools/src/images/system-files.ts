@@ -54,6 +54,7 @@ export function writeSystemFiles({ node, rootDir, programsDir }: SystemFilesOpti
     copyInto(rootDir, path);
     copyLicense(rootDir, path);
   }
+  writeNodeLicense(rootDir);
   copyAuthorities(rootDir);
   for (const [name, text] of Object.entries(etcFiles)) writeFileSync(join(rootDir, 'etc', name), text);
   mkdirSync(join(rootDir, 'tmp'));
@@ -82,6 +83,17 @@ function copyLicense(rootDir: string, library: string): void {
   const target = join(rootDir, 'usr/share/licenses', name);
   mkdirSync(dirname(target), { recursive: true });
   copyFileSync(realpathSync(source), target);
+}
+
+/** The package that Node comes in here has no text of its terms. */
+function writeNodeLicense(rootDir: string): void {
+  const folder = join(rootDir, 'usr/share/licenses/node');
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(
+    join(folder, 'copyright'),
+    `Node.js ${process.version}, copyright Node.js contributors, is under the MIT license; what it holds of others is under\n` +
+      `theirs. All texts: https://github.com/nodejs/node/blob/${process.version}/LICENSE\n`,
+  );
 }
 
 function copyAuthorities(rootDir: string): void {
