@@ -88,7 +88,7 @@ export class Consumer {
   async runExample(example: string | undefined, env: Readonly<Record<string, string>>): Promise<void> {
     const doors = this.#doors().map((door) => `await import('${door}');`);
     await this.#run(process.execPath, ['--input-type=module', '--eval', doors.join('\n')]);
-    if (example === undefined) return;
+    if (example === undefined) throw new Error('the README has no example in TypeScript');
     writeFileSync(join(this.dir, 'example.ts'), example);
     await this.#run(process.execPath, ['--no-warnings', 'example.ts'], env);
   }

@@ -5,14 +5,12 @@ import { formatMessage } from 'publint/utils';
 import { CommandError, run } from './run.ts';
 
 /** What publint has to say of a tarball; its suggestions count as much as its errors. */
-export async function publintProblems(tarball: string, dir: string): Promise<string[]> {
+export async function publintProblems(tarball: string): Promise<string[]> {
   const bytes = readFileSync(tarball);
   // A Buffer of a small file is a part of a larger one.
   const own = new Uint8Array(bytes).buffer;
-  const { messages } = await publint({ pack: { tarball: own }, strict: true, level: 'suggestion' });
-  // Our own manifest.
-  const manifest = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8')) as Record<string, unknown>;
-  return messages.map((message) => formatMessage(message, manifest, { color: false }) ?? message.code);
+  const { messages, pkg } = await publint({ pack: { tarball: own }, strict: true, level: 'suggestion' });
+  return messages.map((message) => formatMessage(message, pkg, { color: false }) ?? message.code);
 }
 
 /**
@@ -29,9 +27,12 @@ export async function attwProblems(root: string, tarball: string): Promise<strin
   // attw's own format.
   const { analysis } = JSON.parse(output) as { analysis: AttwAnalysis };
   if (analysis.types === false) return ['it has no types'];
-  return analysis.problems
-    .filter((problem) => !isOfOtherModes(problem))
-    .map((problem) => JSON.stringify(problem));
+  return analysis.problems.filter((problem) => !isOfOtherModes(problem)).map(describe);
+}
+
+/** Without the trace of how a name was looked for, which fills pages. */
+function describe(problem: AttwProblem): string {
+  return JSON.stringify({ ...problem, trace: undefined });
 }
 
 interface AttwProblem {
