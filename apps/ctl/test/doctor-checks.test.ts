@@ -1,4 +1,5 @@
 import type { DataDirFacts, LogFacts, StoreFacts } from '@quorate/data-dir';
+import { rpcpb } from '@quorate/wire';
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { observed, unobserved, type Severity } from '../src/doctor/check.ts';
@@ -9,6 +10,7 @@ import type { DataFacts } from '../src/doctor/data-facts.ts';
 import { diagnose, statusOf, together, worstOf } from '../src/doctor/diagnosis.ts';
 import { liveChecks } from '../src/doctor/live-checks.ts';
 import { MetricsPage } from '../src/doctor/metrics-page.ts';
+import { observeHashes, type HashedClient } from '../src/doctor/observe/hashes.ts';
 import { summaryOf } from '../src/doctor/observe/write-test.ts';
 import {
   certificate,
@@ -501,6 +503,24 @@ const dataFaults: readonly (readonly [string, Severity, string, DataFacts])[] = 
     log({ marks: [{ index: 1_995, term: 4 }] }),
   ],
   [
+    'log-fits-store',
+    'critical',
+    'a database of an etcd from before its snapshot',
+    store(
+      { kind: 'etcd', position: { index: 1_400, term: 4 } },
+      {
+        owner: 'etcd',
+        log: {
+          ...dataDir().dir.log!,
+          marks: [
+            { index: 1_000, term: 4 },
+            { index: 1_500, term: 4 },
+          ],
+        },
+      },
+    ),
+  ],
+  [
     'log-size',
     'advice',
     'a long log',
@@ -509,8 +529,11 @@ const dataFaults: readonly (readonly [string, Severity, string, DataFacts])[] = 
   [
     'log-ahead',
     'advice',
-    'a log with holes',
-    log({ segments: [{ name: 'a', sizeBytes: 64e6, allocatedBytes: 4096 }] }),
+    'a log of an etcd with holes',
+    dataDir({
+      owner: 'etcd',
+      log: { ...dataDir().dir.log!, segments: [{ name: 'a', sizeBytes: 64e6, allocatedBytes: 4096 }] },
+    }),
   ],
   ['store-damaged', 'critical', 'a bad table', store({ problem: damaged })],
   ['store-alarms', 'warning', 'an alarm', store({ alarmCount: 1 })],
@@ -560,8 +583,9 @@ const dataFaults: readonly (readonly [string, Severity, string, DataFacts])[] = 
     'files of another user',
     dataDir({
       places: [
-        { path: '/data', isDirectory: true, mode: 0o700, uid: 1 },
-        { path: '/data/x', isDirectory: false, mode: 0o600, uid: 0 },
+        { path: '/data', isDirectory: true, mode: 0o700, uid: 0 },
+        { path: '/data/member', isDirectory: true, mode: 0o700, uid: 1 },
+        { path: '/data/member/x', isDirectory: false, mode: 0o600, uid: 0 },
       ],
     }),
   ],
@@ -707,4 +731,55 @@ describe('a page of metrics', () => {
 test('times of syncs are summed up by rank', () => {
   const times = Array.from({ length: 200 }, (_, at) => 200 - at);
   expect(summaryOf(times)).toEqual({ count: 200, p50Ms: 101, p99Ms: 199, maxMs: 200 });
+});
+
+describe('hashes', () => {
+  /** A member that was compacted at these revisions, one after the other, whenever it is asked. */
+  function hashed(endpoint: string, revision: bigint, compactions: bigint[]) {
+    const asked: bigint[] = [];
+    const client: HashedClient = {
+      maintenance: {
+        status: async () => ({
+          ...rpcpb.StatusResponse.create(),
+          header: { ...rpcpb.ResponseHeader.create(), revision },
+        }),
+        hashKv: async ({ revision: at }) => {
+          asked.push(at);
+          const compactRevision = (compactions.length > 1 ? compactions.shift() : compactions[0]) ?? 0n;
+          return { ...rpcpb.HashKVResponse.create(), hash: 7, compactRevision };
+        },
+      },
+    };
+    return { endpoint, asked, client: async () => client };
+  }
+
+  test('are asked for at the newest revision that all have', async () => {
+    const members = [hashed('a', 90n, [5n]), hashed('b', 70n, [5n])];
+    const hashes = await observeHashes(members, 1_000);
+    expect(members.map(({ asked }) => asked)).toEqual([[70n], [70n]]);
+    expect(hashes.map(({ hash, revision }) => [hash, revision])).toEqual([
+      [7, 70n],
+      [7, 70n],
+    ]);
+  });
+
+  test('are asked for again when one was compacted in between, but not for ever', async () => {
+    const members = [hashed('a', 90n, [5n, 6n]), hashed('b', 90n, [6n])];
+    await observeHashes(members, 1_000);
+    expect(members.map(({ asked }) => asked.length)).toEqual([2, 2]);
+    const never = [hashed('a', 90n, [5n]), hashed('b', 90n, [6n])];
+    await observeHashes(never, 1_000);
+    expect(never.map(({ asked }) => asked.length)).toEqual([3, 3]);
+  });
+
+  test('that a member does not tell have a reason', async () => {
+    const silent: HashedClient = {
+      maintenance: {
+        status: async () => Promise.reject(new Error('gone')),
+        hashKv: async () => Promise.reject(new Error('gone')),
+      },
+    };
+    const [hash] = await observeHashes([{ endpoint: 'a', client: async () => silent }], 1_000);
+    expect(hash).toMatchObject({ hash: undefined, reason: 'no hash: gone' });
+  });
 });

@@ -228,7 +228,7 @@ describe('what is wrong is found first, and left as it is', () => {
     // Opening moves what is in the store's own log into a table.
     const store = await openStore(member('store'), { warn() {} });
     await store.open();
-    await store.put(fromUtf8('x'), new Uint8Array(100_000));
+    await store.batch([{ type: 'put', key: fromUtf8('x'), value: new Uint8Array(100_000) }], { sync: true });
     await store.close();
     const again = await openStore(member('store'), { warn() {} });
     await again.open();

@@ -1,6 +1,7 @@
 import { Client } from '@quorate/client';
 import {
   etcdBinFolder,
+  freePort,
   freePorts,
   startQuorate,
   startQuorateCluster,
@@ -17,7 +18,12 @@ import { quoratectl } from './differential/tools.ts';
 
 /** What `-w json` prints, as far as it is looked at here. */
 interface Printed {
-  readonly findings: readonly { readonly id: string; readonly severity: string; readonly seen: string }[];
+  readonly findings: readonly {
+    readonly id: string;
+    readonly severity: string;
+    readonly subject: string;
+    readonly seen: string;
+  }[];
   readonly ok: readonly { readonly id: string; readonly subject: string; readonly seen?: string }[];
   readonly unchecked: readonly { readonly id: string; readonly reason: string }[];
 }
@@ -189,14 +195,29 @@ describe('certificates', () => {
 
   test('good ones are looked at, with the versions of TLS, and those of the client', async () => {
     const certificates = await writeTestCertificates(folder);
-    await using server = await startQuorate({ certificates });
+    const peerUrl = `https://127.0.0.1:${await freePort()}`;
+    await using server = await startQuorate({
+      certificates,
+      member: { name: 'n1', peerUrl, initialCluster: `n1=${peerUrl}`, state: 'new' },
+      extraArguments: ['--peer-auto-tls'],
+    });
     const { cert, key } = certificates.alice;
     const flags = [`--cacert=${certificates.ca}`, `--cert=${cert}`, `--key=${key}`];
-    const { findings, ok } = await look(server.endpoint, ...flags);
+    const { findings, ok, unchecked } = await look(server.endpoint, ...flags);
     expect(findings).toEqual([]);
     const seen = new Map(ok.map((each) => [each.id, each.seen]));
     expect(seen.get('tls-versions')).toBe('TLSv1.3');
     expect([seen.has('certificate-trust'), seen.has('client-certificate')]).toEqual([true, true]);
+    expect(unchecked).toContainEqual({
+      ...{ id: 'certificate-expiry', subject: peerUrl },
+      reason: 'give --peer-certificates to look at it',
+    });
+    const peers = await look(server.endpoint, ...flags, '--peer-certificates', '--interval=50ms');
+    // It has signed it itself.
+    expect(peers.findings.map(({ id, subject }) => [id, subject])).toEqual([['certificate-trust', peerUrl]]);
+    expect(peers.ok).toContainEqual({
+      ...{ id: 'leader-changes', subject: server.endpoint, seen: '0 changes of the leader in 50 ms' },
+    });
   });
 });
 

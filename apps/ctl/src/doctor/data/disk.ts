@@ -89,11 +89,13 @@ export const fileModes: Check<DataFacts> = {
   examine({ dir: { dataDir, places } }) {
     const [root] = places;
     if (root === undefined) return [];
-    const mixed = places.filter(({ uid }) => uid !== root.uid);
+    // A directory that is a mount may be the system's; what is in it is the member's.
+    const inside = places.slice(1);
+    const mixed = inside.filter(({ uid }) => uid !== inside[0]?.uid);
     // Whoever may not enter the directory does not get to what is in it.
     if ((root.mode & 0o077) === 0 && mixed.length === 0) return [ok(dataDir)];
     if (mixed.length > 0) {
-      const seen = `${mixed.map(({ path }) => path).join(', ')} belong to others than ${dataDir}`;
+      const seen = `${mixed.map(({ path }) => path).join(', ')} belong to others than ${inside[0]?.path ?? dataDir}`;
       return [
         finding('warning', dataDir, seen, [
           'Give all of it to the user of the member, while it does not run: $ chown -R quorate: DIR',

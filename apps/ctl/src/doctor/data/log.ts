@@ -102,9 +102,28 @@ export const logFitsStore: Check<DataFacts> = {
             ...replace,
           ]),
         ];
+      const newest = log.marks.at(-1)?.index ?? 0;
+      if (store.kind === 'etcd' && newest > index && !hasReceived(facts, newest))
+        return [
+          finding(
+            'critical',
+            subject,
+            `the log tells of a snapshot at entry ${newest}, and the database ends at ${index}`,
+            [
+              'An etcd does not start without the database that it got then (.snap.db): put it back, if there is a copy',
+              ...replace,
+            ],
+          ),
+        ];
       return [ok(subject, `the store is at entry ${index}, the log at ${log.lastIndex}`)];
     }),
 };
+
+/** Whether a database that a leader sent waits to take the place of the one there is. */
+function hasReceived({ dir }: DataFacts, index: number): boolean {
+  const name = `${index.toString(16).padStart(16, '0')}.snap.db`;
+  return dir.leftovers.some(({ path }) => path.endsWith(name));
+}
 
 /** Whether the log is released as snapshots are made. */
 export const logSize: Check<DataFacts> = {
@@ -130,11 +149,13 @@ export const logSize: Check<DataFacts> = {
 /** Whether space for the log was given in advance. */
 export const logAhead: Check<DataFacts> = {
   id: 'log-ahead',
-  title: 'segments have their space in advance',
+  title: 'segments of an etcd have their space in advance',
   why: 'a segment that grows while it is written makes syncs slower, and can meet a full disk in the middle',
   runbook: 'a-data-directory',
   examine: (facts) =>
     ofLog(facts, ({ segments }, subject) => {
+      // Members of Quorate fill a segment while they write it.
+      if (facts.dir.owner !== 'etcd') return [];
       const last = segments.at(-1);
       // Full segments are cut to what is in them.
       if (last === undefined || last.allocatedBytes >= last.sizeBytes) return [ok(subject)];

@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { once } from 'node:events';
 import { connect, getCACertificates, type ConnectionOptions, type TLSSocket } from 'node:tls';
 import { isIP } from 'node:net';
 import type { ReadTlsOptions } from '../../cli/tls-files.ts';
@@ -56,7 +57,7 @@ async function weakProtocolOf(options: CertificateOptions): Promise<string | und
   }
 }
 
-function withSocket<T>(
+async function withSocket<T>(
   { url, tls, timeoutMs }: CertificateOptions,
   more: ConnectionOptions,
   look: (socket: TLSSocket) => T,
@@ -64,32 +65,22 @@ function withSocket<T>(
   const { host, port } = hostOf(url);
   const pem = (bytes: Uint8Array | undefined) => bytes && Buffer.from(bytes);
   const name = tls?.serverName ?? host;
-  return new Promise((resolve, reject) => {
-    const socket = connect({
-      ...{ host, port, ALPNProtocols: ['h2', 'http/1.1'] },
-      ...(isIP(name) === 0 ? { servername: name } : {}),
-      ...{ cert: pem(tls?.cert), key: pem(tls?.key) },
-      ca: pem(tls?.ca) ?? [...getCACertificates('default'), ...getCACertificates('system')],
-      // It is judged afterwards; refused, it could not be looked at.
-      rejectUnauthorized: false,
-      ...more,
-    });
-    const end = (settle: () => void): void => {
-      clearTimeout(timer);
-      socket.destroy();
-      settle();
-    };
-    const timer = setTimeout(() => end(() => reject(new Error('no answer in time'))), timeoutMs);
-    socket.once('error', (error) => end(() => reject(error)));
-    socket.once('secureConnect', () => {
-      try {
-        const seen = look(socket);
-        end(() => resolve(seen));
-      } catch (error) {
-        end(() => reject(error instanceof Error ? error : new Error(String(error))));
-      }
-    });
+  const socket = connect({
+    ...{ host, port, ALPNProtocols: ['h2', 'http/1.1'] },
+    ...(isIP(name) === 0 ? { servername: name } : {}),
+    ...{ cert: pem(tls?.cert), key: pem(tls?.key) },
+    ca: pem(tls?.ca) ?? [...getCACertificates('default'), ...getCACertificates('system')],
+    // It is judged afterwards; refused, it could not be looked at.
+    rejectUnauthorized: false,
+    ...more,
   });
+  try {
+    await once(socket, 'secureConnect', { signal: AbortSignal.timeout(timeoutMs) });
+    return look(socket);
+  } finally {
+    socket.on('error', () => undefined); // What comes behind the look is no news.
+    socket.destroy();
+  }
 }
 
 /** What Node says of the chain; that of names is asked for by itself, and time has a check of its own. */

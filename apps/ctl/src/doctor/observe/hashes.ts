@@ -5,10 +5,15 @@ import { reasonOf } from './reason.ts';
 /** A compaction in between spoils a comparison; as often it is tried anew. */
 const attemptsMax = 3;
 
+/** What is asked of a client. */
+export interface HashedClient {
+  readonly maintenance: Pick<Client['maintenance'], 'status' | 'hashKv'>;
+}
+
 /** A member to ask, and how. */
 export interface HashedMember {
   readonly endpoint: string;
-  readonly client: () => Promise<Client>;
+  readonly client: () => Promise<HashedClient>;
 }
 
 /**
