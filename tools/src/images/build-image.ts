@@ -90,7 +90,7 @@ export function buildImage({ spec, dir }: ImageContext, { engine, facts, referen
     'build',
     '--quiet',
     // Only this format has health checks.
-    ...(engine.name === 'podman' ? ['--format', 'docker', `--timestamp=${facts.time.getTime() / 1000}`] : []),
+    ...(engine.name === 'podman' ? ['--format', 'docker'] : []),
     ...references.flatMap((reference) => ['--tag', reference]),
     ...labels.flatMap(([name, value]) => ['--label', `${name}=${value}`]),
     '--file',

@@ -9,18 +9,22 @@ export interface Engine {
 }
 
 /**
- * The engine to build with: docker when it answers, at `DOCKER_HOST` or at its usual socket; podman else.
+ * The engine to build with: docker when it answers, at `DOCKER_HOST` or at its usual socket; podman else, whose service
+ * is spoken to at `DOCKER_HOST` where that is set.
  *
  * @throws Error that says what was looked for
  */
 export function findEngine(wanted?: string): Engine {
+  const host = process.env['DOCKER_HOST'] ?? '';
   const engines: readonly Engine[] = [
     { name: 'docker', command: 'docker', args: [] },
-    { name: 'podman', command: 'podman', args: [] },
+    { name: 'podman', command: 'podman', args: host === '' ? [] : ['--url', host] },
   ];
   const tried: string[] = [];
   for (const engine of engines.filter(({ name }) => wanted === undefined || name === wanted)) {
-    const { status, stderr, error } = spawnSync(engine.command, ['version'], { encoding: 'utf8' });
+    const { status, stderr, error } = spawnSync(engine.command, [...engine.args, 'version'], {
+      encoding: 'utf8',
+    });
     if (status === 0) return engine;
     tried.push(`${engine.name}: ${error?.message ?? stderr.trim().split('\n').at(-1) ?? 'no answer'}`);
   }
