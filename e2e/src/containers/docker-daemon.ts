@@ -1,18 +1,13 @@
 import { join } from 'node:path';
 import type { Engine, Obstacle } from './engine.ts';
-import { missing, obstacleToStart, startPrivateEngine } from './private-engine.ts';
+import { obstacleTo, startPrivateEngine } from './private-engine.ts';
 
 /** What `dockerd` can't do without; Debian's docker.io brings all of them along. */
 const programs = ['dockerd', 'containerd', 'runc', 'iptables', 'docker'];
 
 /** Starts docker for this run, as root, with all that it keeps in places of its own; or says why it can't. */
 export async function startDocker(log: (line: string) => void): Promise<Engine | Obstacle> {
-  const absent = missing(programs);
-  if (absent.length > 0) {
-    const remedy = 'on Debian, as root: apt-get install docker.io';
-    return { engine: 'docker', reason: `${absent.join(', ')} not found`, remedy };
-  }
-  const obstacle = obstacleToStart();
+  const obstacle = obstacleTo(programs, 'on Debian, as root: apt-get install docker.io');
   if (obstacle !== undefined) return { engine: 'docker', ...obstacle };
   return startPrivateEngine({
     name: 'docker',

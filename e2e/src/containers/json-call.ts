@@ -2,7 +2,6 @@ import { EtcdError } from '@quorate/client';
 import type { KeyValue, KvRequest, KvResponse, Response as Told } from '@quorate/sim';
 import type { LoadRequest } from '../cluster/call.ts';
 import type { LoadConnection } from '../cluster/judged.ts';
-import type { Answer } from '../cluster/recorder.ts';
 
 /** A message in etcd's JSON: what is zero, empty or false is left out, and 64-bit numbers are text. */
 interface Message {

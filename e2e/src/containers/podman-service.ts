@@ -1,18 +1,16 @@
 import { join } from 'node:path';
 import type { Engine, Obstacle } from './engine.ts';
-import { missing, obstacleToStart, startPrivateEngine } from './private-engine.ts';
+import { obstacleTo, startPrivateEngine } from './private-engine.ts';
 
 /** What podman can't do without. runc, since crun refuses where cgroups of both versions are mounted. */
 const programs = ['podman', 'runc', 'iptables', 'conmon'];
 
 /** Starts podman's service for this run, as root, with images, containers and networks of its own; or says why not. */
 export async function startPodman(log: (line: string) => void): Promise<Engine | Obstacle> {
-  const absent = missing(programs);
-  if (absent.length > 0) {
-    const remedy = 'on Debian, as root: apt-get install podman runc netavark aardvark-dns iptables';
-    return { engine: 'podman', reason: `${absent.join(', ')} not found`, remedy };
-  }
-  const obstacle = obstacleToStart();
+  const obstacle = obstacleTo(
+    programs,
+    'on Debian, as root: apt-get install podman runc netavark aardvark-dns iptables',
+  );
   if (obstacle !== undefined) return { engine: 'podman', ...obstacle };
   return startPrivateEngine({
     name: 'podman',

@@ -40,13 +40,13 @@ const lastWordsLength = 2_000;
 /** What a private engine is started with; all but `ip` are of util-linux. */
 const startTools = ['flock', 'setpriv', 'unshare', 'nsenter', 'ip'];
 
-/** The programs of a list that are not installed. */
-export function missing(programs: readonly string[]): readonly string[] {
-  return programs.filter((program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0);
-}
-
-/** Why no engine can be started here at all; undefined where nothing is in the way. */
-export function obstacleToStart(): { readonly reason: string; readonly remedy: string } | undefined {
+/** Why no engine that needs these programs can be started here; undefined where nothing is in the way. */
+export function obstacleTo(
+  programs: readonly string[],
+  remedy: string,
+): { readonly reason: string; readonly remedy: string } | undefined {
+  const absent = missing(programs);
+  if (absent.length > 0) return { reason: `${absent.join(', ')} not found`, remedy };
   if (process.platform !== 'linux')
     return { reason: 'it runs on Linux only', remedy: 'start an engine by other means and set DOCKER_HOST' };
   if (process.getuid?.() !== 0)
@@ -68,6 +68,10 @@ export function obstacleToStart(): { readonly reason: string; readonly remedy: s
   };
 }
 
+function missing(programs: readonly string[]): readonly string[] {
+  return programs.filter((program) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0);
+}
+
 /**
  * Of its own are the network (so that neither its bridges nor its firewall rules meet those of another engine, and no
  * container reaches anything outside), its mounts, and its processes, all of which end along with the first of them.
@@ -82,20 +86,22 @@ const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mo
 export async function startPrivateEngine({ name, command, log }: PrivateEngineOptions): Promise<Engine> {
   const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
   const home = join(cache, 'quorate-e2e', `${name}-${checkoutId}`);
-  const runDir = join('/run', `quorate-e2e-${checkoutId}`);
+  // By our own process: at that of another run, an engine answers that is not ours.
+  const runs = join('/run', `quorate-e2e-${checkoutId}`);
+  const runDir = join(runs, String(process.pid));
   const socket = join(runDir, `${name}.sock`);
   const logFile = join(home, 'log');
   mkdirSync(home, { recursive: true });
   const output = openSync(logFile, 'w');
-  // Removed only once the lock is held: another run may be using it.
-  const script = `rm -rf "$0"; mkdir -p "$0"; ip link set lo up; "$@" & wait`;
+  // Only once the lock is held nobody uses what earlier runs have left.
+  const script = `rm -rf "$0"; mkdir -p "$1"; shift; ip link set lo up; "$@" & wait`;
   const place: EnginePlace = { dataDir: join(home, 'data'), runDir, socket };
   const child = spawn(
     'flock',
     [
       ...['--no-fork', '--nonblock', '--conflict-exit-code', String(busyCode), join(home, 'lock')],
       ...['setpriv', '--pdeathsig', 'KILL', 'unshare', ...namespaces],
-      ...['sh', '-c', script, runDir, ...command(place)],
+      ...['sh', '-c', script, runs, runDir, ...command(place)],
     ],
     // Not of our group, so that an interrupt at the keyboard leaves us an engine to clean up with.
     { stdio: ['ignore', output, output], detached: true },
