@@ -1,13 +1,18 @@
-import { readFileSync } from 'node:fs';
+import { globSync, readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { matches, testedSections } from '../src/readme/blocks.ts';
 import { runSection } from '../src/readme/section-run.ts';
 
-/** The document whose blocks are run. */
-const document = new URL('../../README.md', import.meta.url);
+const root = resolve(import.meta.dirname, '../..');
 
-describe('the document does what it says', () => {
-  const sections = testedSections(readFileSync(document, 'utf8'));
+/** The documents whose blocks are run, those that have any. */
+const documents = globSync(['README.md', 'docs/**/*.md'], { cwd: root, exclude: ['docs/.vitepress/**'] })
+  .toSorted()
+  .map((path) => ({ path, sections: testedSections(readFileSync(resolve(root, path), 'utf8')) }))
+  .filter(({ sections }) => sections.length > 0);
+
+describe.each(documents)('$path does what it says', ({ sections }) => {
   test.each(sections)('$title', async (section) => {
     await runSection(section);
   });

@@ -1,3 +1,3 @@
 /** etcd's API as JSON over HTTP, in front of any etcd-compatible cluster. */
 export { Gateway } from './gateway.ts';
-export { checked, GatewayConfigError, readConfig, type GatewayConfig } from './config.ts';
+export { checked, gatewayConfig, GatewayConfigError, readConfig, type GatewayConfig } from './config.ts';

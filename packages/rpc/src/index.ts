@@ -3,7 +3,7 @@ export { methodTable } from './services.ts';
 export { GrpcServer, type GrpcServerOptions, type GrpcObserver, type GrpcUsage } from './grpc-server.ts';
 export { cutReasons, defaultLimits, type ClientLimits, type CutReason } from './limits.ts';
 export { RpcError, status, type StatusCode } from './errors.ts';
-export { toRpcError, type DomainErrorCode } from './status.ts';
+export { clientErrors, toRpcError, type DomainErrorCode } from './status.ts';
 export type {
   Member,
   MemberCluster,

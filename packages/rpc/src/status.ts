@@ -127,6 +127,13 @@ const statusOf = {
 /** Codes of errors that a member may answer with; what it throws beyond them is a bug and becomes UNKNOWN. */
 export type DomainErrorCode = keyof typeof statusOf;
 
+/** What each code of the domain is to clients: the name of its status, and its text. For whoever documents them. */
+export const clientErrors: readonly {
+  readonly code: string;
+  readonly status: string;
+  readonly text: string;
+}[] = Object.entries(statusOf).map(([code, [number, text]]) => ({ code, status: statusName(number), text }));
+
 /**
  * What an error means to the client. One of no known code is a bug or a failure of the machine: its text may name files,
  * keys or whatever else is nobody's business, so all of them are UNKNOWN with one text.
@@ -161,12 +168,15 @@ function isDomainCode(code: string | undefined): code is DomainErrorCode {
 /** An error as Go's clients and etcd's watch responses write it: code and text in one. */
 export function statusText(error: unknown): string {
   const { status: code, message } = toRpcError(error);
-  const name = Object.entries(status).find(([, value]) => value === code)?.[0] ?? 'UNKNOWN';
-  const inGo = name.replace(
+  const inGo = statusName(code).replace(
     /_?([A-Z])([A-Z]*)/g,
     (_, first: string, rest: string) => first + rest.toLowerCase(),
   );
   return `rpc error: code = ${inGo} desc = ${message}`;
+}
+
+function statusName(code: StatusCode): string {
+  return Object.entries(status).find(([, value]) => value === code)?.[0] ?? 'UNKNOWN';
 }
 
 /** A request that is no valid message: gRPC servers answer INTERNAL. */
