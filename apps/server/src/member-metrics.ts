@@ -59,6 +59,12 @@ function registerStore(make: MetricMaker, replica: Replica): void {
   make.total('etcd_mvcc_put_total', 'Keys put.', () => replica.counts.puts);
   make.total('etcd_mvcc_delete_total', 'Keys deleted.', () => replica.counts.deletes);
   make.total('etcd_mvcc_range_total', 'Ranges read.', () => replica.counts.ranges);
+  make.total('etcd_debugging_mvcc_range_total', 'Ranges read.', () => replica.counts.ranges);
+  make.gauge(
+    'etcd_debugging_mvcc_total_put_size_in_bytes',
+    'Bytes of all keys put.',
+    () => replica.counts.putBytes,
+  );
   make.total('etcd_mvcc_txn_total', 'Transactions.', () => replica.counts.txns);
   make.gauge('etcd_debugging_mvcc_keys_total', 'Live keys.', () => store().keyCount);
   make.gauge('etcd_debugging_mvcc_current_revision', 'The newest revision.', () => store().currentRevision);

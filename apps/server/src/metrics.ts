@@ -1,18 +1,18 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
 import type { PeerObserver } from '@quorate/peer';
 import type { Replica, ReplicaObserver } from '@quorate/replica';
-import type { HttpSurfaceOptions } from '@quorate/rpc';
+import type { HttpSurfaceOptions, Member } from '@quorate/rpc';
 import { idToHex } from '@quorate/std';
-import { readdirSync } from 'node:fs';
 import { featureGates, type GateSettings } from './config/feature-gates.ts';
 import { registerConnectionMetrics, type ConnectionMetrics } from './connection-metrics.ts';
 import { GrpcMetrics } from './grpc-metrics.ts';
 import type { Credentials } from './credentials.ts';
 import { registerCredentialMetrics, registerMemberMetrics } from './member-metrics.ts';
 import { exponential, MetricMaker } from './metric-maker.ts';
-import { fileDescriptorLimit } from './open-files.ts';
 import { operationObserver } from './operation-metrics.ts';
 import { registerPeerMetrics } from './peer-metrics.ts';
+import { registerProcessMetrics } from './process-metrics.ts';
+import { registerUpkeepMetrics, type UpkeepMetrics } from './upkeep-metrics.ts';
 
 export interface MetricsOptions {
   readonly serverVersion: string;
@@ -52,6 +52,10 @@ export class Metrics {
   readonly #logins: Counter<'result'>;
   readonly #healthSuccess: Counter;
   readonly #healthFailures: Counter;
+  readonly #upkeep: UpkeepMetrics;
+  readonly #scrapes: Counter<'code'>;
+  #scraping = 0;
+  #replica: Replica | undefined;
   readonly #checks: Gauge<'type' | 'name'>;
   readonly #checksTotal: Counter<'type' | 'name' | 'status'>;
 
@@ -111,8 +115,14 @@ export class Metrics {
       'status',
     ]);
     this.#registerConstants(options);
-    registerDescriptors(make);
-    this.peerObserver = registerPeerMetrics(make);
+    registerProcessMetrics(make);
+    this.#upkeep = registerUpkeepMetrics(make, () => this.#replica?.isLeader === true);
+    const peerObserver = registerPeerMetrics(make);
+    this.peerObserver = (local) => this.#upkeep.watchPeers(peerObserver(local));
+    this.#scrapes = make.labelledCounter('promhttp_metric_handler_requests_total', 'Scrapes by outcome.', [
+      'code',
+    ]);
+    make.gauge('promhttp_metric_handler_requests_in_flight', 'Scrapes under way.', () => this.#scraping);
     this.connections = registerConnectionMetrics(make);
   }
 
@@ -130,6 +140,7 @@ export class Metrics {
   get replicaObserver(): ReplicaObserver {
     return {
       ...this.#operations,
+      ...this.#upkeep.replicaObserver,
       onLogSaved: ({ durationMs }) => this.#walFsync.observe(durationMs / 1000),
       onBackendWritten: ({ durationMs }) => this.#backendCommit.observe(durationMs / 1000),
       onApplied: ({ durationMs }) => {
@@ -152,8 +163,14 @@ export class Metrics {
 
   /** Adds what is read from the member when somebody asks. */
   watch(replica: Replica, credentials: Credentials): void {
+    this.#replica = replica;
     registerMemberMetrics(this.#make, replica);
     registerCredentialMetrics(this.#make, credentials);
+  }
+
+  /** The member, whose maintenance is timed. */
+  timed(member: Member): Member {
+    return this.#upkeep.watch(member);
   }
 
   /** Adds what became of the spans of traces. */
@@ -172,7 +189,17 @@ export class Metrics {
 
   /** The text that Prometheus scrapes. */
   async text(): Promise<{ contentType: string; text: string }> {
-    return { contentType: this.#registry.contentType, text: await this.#registry.metrics() };
+    this.#scraping++;
+    try {
+      const text = await this.#registry.metrics();
+      this.#scrapes.inc({ code: '200' });
+      return { contentType: this.#registry.contentType, text };
+    } catch (error) {
+      this.#scrapes.inc({ code: '500' });
+      throw error;
+    } finally {
+      this.#scraping--;
+    }
   }
 
   #registerConstants(options: MetricsOptions): void {
@@ -190,13 +217,4 @@ export class Metrics {
       gates.set({ name, stage: stage ?? (name === 'AllAlpha' ? 'ALPHA' : 'BETA') }, isOn ? 1 : 0);
     }
   }
-}
-
-/** File descriptors, where the system tells them. */
-function registerDescriptors(make: MetricMaker): void {
-  const limit = fileDescriptorLimit();
-  // Only Linux has these files; there is nothing to tell elsewhere.
-  if (limit === undefined) return;
-  make.gauge('os_fd_used', 'Open file descriptors.', () => readdirSync('/proc/self/fd').length);
-  make.gauge('os_fd_limit', 'File descriptors allowed.', () => limit);
 }

@@ -127,8 +127,9 @@ export class Server implements AsyncDisposable {
   static async #serve(parts: Parts, replica: Replica): Promise<Server> {
     const { config, log, peerPort, credentials, metrics, tls, tracing } = parts;
     metrics.watch(replica, credentials);
+    const member = metrics.timed(replica);
     const methods =
-      tracing === undefined ? methodTable(replica) : tracing.withSpans(methodTable(tracing.watch(replica)));
+      tracing === undefined ? methodTable(member) : tracing.withSpans(methodTable(tracing.watch(member)));
     const slowCallMs = config.warningUnaryRequestDurationMs;
     const observer = withSlowCallLog(metrics.grpc, { log, slowCallMs });
     const maxReceiveBytes = config.maxRequestBytes + 512 * 1024;

@@ -1,5 +1,6 @@
 import { openTestMember, putRequest, rangeRequest } from '@quorate/replica/testing';
 import { methodTable } from '@quorate/rpc';
+import { rpcpb } from '@quorate/wire';
 import { Registry } from 'prom-client';
 import { describe, expect, test } from 'vitest';
 import { parseCommandLine } from '../src/config/command-line.ts';
@@ -109,6 +110,55 @@ test('operations, leases and the log are counted', async () => {
   });
   expect(series.get('etcd_disk_wal_write_bytes_total')).toBeGreaterThan(0);
   expect(series.get('etcd_disk_wal_fsync_duration_seconds_count')).toBeGreaterThan(0);
+});
+
+test('upkeep is timed: compactions by their slices, hashes, and what goes into the store', async () => {
+  const { metrics, member } = await openObserved();
+  const { replica } = member;
+  const during = <T>(work: Promise<T>): Promise<T> => member.during(work);
+  await during(replica.leases.grant({ ID: 7n, TTL: 60n }));
+  for (const value of ['1', '2', '3']) await during(replica.kv.put(putRequest('a', value)));
+  const compaction = rpcpb.CompactionRequest.encode({ revision: 4n, physical: true }).finish();
+  await during(replica.kv.compact(compaction));
+  const { maintenance } = metrics.timed(replica);
+  await during(maintenance.hash());
+  await during(maintenance.hashKv({ revision: 0n }));
+  await during(maintenance.defragment());
+  const { chunks } = await during(maintenance.snapshot());
+  const reading = Array.fromAsync(chunks);
+  expect(await during(reading)).not.toEqual([]);
+  await metrics.text();
+  const series = await seriesOf(metrics);
+  expect(Object.fromEntries(series)).toMatchObject({
+    etcd_debugging_lease_ttl_total_count: 1,
+    etcd_debugging_lease_ttl_total_sum: 60,
+    etcd_debugging_mvcc_db_compaction_keys_total: 2,
+    etcd_mvcc_hash_duration_seconds_count: 1,
+    etcd_mvcc_hash_rev_duration_seconds_count: 1,
+    etcd_disk_backend_defrag_duration_seconds_count: 1,
+    etcd_disk_backend_snapshot_duration_seconds_count: 1,
+    etcd_disk_defrag_inflight: 0,
+    etcd_server_snapshot_apply_in_progress_total: 0,
+    'promhttp_metric_handler_requests_total{code="200"}': 1,
+    promhttp_metric_handler_requests_in_flight: 1,
+  });
+  // Three times a key and a value of a byte, with their revisions.
+  expect(series.get('etcd_debugging_mvcc_total_put_size_in_bytes')).toBeGreaterThanOrEqual(3 * 8);
+  expect(
+    series.get('etcd_debugging_mvcc_db_compaction_pause_duration_milliseconds_count'),
+  ).toBeGreaterThanOrEqual(1);
+});
+
+test('a snapshot of the leader is in progress from its arrival until it is installed; promotions count while leading', async () => {
+  const { metrics } = await openObserved();
+  const valueOf = async (name: string) => (await seriesOf(metrics)).get(name);
+  metrics.peerObserver(1n).onSnapshotReceived?.({ from: 2n, ok: true, seconds: 1 });
+  expect(await valueOf('etcd_server_snapshot_apply_in_progress_total')).toBe(1);
+  metrics.replicaObserver.onSnapshotInstalled?.({ index: 7, durationMs: 1 });
+  expect(await valueOf('etcd_server_snapshot_apply_in_progress_total')).toBe(0);
+  metrics.replicaObserver.onMemberChange?.({ kind: 'promoted', member: 2n });
+  metrics.replicaObserver.onMemberChange?.({ kind: 'added', member: 3n });
+  expect(await valueOf('etcd_server_learner_promote_successes')).toBe(1);
 });
 
 test('totals stay what they are from scrape to scrape', async () => {

@@ -60,6 +60,7 @@ export class MvccStore implements ReadView {
   #currentRevision = firstRevision;
   #compactedRevision = -1;
   #sizeBytes = 0;
+  #droppedCount = 0;
   /** The newest main revision in the index: above the current one while a transaction has changes. */
   #newestRevision = 0;
   #txnOpen = false;
@@ -178,6 +179,11 @@ export class MvccStore implements ReadView {
     changes.put('meta', scheduledCompactKey, encodeRevisionKey(revision, 0));
     this.#enqueueCompaction(revision, this.#compactedRevision);
     this.#compactedRevision = revision;
+  }
+
+  /** Revisions that compactions have removed since the store was opened. */
+  get droppedCount(): number {
+    return this.#droppedCount;
   }
 
   /** Whether `compactSlice` has something to clean. */
@@ -306,6 +312,7 @@ export class MvccStore implements ReadView {
   #enqueueCompaction(revision: number, previous: number | undefined): void {
     const onDrop = (version: number): void => {
       this.#sizeBytes -= this.#index.storedBytes(version);
+      this.#droppedCount++;
     };
     this.#compactions.push(new Compaction(this.#index, this.#log, { revision, previous, onDrop }));
   }

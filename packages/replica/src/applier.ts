@@ -81,7 +81,7 @@ export interface ApplierOptions {
   }) => void;
   /** Users, roles or permissions have changed: what was allowed may not be any more. */
   readonly onAuthChange: () => void;
-  readonly observer?: Pick<ReplicaObserver, 'onOperation'> | undefined;
+  readonly observer?: Pick<ReplicaObserver, 'onOperation' | 'onLeaseGranted'> | undefined;
 }
 
 /** What granting a lease came to. */
@@ -104,7 +104,7 @@ export type Outcome =
  */
 export class Applier {
   /** What was applied since the start, refused requests aside. */
-  readonly counts = { puts: 0, deletes: 0, txns: 0, leasesGranted: 0, leasesRevoked: 0 };
+  readonly counts = { puts: 0, putBytes: 0, deletes: 0, txns: 0, leasesGranted: 0, leasesRevoked: 0 };
   readonly #options: ApplierOptions;
 
   constructor(options: ApplierOptions) {
@@ -217,9 +217,11 @@ export class Applier {
       const { revision, changes } = txn.end();
       invariant(isDone || changes.length === 0, 'a refused operation changes nothing');
       if (changes.length > 0) this.#options.state.hub.append(revision, changes);
-      for (const { type } of changes) {
-        if (type === 0) this.counts.puts++;
-        else this.counts.deletes++;
+      for (const { type, kv } of changes) {
+        if (type === 0) {
+          this.counts.puts++;
+          this.counts.putBytes += kv.length;
+        } else this.counts.deletes++;
       }
     }
   }
@@ -246,6 +248,7 @@ export class Applier {
       this.#options.changes(),
     );
     this.counts.leasesGranted++;
+    this.#options.observer?.onLeaseGranted?.({ ttlSeconds: lease.ttlSeconds });
     this.#refuseOverQuota(fits);
     return { ttlSeconds: lease.ttlSeconds, revision: store.currentRevision };
   }

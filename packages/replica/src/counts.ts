@@ -10,6 +10,8 @@ export interface ReplicaCounts {
   /** Keys put and keys deleted, those within transactions included. */
   readonly puts: number;
   readonly deletes: number;
+  /** Bytes of the keys put: keys, values and what is kept with them. */
+  readonly putBytes: number;
   readonly ranges: number;
   readonly txns: number;
   readonly leasesGranted: number;

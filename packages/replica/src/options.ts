@@ -120,8 +120,12 @@ export interface ReplicaObserver {
   /** The store was read for one Range, in that time; waiting for its turn is not in it. */
   onRange?(ok: boolean, durationMs: number): void;
   onCompacted?(event: { readonly revision: number; readonly durationMs: number }): void;
+  /** A slice of a compaction took that long, in which nothing else ran, and removed so many revisions. */
+  onCompactionSlice?(event: { readonly durationMs: number; readonly removed: number }): void;
   onSnapshot?(event: { readonly index: number; readonly released: readonly string[] }): void;
   onAlarm?(event: { readonly member: bigint; readonly type: string; readonly active: boolean }): void;
+  /** A lease was granted for so long. */
+  onLeaseGranted?(event: { readonly ttlSeconds: number }): void;
   onLeaseExpired?(event: { readonly count: number }): void;
   /** A damaged tail of the log was cut off at the start. */
   onLogRepaired?(event: { readonly file: string; readonly offset: number }): void;

@@ -185,13 +185,12 @@ export class Replica implements AsyncDisposable {
       linearizable: () => this.#reads.linearizable(),
     });
     this.#compactor = new Compactor({
+      ...{ clock, sleepMs: options.compactionSleepMs, onFatal },
       store: () => state.store,
-      clock,
       changes: () => this.#writer.changes,
       flush: () => this.#writer.flush({ sync: false }),
-      sleepMs: options.compactionSleepMs,
       onCompacted: (event) => observer?.onCompacted?.(event),
-      onFatal,
+      onSlice: (event) => observer?.onCompactionSlice?.(event),
     });
     this.#snapshots = new Snapshots({
       ...{ options, state, node: this.#node, wal: log.wal, network: this.#network, writer: this.#writer },

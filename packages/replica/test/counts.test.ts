@@ -33,6 +33,7 @@ test('a member counts what it has applied, transactions by what they changed', a
   const { logBytes, ...counts } = replica.counts;
   expect(counts).toEqual({
     puts: 3,
+    putBytes: 40,
     deletes: 2,
     ranges: 1,
     txns: 2,

@@ -1,6 +1,7 @@
 import type { ReplicaObserver } from '@quorate/replica';
 import type { Member, MemberKv, MemberLeases } from '@quorate/rpc';
 import { decodeTxnRequest } from '@quorate/wire';
+import { memberWith } from '../member-with.ts';
 import type { Spans, TracedCall } from './call-spans.ts';
 
 /** Entries that were applied together, and when; milliseconds of the clock of `performance`. */
@@ -43,24 +44,7 @@ export class MemberSpans {
 
   /** The same member, whose reads and writes make spans in the calls that are traced. */
   watch(member: Member): Member {
-    const { maintenance, cluster, auth } = member;
-    return {
-      ...{ id: member.id, maintenance, cluster, auth },
-      kv: this.#kv(member.kv),
-      leases: this.#leases(member.leases),
-      get isLearner() {
-        return member.isLearner;
-      },
-      get hasLeader() {
-        return member.hasLeader;
-      },
-      get alarmTypes() {
-        return member.alarmTypes;
-      },
-      header: (revision) => member.header(revision),
-      watch: (options) => member.watch(options),
-      onLeaderLost: (listener) => member.onLeaderLost(listener),
-    };
+    return memberWith(member, { kv: this.#kv(member.kv), leases: this.#leases(member.leases) });
   }
 
   #kv(kv: MemberKv): MemberKv {
