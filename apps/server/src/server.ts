@@ -12,6 +12,7 @@ import { openCredentials, type Credentials } from './credentials.ts';
 import { firstOf, type DebugSurface } from './debug/debug-surface.ts';
 import { openDebug } from './debug/open-debug.ts';
 import { namesIn } from './config/tls-checks.ts';
+import { memberLocalAddress } from './local-address.ts';
 import {
   listenForClients,
   listenForMetrics,
@@ -303,6 +304,9 @@ async function openReplica(
           host,
           observer: peerLog(log, metrics.peerObserver(host.id)),
           tls: tls.dialling,
+          localAddress: isOn(config, 'SetMemberLocalAddr')
+            ? memberLocalAddress(config.initialAdvertisePeerUrls)
+            : undefined,
           dialTimeoutMs: 1_000 + config.electionTimeoutMs,
           readTimeoutMs: Math.max(5_000, config.raftReadTimeoutMs),
           writeTimeoutMs: Math.max(5_000, config.raftWriteTimeoutMs),
@@ -327,9 +331,12 @@ function clusterOptions({ bootstrap, forceNewCluster, advertisePeerUrls }: Resol
   };
 }
 
+function isOn({ featureGates }: ServerConfig, gate: string): boolean {
+  return featureGates.get(gate) === true;
+}
+
 function replicaOptions(config: ServerConfig) {
   const autoCompaction = retentionOf(config);
-  const isOn = (gate: string): boolean => config.featureGates.get(gate) === true;
   return {
     name: config.name,
     clientUrls: config.advertiseClientUrls,
@@ -340,13 +347,14 @@ function replicaOptions(config: ServerConfig) {
     learnerCountMax: config.maxLearners,
     strictReconfiguration: config.strictReconfigCheck,
     corruptionCheckMs: config.corruptCheckTimeMs,
-    compactHashCheckMs: isOn('CompactHashCheck') ? config.compactHashCheckTimeMs : 0,
-    initialCorruptionCheck: isOn('InitialCorruptCheck'),
-    leaseCheckpointMs: isOn('LeaseCheckpoint') ? leaseCheckpointMs : 0,
+    compactHashCheckMs: isOn(config, 'CompactHashCheck') ? config.compactHashCheckTimeMs : 0,
+    initialCorruptionCheck: isOn(config, 'InitialCorruptCheck'),
+    leaseCheckpointMs: isOn(config, 'LeaseCheckpoint') ? leaseCheckpointMs : 0,
     downgradeCheckMs: config.downgradeCheckTimeMs,
     simpleTokenTtlMs: config.authTokenTtl * 1000,
     snapshotCount: config.snapshotCount,
     snapshotCatchUpEntries: config.snapshotCatchUpEntries,
+    priorityRequests: isOn(config, 'PriorityRequest'),
     maxWals: config.maxWals,
     maxSnapFiles: config.maxSnapshots,
     maxRequestBytes: config.maxRequestBytes,

@@ -201,14 +201,6 @@ describe('values that make no sense', () => {
       '--feature-gates: "LeaseCheckpoint" must be LeaseCheckpoint=true or LeaseCheckpoint=false',
     ],
     [
-      '--feature-gates=PriorityRequest=true',
-      '--feature-gates: the feature PriorityRequest is not supported by this version',
-    ],
-    [
-      '--feature-gates=AllAlpha=true',
-      '--feature-gates: the feature PriorityRequest is not supported by this version',
-    ],
-    [
       '--feature-gates=LeaseCheckpointPersist=true',
       '--feature-gates: enabling feature gate LeaseCheckpointPersist requires enabling feature gate LeaseCheckpoint',
     ],

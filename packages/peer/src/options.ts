@@ -10,6 +10,8 @@ export interface PeerTransportOptions {
   readonly observer?: PeerObserver;
   /** For members whose URLs are `https` or `unixs`; without it these cannot be reached. */
   readonly tls?: PeerTls | undefined;
+  /** The address of this machine that connections to members come from; the system chooses when it is left out. */
+  readonly localAddress?: string | undefined;
   /** For a connection to be made: a second and the election timeout. */
   readonly dialTimeoutMs?: number;
   /** A connection on which nothing came for that long is given up. */
@@ -30,6 +32,7 @@ export interface PeerSettings {
   readonly clock: Clock;
   readonly observer: PeerObserver;
   readonly tls: PeerTls | undefined;
+  readonly localAddress: string | undefined;
   readonly dialTimeoutMs: number;
   readonly readTimeoutMs: number;
   readonly writeTimeoutMs: number;
@@ -78,5 +81,12 @@ export const peerLimits = {
 
 /** Fills in what was left out. */
 export function peerSettings(options: PeerTransportOptions): PeerSettings {
-  return { clock: systemClock, observer: {}, tls: undefined, ...peerDefaults, ...options };
+  return {
+    clock: systemClock,
+    observer: {},
+    tls: undefined,
+    localAddress: undefined,
+    ...peerDefaults,
+    ...options,
+  };
 }

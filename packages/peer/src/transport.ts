@@ -183,6 +183,7 @@ export class PeerTransport implements PeerNetwork, AsyncDisposable {
       urls: link.urls.all,
       pool: this.#pool,
       tls: this.#settings.tls,
+      localAddress: this.#settings.localAddress,
       dialTimeoutMs: this.#settings.dialTimeoutMs,
       timeoutMs: this.#settings.answerTimeoutMs,
       signal: signal === undefined ? this.#closing.signal : AbortSignal.any([signal, this.#closing.signal]),

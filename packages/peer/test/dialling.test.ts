@@ -63,3 +63,23 @@ test('a member that takes the connection and says nothing of TLS is given up (GH
   await expect(asked).rejects.toMatchObject({ code: 'PEER_UNREACHABLE', reason: 'no connection in time' });
   server.close();
 });
+
+test.skipIf(process.platform !== 'linux')(
+  'a connection comes from the local address, where that can reach the other side',
+  async () => {
+    const seen: (string | undefined)[] = [];
+    const server = createServer((socket) => {
+      seen.push(socket.remoteAddress);
+      socket.destroy();
+    }).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const address = server.address();
+    const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+    for (const localAddress of ['127.0.0.2', '::2', undefined]) {
+      const options = { dialTimeoutMs: 10_000, timeoutMs: 10_000, maxBytes: 1, localAddress };
+      await expect(ask(url, { method: 'GET', path: '/' }, options)).rejects.toThrow();
+    }
+    server.close();
+    expect(seen).toEqual(['127.0.0.2', '127.0.0.1', '127.0.0.1']);
+  },
+);

@@ -52,6 +52,8 @@ export interface ReplicaOptions {
   readonly maxSnapFiles?: number;
   readonly segmentSizeBytes?: number;
   readonly maxRequestBytes?: number;
+  /** Let the end of leases into the log while the member lags so far that other requests are refused. */
+  readonly priorityRequests?: boolean;
   readonly maxTxnOps?: number;
   /** Bytes that keys, values and history may take; 0 means the default of 2 GiB, below 0 no limit. */
   readonly quotaBytes?: number;
@@ -199,3 +201,5 @@ export const maxPendingProposalBytes = 256 * 1024 ** 2;
 
 /** Entries committed and not yet applied beyond which no proposal is taken (reference: proposal flow). */
 export const maxApplyLag = 5_000;
+/** The same for what must not wait: that ends what others are kept from. */
+export const maxPriorityApplyLag = 10_000;

@@ -2,9 +2,9 @@ import type { LogIdentity } from '@quorate/auth';
 import type { MemberChange } from '@quorate/membership';
 import { encodeConfChange } from '@quorate/raft';
 import type { Clock } from '@quorate/std';
-import { encodeRaftEnvelope } from '@quorate/wire';
+import { encodeRaftEnvelope, raftRequestField } from '@quorate/wire';
 import { ReplicaError } from './errors.ts';
-import { maxApplyLag, maxPendingProposalBytes, maxPendingProposals } from './options.ts';
+import { maxApplyLag, maxPriorityApplyLag, maxPendingProposalBytes, maxPendingProposals } from './options.ts';
 import type { RequestIds } from './request-ids.ts';
 import type { Waiters } from './waiters.ts';
 
@@ -14,6 +14,8 @@ export interface ProposerOptions {
   readonly clock: Clock;
   readonly requestTimeoutMs: number;
   readonly maxRequestBytes: number;
+  /** Whether the end of a lease is taken when other requests are refused, up to twice the lag. */
+  readonly priorityRequests?: boolean | undefined;
   /** Hands an encoded InternalRaftRequest to raft at the end of the turn; see `RaftDriver.propose`. */
   readonly propose: (data: Uint8Array, suffix: number, onlyInTerm?: number) => void;
   /** Hands an encoded ConfChange to raft; false when it cannot be taken now. */
@@ -49,7 +51,7 @@ export class Proposer {
     options: { readonly onlyInTerm?: number; readonly from?: LogIdentity } = {},
   ): Promise<R> {
     const { ids, maxRequestBytes, ownIdentity } = this.#options;
-    const refusal = this.#refusal();
+    const refusal = this.#refusal(requestField);
     if (refusal !== undefined) return Promise.reject(refusal);
     const suffix = ids.next();
     const { name, revision } = options.from ?? ownIdentity();
@@ -87,12 +89,15 @@ export class Proposer {
     return outcome;
   }
 
-  #refusal(): ReplicaError | undefined {
-    const { waiters, applyLag, stoppedBecause } = this.#options;
+  #refusal(requestField?: number): ReplicaError | undefined {
+    const { waiters, applyLag, stoppedBecause, priorityRequests = false } = this.#options;
     const stopped = stoppedBecause();
     if (stopped !== undefined) return new ReplicaError('REPLICA_STOPPED', { cause: stopped });
     const isFull = waiters.count >= maxPendingProposals || waiters.bytes >= maxPendingProposalBytes;
-    return isFull || applyLag() > maxApplyLag ? new ReplicaError('REPLICA_TOO_MANY_REQUESTS') : undefined;
+    const isUrgent = priorityRequests && requestField === raftRequestField.leaseRevoke;
+    return isFull || applyLag() > (isUrgent ? maxPriorityApplyLag : maxApplyLag)
+      ? new ReplicaError('REPLICA_TOO_MANY_REQUESTS')
+      : undefined;
   }
 
   #wait<R>(suffix: number, bytes: number): Promise<R> {

@@ -161,7 +161,7 @@ export class Replica implements AsyncDisposable {
     this.#ids = new RequestIds({ memberId: this.id, startedAtMs: clock.wallMs() });
     this.#proposer = new Proposer({
       ...{ ids: this.#ids, waiters: this.#waiters, clock, requestTimeoutMs: this.#requestTimeoutMs },
-      maxRequestBytes: options.maxRequestBytes,
+      ...{ maxRequestBytes: options.maxRequestBytes, priorityRequests: options.priorityRequests },
       propose: (data, suffix, onlyInTerm) => this.#driver.propose(data, suffix, onlyInTerm),
       proposeConfChange: (data) => this.#driver.proposeConfChange(data),
       ownIdentity: () => memberIdentity(state.auth),

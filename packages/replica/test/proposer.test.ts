@@ -6,7 +6,10 @@ import { Proposer } from '../src/proposer.ts';
 import { RequestIds } from '../src/request-ids.ts';
 import { Waiters } from '../src/waiters.ts';
 
-function newProposer(maxRequestBytes = 1000) {
+function newProposer(
+  maxRequestBytes = 1000,
+  { applyLag = 0, priorityRequests }: { applyLag?: number; priorityRequests?: boolean } = {},
+) {
   const clock = new ManualClock();
   const waiters = new Waiters();
   const proposed: Uint8Array[] = [];
@@ -19,7 +22,8 @@ function newProposer(maxRequestBytes = 1000) {
     maxRequestBytes,
     propose: (data) => proposed.push(data),
     proposeConfChange: () => true,
-    applyLag: () => 0,
+    applyLag: () => applyLag,
+    priorityRequests,
     ownIdentity: () => ({ name: '', revision: 0 }),
     stoppedBecause: () => undefined,
   });
@@ -83,4 +87,22 @@ test('a request above the limit is refused before it is proposed', async () => {
     code: 'REPLICA_REQUEST_TOO_LARGE',
   });
   expect(proposed).toHaveLength(0);
+});
+
+test('a member that lags refuses requests; with priority requests, the end of a lease up to twice the lag', async () => {
+  const { put, leaseRevoke } = raftRequestField;
+  const isTaken = async (field: number, applyLag: number, priorityRequests: boolean): Promise<boolean> => {
+    const { proposer, proposed, waiters } = newProposer(1000, { applyLag, priorityRequests });
+    const refused = proposer.propose(field, bytes).catch((error: unknown) => error);
+    waiters.rejectAll(new Error('over'));
+    if (proposed.length === 0) expect(await refused).toMatchObject({ code: 'REPLICA_TOO_MANY_REQUESTS' });
+    return proposed.length > 0;
+  };
+  for (const isOn of [false, true]) {
+    expect(await isTaken(put, 5_000, isOn)).toBe(true);
+    expect(await isTaken(put, 5_001, isOn)).toBe(false);
+    expect(await isTaken(leaseRevoke, 5_001, isOn)).toBe(isOn);
+    expect(await isTaken(leaseRevoke, 10_000, isOn)).toBe(isOn);
+    expect(await isTaken(leaseRevoke, 10_001, isOn)).toBe(false);
+  }
 });

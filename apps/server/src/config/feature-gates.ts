@@ -6,8 +6,8 @@ export interface FeatureGate {
   readonly name: string;
   readonly stage: 'ALPHA' | 'BETA';
   readonly isOnByDefault: boolean;
-  /** Whether it does what it says, does the same in both positions, or is refused in any other than its default. */
-  readonly state: 'works' | 'ignored' | 'not built';
+  /** Whether it does what it says, or the same in both positions. */
+  readonly state: 'works' | 'ignored';
 }
 
 /** Gates that stand for all of a stage. */
@@ -20,8 +20,8 @@ export const featureGates: readonly FeatureGate[] = [
   { name: 'InitialCorruptCheck', stage: 'ALPHA', isOnByDefault: false, state: 'works' },
   { name: 'LeaseCheckpoint', stage: 'ALPHA', isOnByDefault: false, state: 'works' },
   { name: 'LeaseCheckpointPersist', stage: 'ALPHA', isOnByDefault: false, state: 'works' },
-  { name: 'PriorityRequest', stage: 'ALPHA', isOnByDefault: false, state: 'not built' },
-  { name: 'SetMemberLocalAddr', stage: 'ALPHA', isOnByDefault: false, state: 'not built' },
+  { name: 'PriorityRequest', stage: 'ALPHA', isOnByDefault: false, state: 'works' },
+  { name: 'SetMemberLocalAddr', stage: 'ALPHA', isOnByDefault: false, state: 'works' },
   { name: 'StopGRPCServiceOnDefrag', stage: 'ALPHA', isOnByDefault: false, state: 'ignored' },
   { name: 'TxnModeWriteWithSharedBuffer', stage: 'BETA', isOnByDefault: true, state: 'ignored' },
 ];
@@ -40,12 +40,7 @@ export function gates(meta: Omit<FieldMeta, 'kind' | 'defaultText' | 'choices'>)
         const problem = readItem(item, given);
         if (problem !== undefined) return refuse(context, problem);
       }
-      const settings = settingsOf(given);
-      const missing = featureGates.find(
-        (gate) => gate.state === 'not built' && settings.get(gate.name) !== gate.isOnByDefault,
-      );
-      if (missing === undefined) return settings;
-      return refuse(context, `the feature ${missing.name} is not supported by this version`);
+      return settingsOf(given);
     })
     .prefault('')
     .meta({ ...meta, kind: 'text', defaultText: '' });

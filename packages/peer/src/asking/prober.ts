@@ -59,6 +59,7 @@ export class Prober {
       {
         pool: this.#pool,
         tls: this.#settings.tls,
+        localAddress: this.#settings.localAddress,
         dialTimeoutMs: this.#settings.dialTimeoutMs,
         timeoutMs: this.#settings.readTimeoutMs,
         maxBytes: peerLimits.questionBytes,

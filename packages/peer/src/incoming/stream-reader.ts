@@ -78,7 +78,7 @@ export class StreamReader {
   }
 
   #dial(url: string): void {
-    const { host, dialTimeoutMs, readTimeoutMs, tls } = this.#settings;
+    const { host, dialTimeoutMs, readTimeoutMs, tls, localAddress } = this.#settings;
     const request = openRequest(
       url,
       {
@@ -86,7 +86,7 @@ export class StreamReader {
         path: `${paths.stream}${this.type}/${idToHex(host.id)}`,
         headers: { ...identityHeaders(host), [headers.to]: idToHex(this.#peerId) },
       },
-      { dialTimeoutMs, timeoutMs: readTimeoutMs, tls },
+      { dialTimeoutMs, timeoutMs: readTimeoutMs, tls, localAddress },
     );
     this.#request = request;
     let isOver = false;

@@ -6,7 +6,7 @@ import {
   type RequestOptions,
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
-import type { Socket } from 'node:net';
+import { isIP, type Socket } from 'node:net';
 import { TLSSocket, type ConnectionOptions } from 'node:tls';
 import { PeerError } from '../errors.ts';
 
@@ -43,6 +43,8 @@ export interface DialOptions {
   readonly pool?: ConnectionPool | undefined;
   /** For URLs with TLS. */
   readonly tls?: PeerTls | undefined;
+  /** The address of this machine that the connection comes from; the system chooses when it is left out. */
+  readonly localAddress?: string | undefined;
 }
 
 /**
@@ -53,15 +55,24 @@ export interface DialOptions {
 export function dial(
   baseUrl: string,
   options: RequestOptions & { readonly path: string },
-  { pool, tls }: DialOptions,
+  { pool, tls, localAddress }: DialOptions,
 ): ClientRequest {
   const target = targetOf(baseUrl);
   if (target === undefined || (target.isSecure && tls === undefined)) {
     throw new PeerError('PEER_UNREACHABLE', { reason: `no way to reach ${baseUrl}` });
   }
-  const complete = { ...options, ...target.address, agent: pool?.of(target.isSecure) ?? false };
+  const complete = {
+    ...{ ...options, ...target.address, agent: pool?.of(target.isSecure) ?? false },
+    ...(localAddress !== undefined && canReach(localAddress, target) && { localAddress }),
+  };
   if (!target.isSecure || tls === undefined) return httpRequest(complete);
   return httpsRequest({ ...complete, ...tls.connectOptions(target.host) });
+}
+
+/** Not from an address of the other family: what a name stands for, the system has to find out. */
+function canReach(localAddress: string, { address }: Target): boolean {
+  if ('socketPath' in address) return false;
+  return isIP(address.host) === 0 || isIP(address.host) === isIP(localAddress);
 }
 
 /** The event that says that the connection of a request is there, TLS included; undefined when it is. */

@@ -81,6 +81,7 @@ export class Pipeline {
         {
           pool: this.#pool,
           tls: this.#settings.tls,
+          localAddress: this.#settings.localAddress,
           dialTimeoutMs,
           timeoutMs: dialTimeoutMs + readTimeoutMs,
           maxBytes: peerLimits.questionBytes,

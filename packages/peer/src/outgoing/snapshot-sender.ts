@@ -64,7 +64,12 @@ function open({ url }: SnapshotTransfer, settings: PeerSettings): ClientRequest 
       path: paths.snapshot,
       headers: { ...identityHeaders(settings.host), 'Content-Type': 'application/octet-stream' },
     },
-    { dialTimeoutMs: settings.dialTimeoutMs, timeoutMs: settings.writeTimeoutMs, tls: settings.tls },
+    {
+      dialTimeoutMs: settings.dialTimeoutMs,
+      timeoutMs: settings.writeTimeoutMs,
+      tls: settings.tls,
+      localAddress: settings.localAddress,
+    },
   );
 }
 
