@@ -48,7 +48,7 @@ export interface MemberFacts {
 /** What a member publishes of itself. */
 export interface MetricsFacts {
   readonly page: MetricsPage;
-  /** How long its counters have counted: since the member began, or between two looks. */
+  /** How long its counters have counted: since the member began (then `uptimeSeconds`), or between two looks. */
   readonly seconds: number;
   /** Since the member began. */
   readonly uptimeSeconds: number;

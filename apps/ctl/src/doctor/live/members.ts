@@ -68,7 +68,7 @@ export function withinCluster(check: Check<ClusterFacts>): Check<ClusterFacts> {
 /** How a span that counters have counted is told. */
 export function spanText({ seconds, uptimeSeconds }: MetricsFacts): string {
   const text = durationText(seconds);
-  return Math.abs(seconds - uptimeSeconds) < 1 ? `since it began ${text} ago` : `in ${text}`;
+  return seconds === uptimeSeconds ? `since it began ${text} ago` : `in ${text}`;
 }
 
 /** A time for people: `12 ms`, `3.2 s`, `5 min`, `7 h`, `3 days`. */

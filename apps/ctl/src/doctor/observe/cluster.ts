@@ -76,27 +76,21 @@ function clients(context: Context): (endpoint: string) => Promise<Client> {
   };
 }
 
-/** What members agree on, or else what one of them knows. */
+/** What members agree on, or else what one of them knows: both are asked for at once, since either may never come. */
 async function memberListOf(
   endpoints: readonly string[],
   clientOf: (endpoint: string) => Promise<Client>,
   timeoutMs: number,
 ): Promise<Outcome<readonly rpcpb.Member[]>> {
-  let last: Outcome<readonly rpcpb.Member[]> = unobserved('no endpoints are given');
-  for (const linearizable of [true, false]) {
-    const answers = await Promise.all(
-      endpoints.map((endpoint) =>
-        attempt(async () => {
-          const client = await clientOf(endpoint);
-          return (await client.cluster.memberList({ linearizable }, { timeoutMs })).members;
-        }),
-      ),
-    );
-    const answer = answers.find(({ ok }) => ok);
-    if (answer !== undefined) return answer;
-    last = answers[0] ?? last;
-  }
-  return last;
+  const ask = (endpoint: string, linearizable: boolean) =>
+    attempt(async () => {
+      const client = await clientOf(endpoint);
+      return (await client.cluster.memberList({ linearizable }, { timeoutMs })).members;
+    });
+  const answers = await Promise.all(
+    [true, false].flatMap((linearizable) => endpoints.map((endpoint) => ask(endpoint, linearizable))),
+  );
+  return answers.find(({ ok }) => ok) ?? answers[0] ?? unobserved('no endpoints are given');
 }
 
 /** The addresses that members tell; those given only where members tell none. */
