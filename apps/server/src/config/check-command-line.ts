@@ -15,7 +15,8 @@ export function checkCommandLine(args: readonly string[]): void {
   const [command, word, ...rest] = args;
   if (isCommand(command)) {
     if (word !== 'start') throw new ConfigError(`there is no command "${command} ${word ?? ''}"`);
-    parseFlags(command === 'gateway' ? gatewayFlags : grpcProxyFlags, rest);
+    if (command === 'gateway') parseFlags(gatewayFlags, rest);
+    else parseFlags(grpcProxyFlags, rest);
     return;
   }
   const commandLine = parseCommandLine(args);
