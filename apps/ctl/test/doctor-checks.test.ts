@@ -10,6 +10,7 @@ import type { DataFacts } from '../src/doctor/data-facts.ts';
 import { diagnose, statusOf, together, worstOf } from '../src/doctor/diagnosis.ts';
 import { liveChecks } from '../src/doctor/live-checks.ts';
 import { MetricsPage } from '../src/doctor/metrics-page.ts';
+import { diagnosisPrintout } from '../src/doctor/report.ts';
 import { observeHashes, type HashedClient } from '../src/doctor/observe/hashes.ts';
 import { summaryOf } from '../src/doctor/observe/write-test.ts';
 import {
@@ -355,6 +356,7 @@ const liveFaults: readonly (readonly [string, Severity, string, ClusterFacts])[]
     'two voters',
     { ...withList(listed(1n), listed(2n)), members: [member(1n), member(2n)] },
   ],
+  ['one-machine', 'advice', 'members on one machine', localCluster()],
   [
     'fragmentation',
     'advice',
@@ -377,6 +379,17 @@ const liveFaults: readonly (readonly [string, Severity, string, ClusterFacts])[]
     withMember({ metrics: metrics('', { uptimeSeconds: 60 }) }),
   ],
 ];
+
+function localCluster(): ClusterFacts {
+  const url = (id: bigint, port: number) => `http://127.0.0.1:${id}${port}`;
+  const ids = [1n, 2n, 3n];
+  return cluster({
+    memberList: observed(
+      ids.map((id) => listed(id, { peerURLs: [url(id, 2380)], clientURLs: [url(id, 2379)] })),
+    ),
+    members: ids.map((id) => member(id, { endpoint: url(id, 2379), certificate: undefined })),
+  });
+}
 
 function fiveMembers(): ClusterFacts {
   const ids = [1n, 2n, 3n, 4n, 5n];
@@ -650,6 +663,44 @@ describe('a diagnosis', () => {
     expect(statusOf(live(withStatus({ raftTerm: 3n })))).toBe(2);
     expect(statusOf(live(withStatus({ version: '3.7.0' })))).toBe(0);
     expect([worstOf(live(cluster())), statusOf(live(cluster()))]).toEqual(['ok', 0]);
+  });
+});
+
+describe('a report', () => {
+  const plain = (_: string, text: string) => text;
+  const textOf = (facts: ClusterFacts) =>
+    diagnosisPrintout(live(facts), { all: false, paint: plain }).simple();
+
+  test('says once what is to be done about several members, and why several were not checked', () => {
+    const young = metrics('', { uptimeSeconds: 60 });
+    const none = unobserved('none are served');
+    const members = [
+      member(1n, { metrics: young }),
+      member(2n, { metrics: young }),
+      member(3n, { metrics: none }),
+    ];
+    const lines = textOf(cluster({ members })).split('\n');
+    expect(lines.slice(0, 4)).toEqual([
+      'ADVICE    started-lately  2 times',
+      '  seen: https://host1:2379: it began 60 s ago',
+      '        https://host2:2379: it began 60 s ago',
+      '  why:  one that is started again and again looks healthy in between, and its counters begin anew each time',
+    ]);
+    const gaps = lines.filter((line) => line.startsWith('Not checked: '));
+    expect(gaps).toHaveLength(1);
+    expect(gaps[0]).toMatch(
+      /^Not checked: wal-sync, .*started-lately \(https:\/\/host3:2379: no metrics: none are served\)$/,
+    );
+  });
+
+  test('of a cluster where all is well has one line', () => {
+    expect(textOf(cluster())).toMatch(/^Nothing was found\. Checked: hash-mismatch, .*\.\n$/);
+  });
+
+  test('names the command that removes the member whose data differ', () => {
+    const hashes = observed([hashOf(1n, 7), hashOf(2n, 7), hashOf(3n, 8)]);
+    const text = textOf(cluster({ hashes, members: [member(1n), member(2n), member(3n)] }));
+    expect(text).toContain('$ quoratectl member remove 3\n');
   });
 });
 

@@ -71,6 +71,7 @@ describe('every check', () => {
         "members: storage-version",
         "members: members-learning",
         "members: voters-count",
+        "members: one-machine",
         "members: fragmentation",
         "members: slow-applies",
         "members: watchers",

@@ -37,7 +37,7 @@ const ofMachine = [
   'event-loop',
   'slow-applies',
 ];
-const ofTests = ['voters-count', 'started-lately', 'member-urls'];
+const ofTests = ['voters-count', 'started-lately', 'one-machine'];
 
 async function look(endpoints: string, ...flags: string[]) {
   const { stdout, stderr, code } = await quoratectl({

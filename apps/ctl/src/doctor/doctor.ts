@@ -4,6 +4,7 @@ import { paintOf } from '../colour.ts';
 import { argumentsOf } from '../commands/arguments.ts';
 import { errorText } from '../error-text.ts';
 import { ExitError } from '../exit.ts';
+import { anyAborted, listenForInterrupts } from '../interruption.ts';
 import { diagnose, statusOf, together, type Diagnosis } from './diagnosis.ts';
 import { diagnosisPrintout } from './report.ts';
 
@@ -27,14 +28,25 @@ export async function doctor(context: Context): Promise<void> {
   else context.prepareOffline();
   if (context.format === 'fields' || context.format === 'protobuf')
     throw new ExitError('badFeature', `${context.format} not supported as output format`);
-  const diagnosis = together([
-    ...(isLive ? [await diagnoseCluster(context)] : []),
-    ...(await diagnoseDataDirs(context, dataDirs)),
-  ]);
+  const diagnosis = await unlessInterrupted(context, async () =>
+    together([
+      ...(isLive ? [await diagnoseCluster(context)] : []),
+      ...(await diagnoseDataDirs(context, dataDirs)),
+    ]),
+  );
   const paint = paintOf(context.terminal, 'stdout');
   context.print(diagnosisPrintout(diagnosis, { all: flags.bool('all'), paint }));
   const status = statusOf(diagnosis);
   if (status !== 0) throw new ExitError('error', undefined, { status });
+}
+
+/** The end of the program, and not of the work, is what an interruption waits for: what is left then goes with it. */
+async function unlessInterrupted<T>({ terminal }: Context, work: () => Promise<T>): Promise<T> {
+  using interruption = listenForInterrupts(terminal);
+  const interrupted = anyAborted(interruption.signal).then(() => {
+    throw new ExitError('interrupted');
+  });
+  return Promise.race([work(), interrupted]);
 }
 
 function refuseOddFlags({ flags }: Context, dataDirs: readonly string[]): void {

@@ -16,7 +16,13 @@ import { leaderChanges } from './live/leader-changes.ts';
 import { leader } from './live/leader.ts';
 import { leases, watchers } from './live/load.ts';
 import { memberErrors } from './live/member-errors.ts';
-import { memberUrls, membersLearning, membersUnstarted, votersCount } from './live/member-list.ts';
+import {
+  memberUrls,
+  membersLearning,
+  membersUnstarted,
+  oneMachine,
+  votersCount,
+} from './live/member-list.ts';
 import { memberUnreachable } from './live/member-unreachable.ts';
 import { withinCluster } from './live/members.ts';
 import { openFiles } from './live/open-files.ts';
@@ -76,6 +82,7 @@ export const liveChecks: readonly Check<ClusterFacts>[] = [
   withinCluster(storageVersion),
   withinCluster(membersLearning),
   withinCluster(votersCount),
+  withinCluster(oneMachine),
   fragmentation,
   slowApplies,
   watchers,

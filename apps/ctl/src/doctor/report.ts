@@ -39,7 +39,11 @@ export function diagnosisPrintout(diagnosis: Diagnosis, options: ReportOptions):
 }
 
 function simpleText(diagnosis: Diagnosis, { all, paint }: ReportOptions): ByteString {
-  const lines = diagnosis.findings.flatMap((finding) => [...findingLines(finding, paint), '']);
+  // What is to be done about several members in the same way is said once.
+  const groups = Map.groupBy(diagnosis.findings, ({ id, severity, remedy }) =>
+    [severity, id, ...remedy].join('\n'),
+  );
+  const lines = [...groups.values()].flatMap((findings) => [...findingLines(findings, paint), '']);
   if (all) {
     for (const { id, subject, seen } of diagnosis.ok)
       lines.push(`${paint('green', 'ok')}        ${id}  ${subject}${seen === '' ? '' : `: ${seen}`}`);
@@ -49,18 +53,26 @@ function simpleText(diagnosis: Diagnosis, { all, paint }: ReportOptions): ByteSt
   return lines.map((line) => `${bytesOfText(line)}\n`).join('');
 }
 
-function findingLines(
-  { id, severity, subject, seen, why, remedy, runbook }: RankedFinding,
-  paint: Paint,
-): string[] {
-  const head = `${paint(styles[severity], severity.toUpperCase().padEnd(8))}  ${paint('bold', id)}  ${subject}`;
-  return [
-    head,
-    `  seen: ${seen}`,
-    `  why:  ${why}`,
-    ...remedy.map((step, at) => `  ${at === 0 ? 'do:  ' : '     '} ${step}`),
-    `  see:  ${runbook}`,
-  ];
+function findingLines(findings: readonly RankedFinding[], paint: Paint): string[] {
+  return findings.slice(0, 1).flatMap(({ id, severity, subject, why, remedy, runbook }) => {
+    const isOne = findings.length === 1;
+    const head = `${paint(styles[severity], severity.toUpperCase().padEnd(8))}  ${paint('bold', id)}`;
+    return [
+      isOne ? `${head}  ${subject}` : `${head}  ${findings.length} times`,
+      ...labelled(
+        'seen',
+        findings.map((each) => (isOne ? each.seen : `${each.subject}: ${each.seen}`)),
+      ),
+      ...labelled('why', [why]),
+      ...labelled('do', remedy),
+      ...labelled('see', [runbook]),
+    ];
+  });
+}
+
+/** Lines behind a label that stands before the first of them. */
+function labelled(label: string, lines: readonly string[]): string[] {
+  return lines.map((line, at) => `  ${(at === 0 ? `${label}:` : '').padEnd(5)} ${line}`);
 }
 
 function summaryLines({ findings, ok, unchecked }: Diagnosis): string[] {
@@ -71,11 +83,27 @@ function summaryLines({ findings, ok, unchecked }: Diagnosis): string[] {
   const checked = new Set([...ok, ...findings].map(({ id }) => id));
   const found = counts.length === 0 ? 'Nothing was found' : `Found: ${counts.join(', ')}`;
   const lines = [`${found}. Checked: ${listText(checked)}.`];
-  // What keeps one thing from being looked at often keeps others, too.
-  const byReason = Map.groupBy(unchecked, ({ subject, reason }) => `${subject}: ${reason}`);
-  for (const [reason, of] of byReason)
-    lines.push(`Not checked: ${listText(new Set(of.map(({ id }) => id)))} (${reason})`);
+  for (const { ids, subjects, reason } of gaps(unchecked))
+    lines.push(`Not checked: ${ids} (${subjects.join(', ')}: ${reason})`);
   return lines;
+}
+
+/** What was not checked, with the same said once: of what keeps one thing from being looked at, others suffer, too. */
+function gaps(
+  unchecked: Diagnosis['unchecked'],
+): readonly { readonly ids: string; readonly subjects: readonly string[]; readonly reason: string }[] {
+  const perSubject = [
+    ...Map.groupBy(unchecked, ({ subject, reason }) => `${subject}\n${reason}`).values(),
+  ].map((of) => ({
+    ids: listText(new Set(of.map(({ id }) => id))),
+    subject: of[0]?.subject ?? '',
+    reason: of[0]?.reason ?? '',
+  }));
+  return [...Map.groupBy(perSubject, ({ ids, reason }) => `${ids}\n${reason}`).values()].map((of) => ({
+    ids: of[0]?.ids ?? '',
+    subjects: of.map(({ subject }) => subject),
+    reason: of[0]?.reason ?? '',
+  }));
 }
 
 function listText(ids: ReadonlySet<string>): string {

@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { copyFile, mkdir, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -17,6 +18,7 @@ export class ShadowStore implements AsyncDisposable {
   private constructor(folder: string) {
     this.#folder = folder;
     this.dir = join(folder, 'member', 'store');
+    process.once('exit', this.#removeNow);
   }
 
   /** Nobody may have the store open. @throws as node:fs does, with nothing left then */
@@ -42,6 +44,10 @@ export class ShadowStore implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    process.off('exit', this.#removeNow);
     await rm(this.#folder, { recursive: true, force: true });
   }
+
+  /** A program that ends early leaves nothing either. */
+  readonly #removeNow = (): void => rmSync(this.#folder, { recursive: true, force: true });
 }

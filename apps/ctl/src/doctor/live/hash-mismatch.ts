@@ -1,6 +1,6 @@
 import { finding, ok, unchecked, type Check, type Verdict } from '../check.ts';
 import type { ClusterFacts, MemberHash } from '../cluster-facts.ts';
-import { wholeCluster } from './members.ts';
+import { answering, idText, wholeCluster } from './members.ts';
 
 /** Members that applied the same log have the same hash at the same revision. */
 export const hashMismatch: Check<ClusterFacts> = {
@@ -8,7 +8,8 @@ export const hashMismatch: Check<ClusterFacts> = {
   title: 'hashes of all keys, at one revision',
   why: 'members that differ give different answers to the same question, and nobody is told',
   runbook: 'quoratecorrupt',
-  examine({ hashes }) {
+  examine(facts) {
+    const { hashes } = facts;
     if (!hashes.ok) return [unchecked(wholeCluster, hashes.reason)];
     const silent = hashes.value
       .filter(({ hash }) => hash === undefined)
@@ -18,11 +19,11 @@ export const hashMismatch: Check<ClusterFacts> = {
       const reason = 'a hash says something next to that of another member, and there is none';
       return [...silent, ...(told.length === 0 ? [] : [unchecked(wholeCluster, reason)])];
     }
-    return [...silent, ...compare(told)];
+    return [...silent, ...compare(told, facts)];
   },
 };
 
-function compare(hashes: readonly MemberHash[]): readonly Verdict[] {
+function compare(hashes: readonly MemberHash[], facts: ClusterFacts): readonly Verdict[] {
   const places = new Set(hashes.map((each) => `${each.revision}/${each.compactRevision}`));
   if (places.size > 1) {
     const reason = 'members were compacted at different revisions while they were asked; run it again';
@@ -42,16 +43,20 @@ function compare(hashes: readonly MemberHash[]): readonly Verdict[] {
   return groups
     .slice(1)
     .flat()
-    .map(({ endpoint }) => finding('critical', endpoint, `${seen}; this one differs from most`, remedy));
+    .map(({ endpoint }) =>
+      finding('critical', endpoint, `${seen}; this one differs from most`, remedyFor(endpoint, facts)),
+    );
 }
 
-const remedy = [
-  'Send no clients to this member any more, and keep a copy of its data directory for a report',
-  'Back up one of those that agree: $ quoratectl --endpoints=ENDPOINT snapshot save backup.db',
-  'Replace the member: remove it, add it anew as a learner, start it with an empty directory, promote it',
-  '$ quoratectl member list',
-  '$ quoratectl member remove ID',
-] as const;
+function remedyFor(endpoint: string, facts: ClusterFacts): readonly string[] {
+  const member = answering(facts).find((each) => each.endpoint === endpoint);
+  return [
+    'Send no clients to this member any more, and keep a copy of its data directory for a report',
+    'Back up one of those that agree: $ quoratectl --endpoints=ENDPOINT snapshot save backup.db',
+    `Replace the member. Remove it: $ quoratectl member remove ${member === undefined ? 'ID' : idText(member.id)}`,
+    'Add it anew, start it with an empty directory, and promote it: $ quoratectl member add NAME --learner --peer-urls=URL',
+  ];
+}
 
 const undecidedRemedy = [
   'No majority agrees, so the members alone cannot tell which data are right: stop writing now',

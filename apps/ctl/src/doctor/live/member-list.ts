@@ -80,6 +80,24 @@ export const memberUrls: Check<ClusterFacts> = {
   examine: (facts) => ofList(facts, (members) => urlVerdicts(members, facts)),
 };
 
+/** Members that fail together. */
+export const oneMachine: Check<ClusterFacts> = {
+  id: 'one-machine',
+  title: 'members are on machines of their own',
+  why: 'the cluster survives no more than that machine does',
+  runbook: 'add-or-grow',
+  examine: (facts) =>
+    ofList(facts, (members) => {
+      const isLocal = members.every(({ peerURLs }) => peerURLs.length > 0 && peerURLs.every(isLoopback));
+      if (members.length < 2 || !isLocal) return [ok(wholeCluster)];
+      return [
+        finding('advice', wholeCluster, `all ${members.length} members are on one machine`, [
+          'Put each member on a machine of its own',
+        ]),
+      ];
+    }),
+};
+
 function urlVerdicts(members: readonly rpcpb.Member[], facts: ClusterFacts): readonly Verdict[] {
   const verdicts: Verdict[] = [];
   const warn = (seen: string, remedy: readonly string[]) =>
@@ -109,12 +127,6 @@ function urlVerdicts(members: readonly rpcpb.Member[], facts: ClusterFacts): rea
     const isSpread = [...owners.keys()].some((url) => !isLoopback(url)) || !isAskedLocally(facts);
     if (local.length > 0 && isSpread)
       warn(`${local.join(', ')}: the ${what} URL is of its own machine only`, changeRemedy(flag));
-    else if (local.length > 1 && kind === 'peerURLs')
-      verdicts.push(
-        finding('advice', wholeCluster, `all ${members.length} members are on one machine`, [
-          'Put each member on a machine of its own: the cluster survives no more than that machine does',
-        ]),
-      );
   }
   return verdicts.length === 0 ? [ok(wholeCluster)] : verdicts;
 }

@@ -20,9 +20,9 @@ export interface JudgedQuantile {
 export function judgeQuantile(endpoint: string, metrics: MetricsFacts, judged: JudgedQuantile): Verdict {
   const { name, where, what, warnSeconds, adviseSeconds = warnSeconds, remedy } = judged;
   const quantile = metrics.page.quantile(name, 0.99, where);
-  if (quantile === undefined) return unchecked(endpoint, `it has no samples of ${name}`);
+  if (quantile === undefined) return unchecked(endpoint, `no samples of ${name}`);
   const { seconds, isBeyond, count } = quantile;
-  if (count < thresholds.samplesMin) return unchecked(endpoint, `too few samples of ${name}: ${count}`);
+  if (count < thresholds.samplesMin) return unchecked(endpoint, `too few samples of ${name} so far`);
   const time = `${isBeyond ? 'more than ' : ''}${durationText(seconds)}`;
   const seen = `${what} takes ${time} (p99 of ${count}, ${spanText(metrics)})`;
   const severity: Severity | undefined =
