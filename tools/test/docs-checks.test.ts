@@ -157,7 +157,7 @@ test('blocks of TypeScript are checked each by itself, with the types of the pac
       line: 9,
       code: "import { toCount } from '@quorate/std';\n\nconst x: string = toCount(1n, 'x');",
     },
-    { document: 'docs/a.md', line: 20, code: 'const = 1;' },
+    { document: 'docs/a.md', line: 20, code: 'let x: number = ;' },
   ]);
   expect(problems).toEqual([
     "docs/a.md:12: Type 'number' is not assignable to type 'string'.",

@@ -56,8 +56,8 @@ export function metricsPage(programs: readonly ScrapedProgram[]): string {
   return [
     '# Metrics',
     '',
-    'Read from programs that ran while this page was made: three members of a cluster with `--metrics=extensive`, a gateway and a gRPC',
-    'proxy. Names that begin with `etcd_` are those of etcd, so that its dashboards and alerts work; those with `quorate_` are of',
+    'Read from programs that ran while this page was made: three members of a cluster with `--metrics=extensive` and',
+    '`--enable-distributed-tracing`, a gateway and a gRPC proxy. Names that begin with `etcd_` are those of etcd, so that its dashboards and alerts work; those with `quorate_` are of',
     'Quorate alone. A label that only rare events bring along may be missing here. What to watch and when to be woken',
     'stands in the guide [Monitoring](/guides/monitoring).',
     '',

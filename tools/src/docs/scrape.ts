@@ -9,7 +9,10 @@ import { root } from './workspace.ts';
 /** Runs a cluster, a gateway and a proxy for a moment, has them do some work, and reads what they say at `/metrics`. */
 export async function scrapePrograms(): Promise<ScrapedProgram[]> {
   return withCluster(
-    { kinds: ['quorate', 'quorate', 'quorate'], flags: ['--metrics=extensive'] },
+    {
+      kinds: ['quorate', 'quorate', 'quorate'],
+      flags: ['--metrics=extensive', '--enable-distributed-tracing'],
+    },
     async (cluster) => {
       const leader = await cluster.leader();
       const [gatewayPort, proxyPort] = [await freePort(), await freePort()];

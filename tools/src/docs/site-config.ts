@@ -40,7 +40,7 @@ export function siteConfig(dataPath: string) {
         { text: 'Guides', link: '/guides/', activeMatch: '^/(?:guides|concepts)/' },
         { text: 'Reference', link: '/reference/', activeMatch: '^/reference/' },
         { text: 'Packages', link: '/packages/', activeMatch: '^/packages/' },
-        { text: 'Operations', link: '/operations/runbook', activeMatch: '^/operations/' },
+        { text: 'Operations', link: '/operations/', activeMatch: '^/operations/' },
         { text: 'Compatibility', link: '/compatibility' },
       ],
       sidebar: { '/packages/': packagesSidebar(data), '/': mainSidebar(data.pages) },
@@ -56,7 +56,7 @@ export function siteConfig(dataPath: string) {
 }
 
 const sections: readonly (readonly [string, readonly string[]])[] = [
-  ['Start', ['start', 'concepts/index', 'guides/index']],
+  ['Introduction', ['start', 'concepts/index', 'guides/index']],
   [
     'Concepts',
     [
@@ -103,6 +103,7 @@ const sections: readonly (readonly [string, readonly string[]])[] = [
   [
     'Operations',
     [
+      'operations/index',
       'operations/runbook',
       'operations/compose',
       'operations/helm',

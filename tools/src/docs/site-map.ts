@@ -6,6 +6,7 @@ const moved: Readonly<Record<string, string>> = {
   'CHANGELOG.md': 'changelog',
   'CONTRIBUTING.md': 'contributing',
   'SECURITY.md': 'security',
+  'deploy/README.md': 'operations/index',
   'docs/flags.md': 'reference/flags',
   'docs/runbook.md': 'operations/runbook',
   'docs/benchmarks.md': 'quality/benchmarks',

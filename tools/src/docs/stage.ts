@@ -77,7 +77,7 @@ function documentPages(): [string, string][] {
 /** Names of metrics that stand on the pages for operators, and that no program told. */
 function unknownMetrics(pages: ReadonlyMap<string, string>, programs: readonly ScrapedProgram[]): string[] {
   const known = new Set(programs.flatMap(({ text }) => metricsOf(text).map(({ name }) => name)));
-  return ['guides/monitoring', 'operations/runbook', 'packages/server/index'].flatMap((page) =>
+  return ['guides/monitoring', 'operations/runbook'].flatMap((page) =>
     [...(pages.get(page) ?? '').matchAll(/`((?:etcd|quorate|grpc|nodejs|process)_[a-z0-9_]+[a-z0-9])`/g)]
       .map(([, name = '']) => name)
       .filter((name) => !known.has(name) && !known.has(name.replace(/_(?:bucket|sum|count)$/, '')))
@@ -92,12 +92,19 @@ function titled([page, markdown]: readonly [string, string]): {
   return { page, title: /^# (.*)$/m.exec(markdown)?.[1]?.replaceAll('`', '') ?? page };
 }
 
+/** Pages of large tables have the whole width, and no list of their headings beside them. */
+function isWide(page: string): boolean {
+  return /^(?:quality|security$|reference\/(?:flags|metrics|quorate-gateway|limits|errors|index))/.test(page);
+}
+
+const wide = '---\npageClass: wide\naside: false\n---\n\n';
+
 function write(pages: ReadonlyMap<string, string>, data: SiteData): void {
   rmSync(stageFolder, { recursive: true, force: true });
   for (const [page, markdown] of pages) {
     const path = join(stageFolder, `${page}.md`);
     mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, markdown);
+    writeFileSync(path, isWide(page) ? `${wide}${markdown}` : markdown);
   }
   writeFileSync(dataFile, JSON.stringify(data));
   const files = join(root, 'docs/public');
