@@ -86,7 +86,7 @@ describe('a start that is refused', () => {
     [
       [],
       { ETCD_MEMORY_MLOCK: 'true' },
-      'quorate: ETCD_MEMORY_MLOCK needs locking memory, which this version does not support\n',
+      'quorate: ETCD_MEMORY_MLOCK: Node cannot lock memory; forbid swapping to the member instead (MemorySwapMax=0 in its systemd unit, memory.swap.max of its cgroup)\n',
     ],
   ])('%j with %j ends with 1 and one sentence', async (args, env, sentence) => {
     expect(await runQuorate(args, env)).toEqual({ code: 1, stdout: '', stderr: sentence });

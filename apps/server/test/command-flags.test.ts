@@ -136,7 +136,7 @@ describe('flags of commands', () => {
   });
 
   test.each([
-    [['--enable-pprof'], '--enable-pprof needs profiles over HTTP, which this version does not support'],
+    [['--enable-pprof'], '--enable-pprof: a proxy knows no users, so anybody could ask'],
     [['--experimental-enable-grpc-logging'], 'keys and values never go into a log'],
     [['--max-send-bytes=x'], '--max-send-bytes: "x" is not a whole number'],
     [['--max-concurrent-streams=-1'], '--max-concurrent-streams: -1 is not within 1 .. 4294967295'],
@@ -275,6 +275,7 @@ describe('what the flags of the proxy mean', () => {
       '--max-send-bytes=10',
       '--max-recv-bytes=20',
       '--max-concurrent-streams=30',
+      '--grpc-keepalive-min-time=3s',
       '--grpc-keepalive-interval=1m',
       '--grpc-keepalive-timeout=2s',
       '--dial-keepalive-time=3m',
@@ -294,6 +295,7 @@ describe('what the flags of the proxy mean', () => {
       maxSendBytes: 10,
       maxReceiveBytes: 20,
       maxConcurrentStreams: 30,
+      keepAliveMinTimeMs: 3_000,
       keepAliveIntervalMs: 60_000,
       keepAliveTimeoutMs: 2_000,
       dialKeepAliveTimeMs: 180_000,

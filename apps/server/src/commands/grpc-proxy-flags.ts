@@ -200,7 +200,8 @@ const others = {
   enablePprof: boolean(false, {
     flag: 'enable-pprof',
     section: 'logging',
-    notBuilt: 'profiles over HTTP',
+    refused:
+      'a proxy knows no users, so anybody could ask; take a profile by NODE_OPTIONS=--cpu-prof, or one of a member',
     description: 'Serve profiles.',
   }),
   experimentalSerializableOrdering: boolean(false, {
