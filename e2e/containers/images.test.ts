@@ -5,7 +5,7 @@ import { until } from '../src/cluster/until.ts';
 import { withContainers } from '../src/containers/container-cluster.ts';
 import { Container } from '../src/containers/container.ts';
 import { images, imageUser, memberVolume, versionLabel } from '../src/containers/images.ts';
-import { engineApi } from '../src/containers/runtime.ts';
+import { checksHealth, engineApi } from '../src/containers/runtime.ts';
 
 const sizeMax = 200_000_000;
 const manifest = readFileSync(join(import.meta.dirname, '../../apps/server/package.json'), 'utf8');
@@ -41,21 +41,24 @@ test('a member serves on a read-only root file system, ends with 0 at SIGTERM, a
   });
 });
 
-test('a member is unhealthy without a leader, a gateway without members, and both are healthy with them again', async () => {
-  await withContainers({ gateways: 1, healthIntervalMs: 1_000 }, async ({ members, gateways }) => {
-    const [first, ...others] = members.map(({ container }) => container);
-    const gateway = gateways[0]!.container;
-    const untilHealth = (container: Container, health: string) =>
-      until(`it to be ${health}`, async () => (await container.health()) === health || undefined);
-    await Promise.all([untilHealth(first!, 'healthy'), untilHealth(gateway, 'healthy')]);
-    await Promise.all(others.map((container) => container.kill()));
-    await untilHealth(first!, 'unhealthy');
-    await first!.kill();
-    await untilHealth(gateway, 'unhealthy');
-    await Promise.all([first!, ...others].map((container) => container.startAgain()));
-    await Promise.all([untilHealth(first!, 'healthy'), untilHealth(gateway, 'healthy')]);
-  });
-});
+test.skipIf(!(await checksHealth()))(
+  'a member is unhealthy without a leader, a gateway without members, and both are healthy with them again (needs an engine that checks by itself)',
+  async () => {
+    await withContainers({ gateways: 1, healthIntervalMs: 1_000 }, async ({ members, gateways }) => {
+      const [first, ...others] = members.map(({ container }) => container);
+      const gateway = gateways[0]!.container;
+      const untilHealth = (container: Container, health: string) =>
+        until(`it to be ${health}`, async () => (await container.health()) === health || undefined);
+      await Promise.all([untilHealth(first!, 'healthy'), untilHealth(gateway, 'healthy')]);
+      await Promise.all(others.map((container) => container.kill()));
+      await untilHealth(first!, 'unhealthy');
+      await first!.kill();
+      await untilHealth(gateway, 'unhealthy');
+      await Promise.all([first!, ...others].map((container) => container.startAgain()));
+      await Promise.all([untilHealth(first!, 'healthy'), untilHealth(gateway, 'healthy')]);
+    });
+  },
+);
 
 test('a gateway ends with 0 at SIGTERM', async () => {
   await withContainers({ size: 1, gateways: 1 }, async ({ gateways }) => {

@@ -5,8 +5,18 @@ import { eventOf } from './call.ts';
 import type { JudgedCluster } from './judged.ts';
 
 /**
+ * The members went on meanwhile: a write that its client has given up can be carried out until it times out at its
+ * member, say one that has just come back to the others.
+ */
+export class NotAtRestError extends Error {
+  override readonly name = 'NotAtRestError';
+  readonly code = 'E2E_NOT_AT_REST';
+}
+
+/**
  * What every revision changed, as each member tells it by a watch of all keys from the first revision on.
  *
+ * @throws NotAtRestError when there are later revisions
  * @throws Error when members tell different stories
  */
 export async function truthOf(cluster: JudgedCluster, revision: number): Promise<readonly RevisionEvents[]> {
@@ -36,10 +46,11 @@ async function storyOf(endpoint: string, revision: number): Promise<readonly Wat
   for await (const { header, events: more } of client
     .watch({ prefix: '', startRevision: 1n, endpoint, signal })
     .batches()) {
+    if (header.revision > BigInt(revision))
+      throw new NotAtRestError(`${endpoint} is beyond revision ${revision}`);
     for (const { type, kv } of more)
       events.push(eventOf({ type: type === 'put' ? 0 : 1, kv, prevKv: undefined }));
     if (more.length > 0 && (events.at(-1)?.kv.modRevision ?? 0) >= revision) break;
-    if (header.revision > BigInt(revision)) throw new Error(`${endpoint} is beyond revision ${revision}`);
   }
   return events;
 }

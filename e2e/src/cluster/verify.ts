@@ -3,6 +3,7 @@ import {
   checkWatch,
   TruthLog,
   type History,
+  type RevisionEvents,
   type Verdict,
   type WatchHistory,
 } from '@quorate/sim';
@@ -10,7 +11,7 @@ import { untilEqual } from './consensus.ts';
 import type { JudgedCluster, JudgedMember } from './judged.ts';
 import type { ClusterLoad } from './load.ts';
 import type { RecordedWatch } from './recorded-watch.ts';
-import { truthOf } from './truth.ts';
+import { NotAtRestError, truthOf } from './truth.ts';
 
 /** What was found in order. */
 export interface Verified {
@@ -42,9 +43,11 @@ export async function verify(
 ): Promise<Verified> {
   const history = await load.end();
   await cluster.checkRunning();
-  const revision = Number((await untilEqual(cluster)).revision);
-  const truth = TruthLog.ofEvents(await truthOf(cluster, revision));
-  const watched = await Promise.all(watches.map((watch) => watch.settle(revision)));
+  const quiet = Number((await untilEqual(cluster)).revision);
+  const watched = await Promise.all(watches.map((watch) => watch.settle(quiet)));
+  // Read last, so that whatever a watch has heard is in it.
+  const { revision, events } = await truthAtRest(cluster);
+  const truth = TruthLog.ofEvents(events);
   fail('the history', checkLinearizable(history, truth, { leasesExpire: false }));
   fail('what was watched', checkWatch(watched, truth));
   const installed = await Promise.all(cluster.members.map(countInstalled));
@@ -55,6 +58,21 @@ export async function verify(
     watchEvents: watched.reduce((sum, watch) => sum + countEvents(watch), 0),
     snapshotsInstalled: installed.reduce((sum, count) => sum + count, 0),
   };
+}
+
+/** The truth up to the revision that all members are at, once nothing is carried out late any more. */
+async function truthAtRest(
+  cluster: JudgedCluster,
+): Promise<{ readonly revision: number; readonly events: readonly RevisionEvents[] }> {
+  for (;;) {
+    const revision = Number((await untilEqual(cluster)).revision);
+    try {
+      return { revision, events: await truthOf(cluster, revision) };
+    } catch (error) {
+      // Nobody asks for more writes, so that they come to an end.
+      if (!(error instanceof NotAtRestError)) throw error;
+    }
+  }
 }
 
 function fail(what: string, { violations, violationCount, unresolved }: Verdict): void {

@@ -8,6 +8,7 @@ import type { JudgedCluster, JudgedMember } from '../cluster/judged.ts';
 import { until } from '../cluster/until.ts';
 import { ContainerGateway } from './container-gateway.ts';
 import { ContainerMember, type ClusterNetworks, type MemberExtras } from './container-member.ts';
+import { removePartsOf } from './container.ts';
 import { imageUser } from './images.ts';
 import { engineApi, ownLabels } from './runtime.ts';
 
@@ -126,8 +127,7 @@ export class ContainerCluster implements JudgedCluster, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     const api = await engineApi();
-    const containers = [...this.#gateways, ...this.#members];
-    await Promise.all(containers.map((each) => each[Symbol.asyncDispose]()));
+    await removePartsOf(this.networks.clients);
     for (const volume of this.#volumes) await ignoreAbsence(api.getVolume(volume).remove());
     for (const network of Object.values<string>({ ...this.networks }))
       await ignoreAbsence(api.getNetwork(network).remove());

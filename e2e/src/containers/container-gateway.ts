@@ -14,7 +14,7 @@ export interface ContainerGatewayOptions {
 }
 
 /** A gateway in a container of its own, in the network of the clients. */
-export class ContainerGateway implements LoadTarget, AsyncDisposable {
+export class ContainerGateway implements LoadTarget {
   readonly name: string;
   readonly endpoint: string;
   /** What it answers may come from any member, whichever of its lives that is. */
@@ -26,6 +26,7 @@ export class ContainerGateway implements LoadTarget, AsyncDisposable {
     const port = await memberPort();
     const container = await Container.start({
       image: images.gateway,
+      partOf: network,
       ports: { 2378: port },
       attachments: [{ network, aliases: [name] }],
       command: [
@@ -49,8 +50,4 @@ export class ContainerGateway implements LoadTarget, AsyncDisposable {
   }
 
   readonly dial = (): LoadConnection => dialJson(this.url);
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.container.remove();
-  }
 }

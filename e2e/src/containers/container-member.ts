@@ -28,12 +28,12 @@ export type MemberExtras = Pick<ContainerSpec, 'isReadOnly' | 'slowDisk' | 'heal
 };
 
 /** A member of a cluster in a container of its own, with a volume that outlives the container. */
-export class ContainerMember implements JudgedMember, AsyncDisposable {
+export class ContainerMember implements JudgedMember {
   readonly name: string;
   readonly kind = 'quorate';
   readonly endpoint: string;
   readonly #options: ContainerMemberOptions;
-  readonly #port: number;
+  readonly #ports: { readonly client: number; readonly peer: number };
   #container: Container | undefined;
   /** Logs of containers that are gone. */
   #earlierLogs = '';
@@ -48,14 +48,17 @@ export class ContainerMember implements JudgedMember, AsyncDisposable {
   }
 
   static async create(options: ContainerMemberOptions): Promise<ContainerMember> {
-    return new ContainerMember(options, await memberPort());
+    return new ContainerMember(options, { client: await memberPort(), peer: await memberPort() });
   }
 
-  private constructor(options: ContainerMemberOptions, port: number) {
+  private constructor(
+    options: ContainerMemberOptions,
+    ports: { readonly client: number; readonly peer: number },
+  ) {
     this.#options = options;
-    this.#port = port;
+    this.#ports = ports;
     this.name = options.name;
-    this.endpoint = `127.0.0.1:${port}`;
+    this.endpoint = `127.0.0.1:${ports.client}`;
   }
 
   get starts(): number {
@@ -152,10 +155,6 @@ export class ContainerMember implements JudgedMember, AsyncDisposable {
     return `${this.name} has ended by itself with ${state.ExitCode}: ${words}`;
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#container?.remove();
-  }
-
   get #attachments(): NonNullable<ContainerSpec['attachments']> {
     const { name, networks } = this.#options;
     return [
@@ -168,7 +167,9 @@ export class ContainerMember implements JudgedMember, AsyncDisposable {
     const { name, volume, initialCluster, flags, more: always } = this.#options;
     return {
       image: images.member,
-      ports: { 2379: this.#port },
+      partOf: this.#options.networks.clients,
+      // With podman, testcontainers waits for all ports that an image exposes.
+      ports: { 2379: this.#ports.client, 2380: this.#ports.peer },
       attachments: this.#attachments,
       volumes: { [memberVolume]: volume },
       command: [

@@ -10,6 +10,8 @@ export interface Attachment {
 /** What a container is made of. */
 export interface ContainerSpec {
   readonly image: string;
+  /** Whatever it is a part of: `removePartsOf` takes it away by that. */
+  readonly partOf?: string;
   readonly command?: readonly string[];
   readonly entrypoint?: readonly string[];
   /** Ports of the container, at those of the loopback. */
@@ -37,6 +39,7 @@ const startTimeoutMs = 60_000;
 const stopTimeoutSeconds = 30;
 const nanosecondsPerMs = 1_000_000;
 const frameHeadBytes = 8;
+const partLabel = 'quorate.e2e.part-of';
 
 /** A container of ours: made by testcontainers, and then treated badly. */
 export class Container implements AsyncDisposable {
@@ -118,9 +121,7 @@ export class Container implements AsyncDisposable {
 
   /** Ends it and takes it away, with volumes that have no name. Twice is harmless. */
   async remove(): Promise<void> {
-    await this.#handle.remove({ force: true, v: true }).catch((error: { readonly statusCode?: number }) => {
-      if (error.statusCode !== 404) throw error;
-    });
+    await removeContainer(this.#handle);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -128,11 +129,25 @@ export class Container implements AsyncDisposable {
   }
 }
 
+/** Ends and takes away all containers that are part of something, those that did not start included. */
+export async function removePartsOf(whole: string): Promise<void> {
+  const api = await engineApi();
+  const filters = { label: [`${partLabel}=${whole}`] };
+  const parts = await api.listContainers({ all: true, filters });
+  await Promise.all(parts.map(({ Id }) => removeContainer(api.getContainer(Id))));
+}
+
 /** Started is enough: members wait for one another, and what does not come up tells why in its log, which stays. */
 class NoWait extends StartupCheckStrategy {
   override async checkStartupState(): Promise<'SUCCESS'> {
     return 'SUCCESS';
   }
+}
+
+async function removeContainer(handle: Handle): Promise<void> {
+  await handle.remove({ force: true, v: true }).catch((error: { readonly statusCode?: number }) => {
+    if (error.statusCode !== 404) throw error;
+  });
 }
 
 /** What testcontainers has no words for is said to the engine directly. */
@@ -143,7 +158,12 @@ class SpecifiedContainer extends GenericContainer {
     super(spec.image);
     const [first, ...others] = spec.attachments ?? [];
     this.#laterAttachments = others;
-    this.withWaitStrategy(new NoWait()).withAutoCleanup(false).withLabels(ownLabels);
+    this.withWaitStrategy(new NoWait())
+      .withAutoCleanup(false)
+      .withLabels({
+        ...ownLabels,
+        ...(spec.partOf !== undefined && { [partLabel]: spec.partOf }),
+      });
     this.withPullPolicy({ shouldPull: () => 'never' });
     const ports = Object.entries(spec.ports ?? {});
     this.withExposedPorts(...ports.map(([container, host]) => ({ container: Number(container), host })));

@@ -86,22 +86,21 @@ const namespaces = ['--net', '--mount', '--pid', '--fork', '--kill-child', '--mo
 export async function startPrivateEngine({ name, command, log }: PrivateEngineOptions): Promise<Engine> {
   const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
   const home = join(cache, 'quorate-e2e', `${name}-${checkoutId}`);
+  const runDir = join('/run', `quorate-e2e-${checkoutId}-${name}`);
   // By our own process: at that of another run, an engine answers that is not ours.
-  const runs = join('/run', `quorate-e2e-${checkoutId}`);
-  const runDir = join(runs, String(process.pid));
-  const socket = join(runDir, `${name}.sock`);
+  const socket = join(runDir, `${process.pid}.sock`);
   const logFile = join(home, 'log');
   mkdirSync(home, { recursive: true });
   const output = openSync(logFile, 'w');
   // Only once the lock is held nobody uses what earlier runs have left.
-  const script = `rm -rf "$0"; mkdir -p "$1"; shift; ip link set lo up; "$@" & wait`;
+  const script = `rm -rf "$0"; mkdir -p "$0"; ip link set lo up; "$@" & wait`;
   const place: EnginePlace = { dataDir: join(home, 'data'), runDir, socket };
   const child = spawn(
     'flock',
     [
       ...['--no-fork', '--nonblock', '--conflict-exit-code', String(busyCode), join(home, 'lock')],
       ...['setpriv', '--pdeathsig', 'KILL', 'unshare', ...namespaces],
-      ...['sh', '-c', script, runs, runDir, ...command(place)],
+      ...['sh', '-c', script, runDir, ...command(place)],
     ],
     // Not of our group, so that an interrupt at the keyboard leaves us an engine to clean up with.
     { stdio: ['ignore', output, output], detached: true },

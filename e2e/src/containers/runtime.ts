@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { getContainerRuntimeClient, type ContainerRuntimeClient } from 'testcontainers';
 import { checkoutId } from './private-engine.ts';
 
@@ -22,6 +23,13 @@ export function environmentFor(host: string): Readonly<Record<string, string>> {
 /** The API of the engine that `environmentFor` was set for. */
 export async function engineApi(): Promise<EngineApi> {
   return (await getContainerRuntimeClient()).container.dockerode;
+}
+
+/** Whether the engine checks the health of containers by itself: podman leaves that to systemd. */
+export async function checksHealth(): Promise<boolean> {
+  const version = await (await engineApi()).version();
+  const isPodman = JSON.stringify(version).includes('Podman');
+  return !isPodman || existsSync('/run/systemd/private');
 }
 
 /** Removes all containers, networks and volumes that runs of this checkout have left; returns how many. */
