@@ -62,6 +62,18 @@ test('checks go on after one that failed, and the last line counts them', async 
   expect(lines).toContain('- bad: one');
 });
 
+test('who is told to stop checks nothing more, and counts no failure for it', async () => {
+  const stopping = new AbortController();
+  const checks = new Checks(stopping.signal);
+  const reason = new Error('stopped');
+  const stopped = checks.check('under way', () => {
+    stopping.abort(reason);
+    throw new Error('a consequence');
+  });
+  await expect(stopped).rejects.toBe(reason);
+  await expect(checks.check('later', () => undefined)).rejects.toBe(reason);
+});
+
 test('work on many things is done on a few at once, in order', async () => {
   let running = 0;
   let most = 0;

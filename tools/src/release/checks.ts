@@ -2,14 +2,26 @@
 export class Checks {
   #passed = 0;
   readonly #failures: string[] = [];
+  readonly #signal: AbortSignal | undefined;
 
-  /** Awaits one thing that should hold; what it throws is told, and counts, and stops nothing else. */
+  /** After `signal` nothing is checked any more. */
+  constructor(signal?: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  /**
+   * Awaits one thing that should hold; what it throws is told, and counts, and stops nothing else.
+   *
+   * @throws the reason of the signal, once there is one.
+   */
   async check(title: string, body: () => void | Promise<void>): Promise<boolean> {
+    this.#signal?.throwIfAborted();
     try {
       await body();
       this.#passed += 1;
       return true;
     } catch (error) {
+      this.#signal?.throwIfAborted();
       const reason = error instanceof Error ? error.message : String(error);
       this.#failures.push(`${title}: ${reason}`);
       console.log(`FAILED ${title}\n${reason.replaceAll(/^/gm, '    ')}`);

@@ -27,9 +27,16 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  const checks = new Checks();
-  // What cannot be begun at all, such as a build that fails, counts like everything else.
-  await checks.check('a release goes through', () => release(checks));
+  const checks = new Checks(stopping.signal);
+  try {
+    // What cannot be begun at all, such as a build that fails, counts like everything else.
+    await checks.check('a release goes through', () => release(checks));
+  } catch (error) {
+    if (!stopping.signal.aborted) throw error;
+    console.log(String(stopping.signal.reason));
+    checks.finish();
+    return 1;
+  }
   return checks.finish();
 }
 
@@ -39,7 +46,9 @@ async function release(checks: Checks): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'quorate-release-'));
   resources.defer(() => rm(dir, { recursive: true, force: true, maxRetries: 5 }));
 
-  await phase('building', () => run('npm', ['run', '--silent', 'build'], { cwd: root, signal }));
+  await phase('building', () =>
+    run(process.execPath, [join(root, 'tools/src/build.ts')], { cwd: root, signal }),
+  );
   const packages = builtPackages(root);
   const version = packages[0]?.version ?? '';
   const registry = resources.use(await startRegistry(root, join(dir, 'registry')));

@@ -18,7 +18,6 @@ export async function nxPublish(
   return run('npx', ['nx', 'release', 'publish', `--registry=${registry.url}`, '--first-release'], {
     cwd: root,
     ...(signal !== undefined && { signal }),
-    timeoutMs: 300_000,
     env: {
       ...quiet,
       NPM_CONFIG_USERCONFIG: registry.userConfig,

@@ -29,7 +29,7 @@ export class CommandError extends Error {
  * @throws CommandError
  */
 export async function run(command: string, args: readonly string[], options: RunOptions): Promise<string> {
-  const { cwd, env, timeoutMs = 120_000, signal } = options;
+  const { cwd, env, timeoutMs = 300_000, signal } = options;
   return new Promise((resolve, reject) => {
     const child = execFile(
       command,

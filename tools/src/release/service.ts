@@ -41,7 +41,7 @@ export async function startService(
     await ended;
   };
   // Longer than any start takes; a loaded machine is slow, and only one that hangs gets here.
-  const deadline = AbortSignal.timeout(60_000);
+  const deadline = AbortSignal.timeout(180_000);
   const late = once(deadline, 'abort').then(() => undefined);
   const started = await Promise.race([serving, ended.then(() => undefined), late]);
   if (started === undefined) {
