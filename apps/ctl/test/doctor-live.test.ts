@@ -14,7 +14,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { doctor } from '../src/doctor/doctor.ts';
 import { quoratectl } from './differential/tools.ts';
+import { runAction } from './run-action.ts';
 
 /** What `-w json` prints, as far as it is looked at here. */
 interface Printed {
@@ -184,6 +186,21 @@ test('nobody at all is critical, and nothing counts as well', async () => {
   const { findings, ok, code } = await look('127.0.0.1:1', '--command-timeout=500ms');
   expect([findings.map(({ id }) => id), code]).toEqual([['member-unreachable'], 3]);
   expect(ok.map(({ id }) => id)).toEqual(['access']);
+});
+
+test('who has seen enough ends it', async () => {
+  const { stdout, failure } = await runAction(
+    doctor,
+    ['doctor', '--endpoints=127.0.0.1:1', '--command-timeout=500ms'],
+    {
+      onInterrupt: (listener) => {
+        queueMicrotask(() => listener('SIGINT'));
+        return { [Symbol.dispose]: () => undefined };
+      },
+    },
+  );
+  expect(stdout).toBe('');
+  expect(failure).toMatchObject({ code: 'interrupted', status: 5 });
 });
 
 describe('certificates', () => {
