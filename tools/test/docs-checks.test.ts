@@ -48,6 +48,8 @@ describe('a script', () => {
     'npm start -- --data-dir=/x',
     'npm test && npm run cluster -- --members 5',
     'npm run bench -w packages/raft',
+    'npx nx test raft',
+    'npx vitest run --project e2e readme',
     'other --whatever',
   ])('%s is right', (script) => {
     expect(checkShell(script)).toEqual([]);
@@ -66,6 +68,8 @@ describe('a script', () => {
     ['quorate-gateway --max-streams=0', /max-streams/],
     ['npm start -- --nope', /--nope/],
     ['npm run nothing', /there is no npm script nothing/],
+    ['npx nx bench rafts', /there is no project rafts/],
+    ['npx vitest --project leases', /there is no project leases/],
   ])('%s is wrong', (script, message) => {
     expect(checkShell(script).map(({ problem }) => problem)).toEqual([expect.stringMatching(message)]);
   });

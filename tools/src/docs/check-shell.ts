@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { shellCommands } from './shell-words.ts';
-import { root } from './workspace.ts';
+import { root, workspacePackages } from './workspace.ts';
 
 /** What is wrong with a script. */
 export interface ShellProblem {
@@ -18,7 +18,7 @@ export interface ShellProblem {
 
 /**
  * Reads the commands of a script as the programs would: subcommands and flags of `quorate`, `quoratectl` and
- * `quorate-gateway`, and names of npm scripts. Other programs are not looked at.
+ * `quorate-gateway`, names of npm scripts, and of projects that tests are run of. Other programs are not looked at.
  */
 export function checkShell(script: string): ShellProblem[] {
   return shellCommands(script).flatMap(({ words, line }) => {
@@ -39,7 +39,11 @@ function checkWords([program = '', ...args]: readonly string[]): void {
     const at = args.findIndex((word) => !word.startsWith('-'));
     if (at >= 0) checkWords(args.slice(at));
   } else if (name === 'npm') checkNpm(args);
-  else if (name === 'quoratectl') checkQuoratectl(args);
+  else if (name === 'nx' && (args[0] === 'test' || args[0] === 'bench')) checkProject(args[1]);
+  else if (name === 'vitest') {
+    const at = args.indexOf('--project');
+    if (at >= 0) checkProject(args[at + 1]);
+  } else if (name === 'quoratectl') checkQuoratectl(args);
   else if (name === 'quorate-gateway') {
     if (!asksForHelp(args)) readConfig(args.map(likeAUrl), {}, () => {});
   } else if (name === 'quorate') {
@@ -70,6 +74,12 @@ function checkNpm(args: readonly string[]): void {
   if (name !== undefined && scripts[name] === undefined) throw new Error(`there is no npm script ${name}`);
   const dashes = args.indexOf('--');
   if (name === 'start' && dashes >= 0) checkWords(['quorate', ...args.slice(dashes + 1)]);
+}
+
+const projects = new Set(['e2e', 'tools', ...workspacePackages().map(({ project }) => project)]);
+
+function checkProject(name: string | undefined): void {
+  if (!projects.has(name ?? '')) throw new Error(`there is no project ${name}`);
 }
 
 function checkQuoratectl(args: readonly string[]): void {

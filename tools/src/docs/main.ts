@@ -1,16 +1,18 @@
-import { rmSync } from 'node:fs';
+import { rmSync, watchFile } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { build, createServer } from 'vitepress';
 import { anchorProblems, siteProblems } from './check-site.ts';
-import { stage } from './stage.ts';
+import { pagedDocuments } from './site-map.ts';
+import { restage, stage } from './stage.ts';
 import { root } from './workspace.ts';
 
 const usage = `npm run docs -- [options]
 
 Builds the site of the documentation into docs/.vitepress/dist, and checks it.
 
-  --serve   show it at http://127.0.0.1:5173 instead, and again whenever a page changes
+  --serve   show it at http://127.0.0.1:5173 instead, and again whenever a document changes; what is made of code stays
+            as it was at the start
   --help    this text
 `;
 
@@ -33,6 +35,8 @@ async function main(args: string[]): Promise<number> {
   if (values.serve) {
     const server = await createServer(folder, { host: '127.0.0.1' });
     await server.listen();
+    for (const document of pagedDocuments())
+      watchFile(join(root, document), { interval: 300 }, () => restage(document));
     server.printUrls();
     return 0;
   }

@@ -38,7 +38,7 @@ export async function stage(): Promise<SiteData> {
   const [reference, programs] = [await apiReference(packages), await scrapePrograms()];
   if (reference.warnings.length > 0)
     throw new Error(`comments that lead nowhere:\n${reference.warnings.join('\n')}`);
-  const pages = new Map<string, string>([...documentPages(), ...reference.pages]);
+  const pages = new Map<string, string>([...pagedDocuments().map(documentPage), ...reference.pages]);
   const unknown = unknownMetrics(pages, programs);
   if (unknown.length > 0) throw new Error(`metrics that no program has:\n${unknown.join('\n')}`);
   const hasNotes = pages.has('compatibility-notes');
@@ -67,11 +67,14 @@ export async function stage(): Promise<SiteData> {
   return data;
 }
 
-function documentPages(): [string, string][] {
-  return pagedDocuments().map((document) => {
-    const markdown = forSite(document, readFileSync(join(root, document), 'utf8'));
-    return [pageOf(document) ?? document, markdown];
-  });
+/** Lays out the page of one document again, after it has changed. */
+export function restage(document: string): void {
+  const [page, markdown] = documentPage(document);
+  writePage(page, markdown);
+}
+
+function documentPage(document: string): [page: string, markdown: string] {
+  return [pageOf(document) ?? document, forSite(document, readFileSync(join(root, document), 'utf8'))];
 }
 
 /** Names of metrics that stand on the pages for operators, and that no program told. */
@@ -101,12 +104,14 @@ const wide = '---\npageClass: wide\naside: false\n---\n\n';
 
 function write(pages: ReadonlyMap<string, string>, data: SiteData): void {
   rmSync(stageFolder, { recursive: true, force: true });
-  for (const [page, markdown] of pages) {
-    const path = join(stageFolder, `${page}.md`);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(path, isWide(page) ? `${wide}${markdown}` : markdown);
-  }
+  for (const [page, markdown] of pages) writePage(page, markdown);
   writeFileSync(dataFile, JSON.stringify(data));
   const files = join(root, 'docs/public');
   if (existsSync(files)) cpSync(files, join(stageFolder, 'public'), { recursive: true });
+}
+
+function writePage(page: string, markdown: string): void {
+  const path = join(stageFolder, `${page}.md`);
+  mkdirSync(dirname(path), { recursive: true });
+  writeFileSync(path, isWide(page) ? `${wide}${markdown}` : markdown);
 }
