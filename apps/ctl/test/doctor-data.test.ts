@@ -76,7 +76,7 @@ function copyOf(kind: 'quorate' | 'etcd'): void {
 
 const exitCodes: Readonly<Record<string, number>> = { ok: 0, advice: 0, warning: 2, critical: 3 };
 /** What depends on where tests run. */
-const ofMachine = ['disk-space', 'file-system'];
+const ofMachine = ['disk-space', 'file-system', 'log-ahead'];
 
 /** Lets the doctor look, and sees to it that this leaves no trace. Findings about this machine are left out. */
 async function look(): Promise<Printed> {

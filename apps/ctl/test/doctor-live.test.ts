@@ -38,6 +38,8 @@ const ofMachine = [
   'peer-round-trip',
   'event-loop',
   'slow-applies',
+  'leader-changes',
+  'peers-disconnected',
 ];
 const ofTests = ['voters-count', 'started-lately', 'one-machine'];
 
