@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { parse } from 'yaml';
 import { describe, expect, test } from 'vitest';
 import { z } from 'zod';
+import { chartWithVersion } from '../src/release/chart-version.ts';
 import { documentsOf, mergeValues, renderChart } from '../src/helm/render-chart.ts';
 import type { Dict } from '../src/helm/values.ts';
 import { gatewayConfigOf, memberConfigOf, root, textOf, yamlOf } from './deploy-files.ts';
@@ -496,4 +497,16 @@ test('Chart.yaml says what it is, in the version of the packages', () => {
     version,
     appVersion: version,
   });
+});
+
+test('a release gives the chart its version, and changes nothing else in it', () => {
+  const text = textOf(`${chart}/Chart.yaml`);
+  const next = chartWithVersion(text, '9.8.7');
+  expect(parse(next)).toEqual({
+    ...z.record(z.string(), z.unknown()).parse(parse(text)),
+    version: '9.8.7',
+    appVersion: '9.8.7',
+  });
+  expect(next.split('\n')).toHaveLength(text.split('\n').length);
+  expect(() => chartWithVersion('name: x\n', '9.8.7')).toThrow('has no line "version: …"');
 });
