@@ -794,7 +794,7 @@ describe('hashes', () => {
           ...rpcpb.StatusResponse.create(),
           header: { ...rpcpb.ResponseHeader.create(), revision },
         }),
-        hashKv: async ({ revision: at }) => {
+        hashKv: async ({ revision: at = 0n }) => {
           asked.push(at);
           const compactRevision = (compactions.length > 1 ? compactions.shift() : compactions[0]) ?? 0n;
           return { ...rpcpb.HashKVResponse.create(), hash: 7, compactRevision };

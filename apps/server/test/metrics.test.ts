@@ -152,7 +152,7 @@ test('upkeep is timed: compactions by their slices, hashes, and what goes into t
 test('a snapshot of the leader is in progress from its arrival until it is installed; promotions count while leading', async () => {
   const { metrics } = await openObserved();
   const valueOf = async (name: string) => (await seriesOf(metrics)).get(name);
-  metrics.peerObserver(1n).onSnapshotReceived?.({ from: 2n, ok: true, seconds: 1 });
+  metrics.peerObserver(1n).onSnapshotReceived?.({ from: 2n, ok: true, seconds: 1, bytes: 100 });
   expect(await valueOf('etcd_server_snapshot_apply_in_progress_total')).toBe(1);
   metrics.replicaObserver.onSnapshotInstalled?.({ index: 7, durationMs: 1 });
   expect(await valueOf('etcd_server_snapshot_apply_in_progress_total')).toBe(0);

@@ -255,7 +255,7 @@ async function makeLog(texts: readonly string[]): Promise<void> {
     const entries = [0, 1].map(() => ({
       term: 1,
       index: index++,
-      type: 0,
+      type: 0 as const,
       data: fromUtf8(text.repeat(600)),
     }));
     await wal.save({ entries, hardState: { term: 1, vote: 1n, commit: index - 1 }, sync: true });
