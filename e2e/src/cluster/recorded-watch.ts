@@ -16,6 +16,8 @@ export interface RecordedWatchOptions {
 }
 
 const resumePauseMs = 50;
+/** A network that is gone tells nobody. Members take more than one ping in five seconds for an attack. */
+const keepaliveMs = 6_000;
 
 /**
  * A watch that goes on at the next member when its stream ends, and writes down every message. Nothing of the client
@@ -59,7 +61,7 @@ export class RecordedWatch {
     for (let at = id; !this.#isOver; at++) {
       const all = members();
       const member = all[at % all.length]!;
-      using caller = new GrpcCaller(member.endpoint);
+      using caller = new GrpcCaller(member.endpoint, undefined, { keepaliveMs });
       await this.#attempt(caller.stream('/etcdserverpb.Watch/Watch'));
       if (!this.#isOver) await pause(resumePauseMs);
     }

@@ -29,12 +29,21 @@ export type RawStream = ClientDuplexStream<Uint8Array, Buffer>;
 export class GrpcCaller implements Disposable {
   readonly #client: Client;
 
-  constructor(endpoint: string, channel: ChannelCredentials = credentials.createInsecure()) {
+  /** With `keepaliveMs`, a server that is silent for so long twice, asked whether it is there, has lost the connection. */
+  constructor(
+    endpoint: string,
+    channel: ChannelCredentials = credentials.createInsecure(),
+    { keepaliveMs }: { readonly keepaliveMs?: number } = {},
+  ) {
     this.#client = new Client(endpoint, channel, {
       'grpc.max_receive_message_length': -1,
       'grpc.max_send_message_length': -1,
       // Callers to the same endpoint must not share a connection: tests look at connections one by one.
       'grpc.use_local_subchannel_pool': 1,
+      ...(keepaliveMs !== undefined && {
+        'grpc.keepalive_time_ms': keepaliveMs,
+        'grpc.keepalive_timeout_ms': keepaliveMs,
+      }),
     });
   }
 
