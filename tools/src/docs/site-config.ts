@@ -34,7 +34,22 @@ export function siteConfig(dataPath: string) {
     themeConfig: {
       logo: '/logo.svg',
       outline: { level: [2, 3] },
-      search: { provider: 'local', options: { detailedView: false } },
+      search: {
+        provider: 'local',
+        options: {
+          miniSearch: {
+            searchOptions: {
+              // It is sent to browsers as it stands here. What explains goes before what lists.
+              boostDocument: (id: string) =>
+                /\/api(?:[/#]|$)|\/changelog/.test(id)
+                  ? 0.3
+                  : /^\/(?:guides|concepts|start)/.test(id)
+                    ? 3
+                    : 1,
+            },
+          },
+        },
+      },
       nav: [
         { text: 'Start', link: '/start' },
         { text: 'Guides', link: '/guides/', activeMatch: '^/(?:guides|concepts)/' },
