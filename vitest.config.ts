@@ -25,9 +25,21 @@ const projects = globSync(['packages/*', 'apps/*', 'e2e', 'tools'], { cwd: impor
   }),
 );
 
+/** What serves calls runs a second time, on our own transport. */
+const onLeanTransport = {
+  extends: true as const,
+  root: `${import.meta.dirname}/packages/rpc`,
+  test: {
+    name: 'rpc-lean',
+    root: `${import.meta.dirname}/packages/rpc`,
+    env: { QUORATE_TEST_TRANSPORT: 'lean' },
+    ...atOnce('rpc'),
+  },
+};
+
 export default defineConfig({
   test: {
-    projects,
+    projects: [...projects, onLeanTransport],
     include: ['test/**/*.test.ts'],
     testTimeout: 120_000,
     hookTimeout: 120_000,

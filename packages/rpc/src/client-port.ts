@@ -3,7 +3,7 @@ import { createServer, type AddressInfo, type Server, type Socket } from 'node:n
 import type { TLSSocket } from 'node:tls';
 import { Connections, type ConnectionRefusal } from './connections.ts';
 import { onFirstBytes, type Spoken } from './first-bytes.ts';
-import type { GrpcServer } from './grpc-server.ts';
+import type { GrpcTransport } from './grpc-server.ts';
 import type { HttpAccess } from './http-access.ts';
 import { serveOverHttp1 } from './http2-requests.ts';
 import { HttpFront, type HttpHandler } from './http-front.ts';
@@ -29,7 +29,7 @@ export interface ClientListener {
 
 /** Who answers on a client port, and how long and how often it may be asked. Times are in milliseconds. */
 export interface ClientPortOptions {
-  readonly grpc: GrpcServer;
+  readonly grpc: GrpcTransport;
   /** Answers HTTP requests that `api` does not: of a member, an `HttpSurface`. */
   readonly http: Pick<HttpSurface, 'answer'>;
   /** Answers HTTP requests on paths of its own, beside the surface; nobody when it is left out. */

@@ -21,6 +21,11 @@ export class Debts<K extends object> {
     return this.#debts.size;
   }
 
+  /** How much somebody owes. */
+  owed(debtor: K): number {
+    return this.#debts.get(debtor)?.bytes ?? 0;
+  }
+
   /** Adds to a debt, or begins one, of 0 bytes, too. */
   add(debtor: K, bytes: number, nowMs: number): void {
     const debt = this.#debts.get(debtor);

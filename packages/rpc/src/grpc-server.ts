@@ -6,12 +6,12 @@ import {
   type ServerWritableStream,
 } from '@grpc/grpc-js';
 import { asBuffer, systemClock, type Clock } from '@quorate/std';
-import type { Http2Session, ServerOptions } from 'node:http2';
-import type { Duplex } from 'node:stream';
+import type { Http2Session, IncomingHttpHeaders, ServerOptions } from 'node:http2';
+import type { Socket } from 'node:net';
 import { ConnectionGuard, type Exchange, type Newcomer } from './connection-guard.ts';
 import { RpcError, status } from './errors.ts';
 import { openGrpcJs, type GrpcJsDoor, type StreamListener } from './grpc-js-door.ts';
-import { isGrpc } from './http2-requests.ts';
+import { isGrpc, type RequestStream } from './http2-requests.ts';
 import { defaultLimits, type ClientLimits, type CutReason } from './limits.ts';
 import { isInternal, toRpcError } from './status.ts';
 import type { Call, MethodTable, StreamCall, StreamHandler, UnaryHandler } from './transport.ts';
@@ -56,7 +56,12 @@ export interface GrpcServerOptions {
 /** What is known of a connection that is served. */
 export interface ServedConnection extends Newcomer {
   /** Takes requests that are no calls of gRPC; without it they are refused as grpc-js does it. */
-  readonly onRequest?: StreamListener;
+  readonly onRequest?: (
+    stream: RequestStream,
+    headers: IncomingHttpHeaders,
+    flags: number,
+    rawHeaders: readonly string[],
+  ) => void;
   /** Whether calls of gRPC are taken; if not they are requests, too. True when it is left out. */
   readonly takesCalls?: boolean;
 }
@@ -67,8 +72,16 @@ const grpcPingMinTimeMs = 300_000;
 type UnaryCall = ServerUnaryCall<Buffer, Buffer>;
 type WritingCall = ServerWritableStream<Buffer, Buffer> | ServerDuplexStream<Buffer, Buffer>;
 
+/** What serves calls of gRPC on sockets that somebody else accepted. */
+export interface GrpcTransport extends AsyncDisposable {
+  /** Serves a connection from its first byte on; the transport owns the socket from now on. */
+  serve(socket: Socket, connection?: ServedConnection): void;
+  /** Lets calls under way finish for that long, then cuts the connections. */
+  stop(options: { readonly graceMs: number }): Promise<void>;
+}
+
 /** The methods behind grpc-js. Connections come in as sockets that somebody else accepted. */
-export class GrpcServer implements AsyncDisposable {
+export class GrpcServer implements GrpcTransport {
   readonly #server: Server;
   readonly #door: GrpcJsDoor;
   readonly #guard: ConnectionGuard;
@@ -127,7 +140,7 @@ export class GrpcServer implements AsyncDisposable {
   }
 
   /** Serves a connection from its first byte on; the server owns the socket from now on. */
-  serve(socket: Duplex, connection: ServedConnection = {}): void {
+  serve(socket: Socket, connection: ServedConnection = {}): void {
     this.#guard.accept(socket, connection, () => {
       const remember = (session: Http2Session): void => void this.#connections.set(session, connection);
       // The session begins while its connection is put in.

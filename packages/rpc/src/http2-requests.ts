@@ -1,5 +1,5 @@
 import { request as begin, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
-import { constants, type IncomingHttpHeaders, type ServerHttp2Stream } from 'node:http2';
+import { constants, type IncomingHttpHeaders } from 'node:http2';
 import { duplexPair, pipeline, type Duplex } from 'node:stream';
 
 /** A connection of HTTP/2, as far as requests over it care. */
@@ -8,6 +8,16 @@ export interface RequestOrigin {
   readonly commonName: string | undefined;
   readonly address: string | undefined;
   readonly isEncrypted: boolean;
+}
+
+/** A request over HTTP/2 and its answer, as far as anybody here needs it of one; Node's own streams are such. */
+export interface RequestStream extends Duplex {
+  readonly headersSent: boolean;
+  respond(headers: OutgoingHttpHeaders): void;
+  /** Breaks it off, for a reason by its number. */
+  close(code: number): void;
+  /** Calls back when nothing moved for that long. */
+  setTimeout(timeoutMs: number, onIdle: () => void): unknown;
 }
 
 /** Whoever serves HTTP/1 over a connection from its first byte on. */
@@ -35,7 +45,7 @@ export function isGrpc(headers: IncomingHttpHeaders): boolean {
  * limits and timeouts. Both sides wait for each other, and what one of them ends or breaks off ends for the other.
  */
 export function serveOverHttp1(
-  stream: ServerHttp2Stream,
+  stream: RequestStream,
   { headers, rawHeaders }: { readonly headers: IncomingHttpHeaders; readonly rawHeaders: readonly string[] },
   { origin, serve }: { readonly origin: RequestOrigin; readonly serve: ServeHttp1 },
 ): void {
@@ -72,7 +82,7 @@ export function serveOverHttp1(
   stream.pipe(request);
 }
 
-function answer(stream: ServerHttp2Stream, response: IncomingMessage, breakOff: () => void): void {
+function answer(stream: RequestStream, response: IncomingMessage, breakOff: () => void): void {
   if (stream.closed || stream.destroyed) return void response.destroy();
   stream.respond(responseHeaders(response));
   pipeline(response, stream, (error) => {
@@ -83,11 +93,7 @@ function answer(stream: ServerHttp2Stream, response: IncomingMessage, breakOff: 
 }
 
 /** Makes a stream look as much like a socket as Node's HTTP server, and whoever answers, look at it. */
-function socketOf(
-  server: Duplex,
-  stream: ServerHttp2Stream,
-  { address, isEncrypted }: RequestOrigin,
-): Duplex {
+function socketOf(server: Duplex, stream: RequestStream, { address, isEncrypted }: RequestOrigin): Duplex {
   return Object.assign(server, {
     remoteAddress: address,
     ...(isEncrypted && { encrypted: true }),

@@ -1,6 +1,13 @@
 /** etcd's gRPC services over an exchangeable transport. */
 export { methodTable } from './services.ts';
-export { GrpcServer, type GrpcServerOptions, type GrpcObserver, type GrpcUsage } from './grpc-server.ts';
+export {
+  GrpcServer,
+  type GrpcServerOptions,
+  type GrpcObserver,
+  type GrpcTransport,
+  type GrpcUsage,
+} from './grpc-server.ts';
+export { LeanGrpcServer } from './lean/lean-grpc-server.ts';
 export { cutReasons, defaultLimits, type ClientLimits, type CutReason } from './limits.ts';
 export { RpcError, status, type StatusCode } from './errors.ts';
 export { clientErrors, toRpcError, type DomainErrorCode } from './status.ts';

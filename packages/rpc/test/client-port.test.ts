@@ -5,12 +5,12 @@ import { ManualClock } from '@quorate/std/testing';
 import { afterEach, expect, test } from 'vitest';
 import {
   ClientPort,
-  GrpcServer,
   HttpSurface,
   methodTable,
   type ClientListener,
   type ClientPortOptions,
 } from '../src/index.ts';
+import { ServerUnderTest } from './server-under-test.ts';
 import { FakeMember } from './fake-member.ts';
 
 const open: { port: ClientPort; sockets: Socket[] }[] = [];
@@ -28,7 +28,7 @@ async function openPort(options: Partial<ClientPortOptions> = {}, listener?: Cli
   const refusals: string[] = [];
   const clock = new ManualClock();
   const port = new ClientPort({
-    grpc: new GrpcServer({ methods: methodTable(member), maxReceiveBytes: 64 * 1024 }),
+    grpc: new ServerUnderTest({ methods: methodTable(member), maxReceiveBytes: 64 * 1024 }),
     http: new HttpSurface({
       member,
       versions: () => ({ server: '3.6.14', cluster: '3.6.0', storage: '3.6.0' }),

@@ -8,13 +8,13 @@ import {
 import { afterEach, expect, test } from 'vitest';
 import {
   ClientPort,
-  GrpcServer,
   HttpSurface,
   methodTable,
   type ClientListener,
   type ClientPortOptions,
   type HttpHandler,
 } from '../src/index.ts';
+import { ServerUnderTest } from './server-under-test.ts';
 import { FakeMember } from './fake-member.ts';
 
 const open: AsyncDisposable[] = [];
@@ -29,7 +29,7 @@ async function dial(
 ): Promise<ClientHttp2Session> {
   const member = new FakeMember();
   const port = new ClientPort({
-    grpc: new GrpcServer({ methods: methodTable(member), maxReceiveBytes: 64 * 1024 }),
+    grpc: new ServerUnderTest({ methods: methodTable(member), maxReceiveBytes: 64 * 1024 }),
     http: new HttpSurface({
       member,
       versions: () => ({ server: '3.6.14', cluster: '3.6.0', storage: '3.6.0' }),

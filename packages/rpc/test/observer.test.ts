@@ -1,7 +1,8 @@
 import { Client, credentials, Metadata } from '@grpc/grpc-js';
 import { decodeRangeRequest, encodeRangeRequest } from '@quorate/wire';
 import { expect, test } from 'vitest';
-import { ClientPort, GrpcServer, HttpSurface, methodTable, status, type GrpcObserver } from '../src/index.ts';
+import { ClientPort, HttpSurface, methodTable, status, type GrpcObserver } from '../src/index.ts';
+import { ServerUnderTest } from './server-under-test.ts';
 import { CodedError, FakeMember } from './fake-member.ts';
 
 const range = '/etcdserverpb.KV/Range';
@@ -11,7 +12,7 @@ async function call(observer: GrpcObserver, options: { metadata?: Metadata; fail
   const member = new FakeMember();
   member.failure = options.failure;
   await using port = new ClientPort({
-    grpc: new GrpcServer({ methods: methodTable(member), maxReceiveBytes: 1024, observer }),
+    grpc: new ServerUnderTest({ methods: methodTable(member), maxReceiveBytes: 1024, observer }),
     http: new HttpSurface({
       member,
       versions: () => ({ server: '', cluster: '', storage: '' }),

@@ -6,7 +6,8 @@ import {
   type ClientDuplexStream,
   type ClientReadableStream,
 } from '@grpc/grpc-js';
-import { ClientPort, GrpcServer, HttpSurface, methodTable, type Member } from '../src/index.ts';
+import { ClientPort, HttpSurface, methodTable, type Member } from '../src/index.ts';
+import { ServerUnderTest } from './server-under-test.ts';
 
 /** A member behind gRPC, and a client of it. */
 export interface Served extends AsyncDisposable {
@@ -29,7 +30,7 @@ export function demandingLeader(): Metadata {
 /** Serves a member on a port of its own. */
 export async function serve(member: Member): Promise<Served> {
   const port = new ClientPort({
-    grpc: new GrpcServer({ methods: methodTable(member), maxReceiveBytes: 64 * 1024 }),
+    grpc: new ServerUnderTest({ methods: methodTable(member), maxReceiveBytes: 64 * 1024 }),
     http: new HttpSurface({
       member,
       versions: () => ({ server: '', cluster: '', storage: '' }),

@@ -5,7 +5,8 @@ import { once } from 'node:events';
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { ClientPort, GrpcServer, HttpSurface, methodTable, status } from '../src/index.ts';
+import { ClientPort, HttpSurface, methodTable, status } from '../src/index.ts';
+import { ServerUnderTest } from './server-under-test.ts';
 import { CodedError, FakeMember } from './fake-member.ts';
 
 const maxReceiveBytes = 64 * 1024;
@@ -17,7 +18,7 @@ let client: Client;
 beforeEach(async () => {
   member = new FakeMember();
   port = new ClientPort({
-    grpc: new GrpcServer({ methods: methodTable(member), maxReceiveBytes }),
+    grpc: new ServerUnderTest({ methods: methodTable(member), maxReceiveBytes }),
     http: new HttpSurface({
       member,
       versions: () => ({ server: '3.6.14', cluster: '3.6.0', storage: '3.6.0' }),

@@ -1,0 +1,269 @@
+import { errorCode } from './errors.ts';
+import { flag, frameHeadBytes, frameType, writeFrameHead, writeUint32 } from './frames.ts';
+import { HpackEncoder } from './hpack/encoder.ts';
+import { Output } from './output.ts';
+import { defaultWindow, minMaxFrameSize, windowMax, writeSettings, type SettingEntry } from './settings.ts';
+import type { Http2Stream, OutgoingHeader } from './stream.ts';
+
+export interface SenderOptions<C> {
+  /** Data wait in their streams while so many bytes wait for the socket. */
+  readonly maxOutputBytes: number;
+  /** What the client may send on a stream before it hears more. */
+  readonly streamWindow: number;
+  /**
+   * A stream is over: both sides are done, or it was broken off, by either side for the reason `code`; `isBrokenOff` when
+   * we did so while more may come of it.
+   */
+  readonly onClosed: (
+    stream: Http2Stream<C>,
+    end: { readonly code: number | undefined; readonly isBrokenOff: boolean },
+  ) => void;
+  /** All that was to be sent on a stream has gone to the output, where some of it had to wait. */
+  readonly onRoom: (stream: Http2Stream<C>) => void;
+}
+
+/**
+ * What a connection says: frames into an `Output`, data as far as both windows and the room in the output allow.
+ *
+ * Invariants: `#waiting` holds the streams that wait for the connection's window or for room in the output, and not for their
+ * own window, in the order of their turns; on a stream that is done on our side nothing is sent any more but a reset.
+ */
+export class Sender<C> {
+  readonly output = new Output();
+  readonly #options: SenderOptions<C>;
+  readonly #hpack = new HpackEncoder();
+  readonly #waiting = new Set<Http2Stream<C>>();
+  #window = defaultWindow;
+  #maxFrameSize = minMaxFrameSize;
+  #sentBytes = 0;
+
+  constructor(options: SenderOptions<C>) {
+    this.#options = options;
+  }
+
+  /** Bytes of data that were sent since somebody asked last. */
+  takeSentBytes(): number {
+    const bytes = this.#sentBytes;
+    this.#sentBytes = 0;
+    return bytes;
+  }
+
+  settings(entries: readonly SettingEntry[]): void {
+    this.#control(frameType.SETTINGS, 0, 0, writeSettings(entries));
+  }
+
+  acknowledgeSettings(): void {
+    this.#control(frameType.SETTINGS, flag.ACK, 0, empty);
+  }
+
+  ping(data: Uint8Array, { isAnswer }: { readonly isAnswer: boolean }): void {
+    this.#control(frameType.PING, isAnswer ? flag.ACK : 0, 0, data);
+  }
+
+  /** `reason` is for whoever debugs the client. */
+  goAway(lastStreamId: number, code: number, reason: string): void {
+    const text = Buffer.from(reason);
+    const payload = new Uint8Array(8 + text.length);
+    writeUint32(payload, writeUint32(payload, 0, lastStreamId), code);
+    payload.set(text, 8);
+    this.#control(frameType.GOAWAY, 0, 0, payload);
+  }
+
+  windowUpdate(streamId: number, increment: number): void {
+    const { page, at } = this.output.reserve(frameHeadBytes + 4);
+    const head = { length: 4, type: frameType.WINDOW_UPDATE, flags: 0, streamId };
+    writeUint32(page, writeFrameHead(page, at, head), increment);
+    this.output.wrote(frameHeadBytes + 4);
+  }
+
+  /** Says that a stream, also one that never was, is no more. */
+  resetFrame(streamId: number, code: number): void {
+    const { page, at } = this.output.reserve(frameHeadBytes + 4);
+    writeUint32(
+      page,
+      writeFrameHead(page, at, { length: 4, type: frameType.RST_STREAM, flags: 0, streamId }),
+      code,
+    );
+    this.output.wrote(frameHeadBytes + 4);
+  }
+
+  /** Breaks a stream off, and says so. */
+  reset(stream: Http2Stream<C>, code: number): void {
+    if (stream.isClosed) return;
+    this.resetFrame(stream.id, code);
+    this.#close(stream, code, true);
+  }
+
+  /** Forgets what a stream had to send, and says nothing of it: the client, or the connection, has ended it. */
+  close(stream: Http2Stream<C>, code: number): void {
+    this.#close(stream, code, false);
+  }
+
+  #close(stream: Http2Stream<C>, code: number | undefined, isBrokenOff: boolean): void {
+    if (stream.isClosed) return;
+    stream.isClosed = true;
+    stream.isLocalDone = true;
+    stream.isRemoteDone = true;
+    stream.pending = undefined;
+    this.#waiting.delete(stream);
+    this.#options.onClosed(stream, { code, isBrokenOff });
+  }
+
+  header(stream: Http2Stream<C>, header: OutgoingHeader, isEnd: boolean): void {
+    stream.hasSentHeader = true;
+    const block = this.#hpack.encode(header);
+    const endFlag = isEnd ? flag.END_STREAM : 0;
+    let at = 0;
+    do {
+      const length = Math.min(block.length - at, this.#maxFrameSize);
+      const isLast = at + length === block.length;
+      const type = at === 0 ? frameType.HEADERS : frameType.CONTINUATION;
+      const flags = (isLast ? flag.END_HEADERS : 0) | (at === 0 ? endFlag : 0);
+      // The block is the encoder's again with its next header.
+      this.#copied(type, flags, stream.id, block.subarray(at, at + length));
+      at += length;
+    } while (at < block.length);
+    if (isEnd) this.#ended(stream);
+  }
+
+  /** Queues data, and what ends them, and sends what may be sent now. */
+  data(stream: Http2Stream<C>, parts: readonly Uint8Array[], end: 'none' | 'bare' | OutgoingHeader): void {
+    const pending = (stream.pending ??= { parts: [], at: 0, bytes: 0, end: 'none' });
+    for (const part of parts) {
+      if (part.length === 0) continue;
+      pending.parts.push(part);
+      pending.bytes += part.length;
+    }
+    pending.end = end;
+    this.#send(stream);
+  }
+
+  /** Goes on with a stream whose window has become wider. */
+  wake(stream: Http2Stream<C>): void {
+    if (stream.pending === undefined || stream.sendWindow <= 0 || this.#waiting.has(stream)) return;
+    this.#send(stream);
+    if (stream.pending === undefined && !stream.isClosed) this.#options.onRoom(stream);
+  }
+
+  #send(stream: Http2Stream<C>): void {
+    // Behind others who wait for the same it has to wait, too; an end without data needs no window.
+    if (this.#waiting.size === 0 || stream.pendingBytes === 0) while (this.#step(stream));
+    if (stream.pending !== undefined && stream.sendWindow > 0) this.#waiting.add(stream);
+  }
+
+  /** Sends what waits, a frame of each stream in turn. */
+  pump(): void {
+    for (const stream of this.#waiting) {
+      if (!this.#hasRoom() || this.#window <= 0) return;
+      this.#waiting.delete(stream);
+      this.#step(stream);
+      // To the end of the line, where this loop meets it again.
+      if (stream.pending === undefined) {
+        if (!stream.isClosed) this.#options.onRoom(stream);
+      } else if (stream.sendWindow > 0) this.#waiting.add(stream);
+    }
+  }
+
+  #hasRoom(): boolean {
+    return this.output.bytes < this.#options.maxOutputBytes;
+  }
+
+  /** Sends one frame of what is pending; false when there is nothing, or something is in the way. */
+  #step(stream: Http2Stream<C>): boolean {
+    const { pending } = stream;
+    if (pending === undefined) return false;
+    if (pending.bytes === 0) {
+      const { end } = pending;
+      stream.pending = undefined;
+      if (end === 'bare') {
+        this.#copied(frameType.DATA, flag.END_STREAM, stream.id, empty);
+        this.#ended(stream);
+      } else if (end !== 'none') this.header(stream, end, true);
+      return false;
+    }
+    const length = Math.min(pending.bytes, this.#maxFrameSize, stream.sendWindow, this.#window);
+    if (length <= 0 || !this.#hasRoom()) return false;
+    stream.sendWindow -= length;
+    this.#window -= length;
+    this.#sentBytes += length;
+    pending.bytes -= length;
+    const isEnd = pending.bytes === 0 && pending.end === 'bare';
+    const { page, at } = this.output.reserve(frameHeadBytes);
+    const flags = isEnd ? flag.END_STREAM : 0;
+    writeFrameHead(page, at, { length, type: frameType.DATA, flags, streamId: stream.id });
+    this.output.wrote(frameHeadBytes);
+    for (let left = length; left > 0;) left -= this.#part(pending.parts, pending, left);
+    if (isEnd) {
+      stream.pending = undefined;
+      this.#ended(stream);
+      return false;
+    }
+    return true;
+  }
+
+  /** Moves at most `most` bytes of the first part to the output; returns how many. */
+  #part(parts: Uint8Array[], pending: { at: number }, most: number): number {
+    const first = parts[0] ?? empty;
+    const taken = Math.min(most, first.length - pending.at);
+    this.output.push(first.subarray(pending.at, pending.at + taken));
+    pending.at += taken;
+    if (pending.at === first.length) {
+      parts.shift();
+      pending.at = 0;
+    }
+    return taken;
+  }
+
+  #ended(stream: Http2Stream<C>): void {
+    stream.isLocalDone = true;
+    // The answer is complete without the rest of the request (RFC 9113 §8.1).
+    const isBrokenOff = !stream.isRemoteDone;
+    if (isBrokenOff) this.resetFrame(stream.id, errorCode.NO_ERROR);
+    this.#close(stream, undefined, isBrokenOff);
+  }
+
+  /** What the client announced counts from now on. */
+  setHeaderTableSize(bytes: number): void {
+    this.#hpack.setMaxTableSize(bytes);
+  }
+
+  setMaxFrameSize(bytes: number): void {
+    this.#maxFrameSize = bytes;
+  }
+
+  /** The client lets so many bytes more of the connection come. False when that is more than windows may be. */
+  widen(increment: number): boolean {
+    this.#window += increment;
+    return this.#window <= windowMax;
+  }
+
+  acknowledge(stream: Http2Stream<C>, bytes: number): void {
+    if (stream.isRemoteDone) return;
+    stream.unacknowledged += bytes;
+    // Not for every few bytes; half of the window is left when the client hears of it.
+    if (stream.unacknowledged * 2 < this.#options.streamWindow) return;
+    this.windowUpdate(stream.id, stream.unacknowledged);
+    stream.receiveWindow += stream.unacknowledged;
+    stream.unacknowledged = 0;
+  }
+
+  #control(type: number, flags: number, streamId: number, payload: Uint8Array): void {
+    this.#copied(type, flags, streamId, payload);
+  }
+
+  #copied(type: number, flags: number, streamId: number, payload: Uint8Array): void {
+    const { page, at } = this.output.reserve(frameHeadBytes);
+    writeFrameHead(page, at, { length: payload.length, type, flags, streamId });
+    this.output.wrote(frameHeadBytes);
+    for (let from = 0; from < payload.length; from += copyBytes) {
+      const part = payload.subarray(from, from + copyBytes);
+      const room = this.output.reserve(part.length);
+      room.page.set(part, room.at);
+      this.output.wrote(part.length);
+    }
+  }
+}
+
+/** A page of the output has room for that much. */
+const copyBytes = 8192;
+const empty = new Uint8Array(0);

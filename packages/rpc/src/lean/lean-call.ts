@@ -1,0 +1,321 @@
+import type { HeaderList, Http2Stream } from '@quorate/http2';
+import { RpcError, status, type StatusCode } from '../errors.ts';
+import { isInternal, toRpcError } from '../status.ts';
+import type { Method, StreamCall } from '../transport.ts';
+import { encodingHeader, errorHeader, errorTrailer, okTrailer, responseHeader } from './headers.ts';
+import { inflated } from './inflate.ts';
+import type { LeanSession } from './lean-session.ts';
+import { MessageReader, prefixOf } from './message-reader.ts';
+import type { RequestHead } from './request-head.ts';
+
+/** A handler waits with more while so many bytes of a stream wait for the client. */
+const roomBytes = 64 * 1024;
+/** A client waits with more while so many bytes of its messages wait for their handler. */
+const heldBytesMax = 256 * 1024;
+/** Made once: calls are given up by the thousand, and the place where it was made is half of what an error costs. */
+const cancelled = new RpcError(status.CANCELLED, 'context canceled');
+/**
+ * One call on a stream, from its header until both are over: the stream, and the work of its handler.
+ *
+ * Invariants: the handler is called once at most, and what it returns or throws is sent once at most; messages come in
+ * order.
+ */
+export class LeanCall implements StreamCall {
+  readonly session: LeanSession;
+  readonly stream: Http2Stream<LeanCall>;
+  readonly head: RequestHead;
+  readonly headerBytes: number;
+  /** On the server's clock; Infinity for none. */
+  readonly deadlineMs: number;
+  readonly #header: HeaderList;
+  readonly #method: Method;
+  readonly #reader: MessageReader;
+  readonly #startedAtMs: number;
+  /** Messages that nobody has taken yet, and how many bytes they are. */
+  readonly #messages: Uint8Array[] = [];
+  #heldBytes = 0;
+  /** Bytes that came, of which the client has not been told that they were taken. */
+  #unacknowledged = 0;
+  #hasAllMessages = false;
+  /** Behind a compressed message the next ones wait until it is what it was. */
+  #inflating: Promise<void> | undefined;
+  #controller: AbortController | undefined;
+  #wake: (() => void) | undefined;
+  #onRoom: (() => void) | undefined;
+  /** The handler was called, and is not done. */
+  runs = false;
+  /** What the client is told was decided. */
+  isAnswered = false;
+  /** It stands in line for its handler. */
+  isReady = false;
+
+  constructor(made: {
+    readonly session: LeanSession;
+    readonly stream: Http2Stream<LeanCall>;
+    readonly head: RequestHead;
+    readonly header: HeaderList;
+    readonly method: Method;
+    readonly nowMs: number;
+  }) {
+    this.session = made.session;
+    this.stream = made.stream;
+    this.head = made.head;
+    this.headerBytes = made.header.size;
+    this.#header = made.header;
+    this.#method = made.method;
+    this.#startedAtMs = made.nowMs;
+    this.deadlineMs = made.nowMs + made.head.timeoutMs;
+    this.#reader = new MessageReader(made.session.server.maxReceiveBytes);
+  }
+
+  // -- What a handler sees
+
+  get commonName(): string | undefined {
+    return this.session.commonName;
+  }
+
+  get address(): string | undefined {
+    return this.session.address;
+  }
+
+  metadata(key: string): string | undefined {
+    const value = this.#header.value(key);
+    // A character is a byte there; what is no ASCII is UTF-8, or it is nothing.
+    return value === undefined || isAscii(value) ? value : Buffer.from(value, 'latin1').toString();
+  }
+
+  get signal(): AbortSignal {
+    if (this.#controller === undefined) {
+      this.#controller = new AbortController();
+      if (this.isOver) this.#controller.abort(cancelled);
+    }
+    return this.#controller.signal;
+  }
+
+  send(message: Uint8Array): boolean {
+    if (this.isOver) return true;
+    this.session.server.observer.onSent?.(this.head.path, message.length);
+    this.#begin();
+    this.stream.sendData([prefixOf(message.length), message], { isEnd: false });
+    this.session.sent(this);
+    return this.stream.pendingBytes < roomBytes;
+  }
+
+  async drained(): Promise<void> {
+    if (this.isOver || this.stream.pendingBytes < roomBytes) return;
+    await new Promise<void>((resolve) => {
+      this.#onRoom = resolve;
+    });
+  }
+
+  get requests(): AsyncIterable<Uint8Array> {
+    return this.#read();
+  }
+
+  async *#read(): AsyncGenerator<Uint8Array, void, undefined> {
+    for (;;) {
+      const message = this.#messages.shift();
+      if (message !== undefined) {
+        this.#heldBytes -= message.length;
+        this.#acknowledge();
+        this.session.server.observer.onReceived?.(this.head.path, message.length);
+        yield message;
+      } else if (this.#hasAllMessages || this.isOver) return;
+      else {
+        await new Promise<void>((resolve) => {
+          this.#wake = resolve;
+        });
+      }
+    }
+  }
+
+  // -- What the session tells
+
+  /** Nothing of it is of use to anybody any more. */
+  get isOver(): boolean {
+    return this.isAnswered || this.stream.isClosed;
+  }
+
+  /** Bytes that are held for it until the rest of its request comes. */
+  get unfinishedBytes(): number {
+    return this.#reader.unfinishedBytes;
+  }
+
+  /** Whether its request has to be whole before anybody looks at it. */
+  get isSingleRequest(): boolean {
+    return this.#method.kind === 'unary' || !this.#method.clientStreams;
+  }
+
+  /** Takes what came; true when its handler may be called now. */
+  take(bytes: Uint8Array, isEnd: boolean): boolean {
+    if (this.isOver) return false;
+    try {
+      this.#reader.push(bytes, (message, isCompressed) => this.#took(message, isCompressed));
+    } catch (error) {
+      this.fail(toRpcError(error));
+      return false;
+    }
+    this.#unacknowledged += bytes.length;
+    this.#acknowledge();
+    if (isEnd) this.#end();
+    this.#wakeReader();
+    return isEnd && this.isSingleRequest && this.#inflating === undefined;
+  }
+
+  /** A client that sends faster than its messages are taken has to wait. */
+  #acknowledge(): void {
+    if (this.#unacknowledged === 0 || this.#heldBytes >= heldBytesMax) return;
+    this.stream.acknowledge(this.#unacknowledged);
+    this.#unacknowledged = 0;
+    this.session.flushSoon();
+  }
+
+  #hold(message: Uint8Array): void {
+    this.#messages.push(message);
+    if (!this.isSingleRequest) this.#heldBytes += message.length;
+  }
+
+  #took(message: Uint8Array, isCompressed: boolean): void {
+    if (this.isSingleRequest && this.#messages.length > 0) {
+      throw new RpcError(status.INTERNAL, 'a call with one request has sent two');
+    }
+    if (!isCompressed && this.#inflating === undefined) {
+      this.#hold(message);
+      return;
+    }
+    const { maxReceiveBytes } = this.session.server;
+    const before = this.#inflating ?? Promise.resolve();
+    const whole = isCompressed
+      ? inflated(message, this.head.encoding, maxReceiveBytes)
+      : Promise.resolve(message);
+    const next = before
+      .then(() => whole)
+      .then(
+        (bytes) => {
+          this.#hold(bytes);
+          this.#wakeReader();
+        },
+        (error: unknown) => this.fail(toRpcError(error)),
+      )
+      .then(() => {
+        if (this.#inflating !== next) return;
+        this.#inflating = undefined;
+        if (this.#hasAllMessages && this.isSingleRequest) this.session.ready(this);
+      });
+    this.#inflating = next;
+    // Nobody hears of a failure twice.
+    whole.catch(() => {});
+  }
+
+  #end(): void {
+    if (this.#reader.unfinishedBytes > 0) {
+      this.fail(new RpcError(status.INTERNAL, 'the request ends within a message'));
+    }
+    this.#hasAllMessages = true;
+  }
+
+  #wakeReader(): void {
+    const wake = this.#wake;
+    this.#wake = undefined;
+    wake?.();
+  }
+
+  /** Calls the handler. */
+  start(): void {
+    if (this.isOver) return;
+    const { observer } = this.session.server;
+    this.runs = true;
+    observer.onStarted?.(this.head.path, this.head.clientApiVersion);
+    if (this.#method.kind === 'stream') {
+      this.#method.handler(this).then(
+        () => this.#finish(undefined),
+        (error: unknown) => this.#finish(error),
+      );
+      return;
+    }
+    const [request] = this.#messages;
+    if (request === undefined) {
+      this.#finish(new RpcError(status.INTERNAL, 'a call with one request has sent none'));
+      return;
+    }
+    observer.onReceived?.(this.head.path, request.length);
+    try {
+      const response = this.#method.handler(request, this);
+      if (response instanceof Promise)
+        response.then(
+          (bytes) => this.#answer(bytes),
+          (error: unknown) => this.#finish(error),
+        );
+      else this.#answer(response);
+    } catch (error) {
+      this.#finish(error);
+    }
+  }
+
+  #answer(response: Uint8Array): void {
+    if (!this.isOver) {
+      this.isAnswered = true;
+      this.session.server.observer.onSent?.(this.head.path, response.length);
+      this.stream.answer(responseHeader, [prefixOf(response.length), response], okTrailer);
+      this.session.sent(this);
+    }
+    this.#done(status.OK);
+  }
+
+  /** The end of a stream, or the failure of any call. */
+  #finish(error: unknown): void {
+    if (error === undefined) {
+      if (!this.isOver) {
+        this.isAnswered = true;
+        this.#begin();
+        this.stream.sendTrailer(okTrailer);
+        this.session.sent(this);
+      }
+      return this.#done(status.OK);
+    }
+    if (isInternal(error)) this.session.server.observer.onInternalError?.(this.head.path, error);
+    const rpcError = toRpcError(error);
+    this.fail(rpcError);
+    this.#done(rpcError.status);
+  }
+
+  #done(code: StatusCode): void {
+    this.runs = false;
+    const { observer, clock } = this.session.server;
+    observer.onHandled?.({ path: this.head.path, status: code, durationMs: clock.now() - this.#startedAtMs });
+    this.session.server.settle(this);
+  }
+
+  /** Ends the call with a status, if that was not decided before. What its handler does further is for nobody. */
+  fail(error: RpcError, { namesEncodings = false } = {}): void {
+    if (this.isOver) return;
+    this.isAnswered = true;
+    if (this.stream.hasSentHeader) this.stream.sendTrailer(errorTrailer(error));
+    else this.stream.sendHeader(namesEncodings ? encodingHeader(error) : errorHeader(error), { isEnd: true });
+    this.session.sent(this);
+    this.giveUp(error);
+  }
+
+  /** Tells the handler that nobody waits for it any more. */
+  giveUp(reason: RpcError = cancelled): void {
+    this.#controller?.abort(reason);
+    this.#wakeReader();
+    this.hasRoom();
+  }
+
+  /** What waited for the client was sent. */
+  hasRoom(): void {
+    const onRoom = this.#onRoom;
+    this.#onRoom = undefined;
+    onRoom?.();
+  }
+
+  #begin(): void {
+    if (!this.stream.hasSentHeader) this.stream.sendHeader(responseHeader, { isEnd: false });
+  }
+}
+
+function isAscii(text: string): boolean {
+  for (let index = 0; index < text.length; index++) if (text.charCodeAt(index) > 0x7f) return false;
+  return true;
+}

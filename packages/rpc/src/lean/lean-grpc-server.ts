@@ -1,0 +1,358 @@
+import type { HeaderList, Http2Limits, Http2Stream } from '@quorate/http2';
+import { Slices, systemClock, type Clock, type Timer } from '@quorate/std';
+import type { Socket } from 'node:net';
+import { Debts } from '../debts.ts';
+import { RpcError, status } from '../errors.ts';
+import type { GrpcObserver, GrpcServerOptions, GrpcUsage, ServedConnection } from '../grpc-server.ts';
+import { defaultLimits, type ClientLimits, type CutReason } from '../limits.ts';
+import type { MethodTable } from '../transport.ts';
+import { TrafficMeter } from '../traffic-meter.ts';
+import { LeanCall } from './lean-call.ts';
+import { LeanSession, tooManyRequests, type Served } from './lean-session.ts';
+import type { RequestHead } from './request-head.ts';
+
+/** Between two pings of a client, where nobody says another time. */
+const grpcPingMinTimeMs = 300_000;
+/** How often deadlines and the like are looked at. */
+const lookIntervalMs = 25;
+/** So long calls are started before everything else that happens has its turn, so many of a connection in a row. */
+const sliceMs = 2;
+const rowMax = 8;
+/** Calls that are given up of which handlers hear at once. */
+const endsAtOnceMax = 64;
+/** Of all that waits to be taken, the part that one connection may hold before it gets no more calls. */
+const untakenShare = 1 / 16;
+/** Calls of a connection that may be ended for what they hold, or the lack of it, at once and in a second for ever. */
+const cutCalls = { burstBytes: 100, bytesPerSecond: 10 };
+const noTraffic = { writtenBytes: 0, calls: 0, headerBytes: 0, messageBytes: 0 };
+
+/**
+ * The methods behind HTTP/2 of our own, which knows gRPC only: what a call costs here is what it takes to read it and to
+ * answer. Connections come in as sockets that somebody else accepted.
+ *
+ * Invariants: a call is in `#calls` from its header until its stream is closed and its handler is done; whatever is held
+ * for a client is in `#unfinished` or `#untaken`, and those have limits.
+ */
+export class LeanGrpcServer implements AsyncDisposable {
+  readonly clock: Clock;
+  readonly observer: GrpcObserver;
+  readonly maxReceiveBytes: number;
+  /** Shortest time between two pings of a client with calls under way. */
+  readonly pingMinTimeMs: number;
+  readonly #methods: MethodTable;
+  readonly #limits: ClientLimits;
+  readonly #http2Limits: Partial<Http2Limits>;
+  readonly #keepAlive: { readonly intervalMs: number; readonly timeoutMs: number };
+  readonly #sessions = new Set<LeanSession>();
+  readonly #calls = new Set<LeanCall>();
+  readonly #timed = new Set<LeanCall>();
+  readonly #unfinished = new Debts<LeanCall>();
+  readonly #untaken = new Debts<LeanCall>();
+  readonly #cutCalls = new WeakMap<LeanSession, { readonly meter: TrafficMeter; count: number }>();
+  /** What handlers are told of calls that were given up. */
+  readonly #ends: Slices;
+  /** Sessions with calls in line, the next one first. */
+  readonly #crowded = new Set<LeanSession>();
+  readonly #toFlush: LeanSession[] = [];
+  readonly #nextTurn = new Set<LeanSession>();
+  #heldHeaderBytes = 0;
+  #look: Timer | undefined;
+  #isStopping = false;
+  #onEmpty: (() => void) | undefined;
+
+  constructor(options: GrpcServerOptions) {
+    this.clock = options.clock ?? systemClock;
+    this.observer = options.observer ?? {};
+    this.maxReceiveBytes = options.maxReceiveBytes;
+    this.pingMinTimeMs = (options.keepAliveMinTimeMs ?? 5_000) || grpcPingMinTimeMs;
+    this.#methods = options.methods;
+    this.#limits = { ...defaultLimits, ...options.limits };
+    this.#http2Limits = http2LimitsOf(this.#limits);
+    this.#keepAlive = {
+      intervalMs: options.keepAliveIntervalMs ?? 7_200_000,
+      timeoutMs: options.keepAliveTimeoutMs ?? 20_000,
+    };
+    this.#ends = new Slices({ atOnceMax: endsAtOnceMax, sliceMs }, this.clock);
+    this.observer.onOpened?.(() => this.usage);
+  }
+
+  /** How much there is of all that has a limit. */
+  get usage(): GrpcUsage {
+    return {
+      connections: this.#sessions.size,
+      calls: this.#calls.size,
+      unfinishedBytes: this.#unfinished.total,
+      untakenBytes: this.#untaken.total,
+    };
+  }
+
+  /** Serves a connection from its first byte on; the server owns the socket from now on. */
+  serve(socket: Socket, connection: ServedConnection = {}): void {
+    if (this.#isStopping) return void socket.destroy();
+    const session = new LeanSession(this, socket, connection, this.#http2Limits);
+    this.#sessions.add(session);
+    this.#look ??= this.clock.after(lookIntervalMs, () => this.#lookAround());
+  }
+
+  /** Lets calls under way finish for that long, then cuts the connections. */
+  async stop({ graceMs }: { readonly graceMs: number }): Promise<void> {
+    this.#isStopping = true;
+    for (const session of this.#sessions) session.announceEnd();
+    if (graceMs > 0 && this.#sessions.size > 0) {
+      await new Promise<void>((resolve) => {
+        const timer = this.clock.after(graceMs, resolve);
+        this.#onEmpty = () => {
+          timer.cancel();
+          resolve();
+        };
+      });
+    }
+    for (const session of [...this.#sessions]) session.destroy();
+    this.#look?.cancel();
+    this.#look = undefined;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop({ graceMs: 0 });
+  }
+
+  // -- Calls
+
+  /** A call from its header; undefined when it was refused. */
+  begin(
+    session: LeanSession,
+    stream: Http2Stream<Served>,
+    header: HeaderList,
+    head: RequestHead,
+  ): LeanCall | undefined {
+    const method = this.#methods.get(head.path);
+    const call = new LeanCall({
+      session,
+      // A stream of calls only, from now on.
+      stream: stream as Http2Stream<LeanCall>,
+      head,
+      header,
+      method: method ?? unknownMethod,
+      nowMs: this.clock.now(),
+    });
+    this.#calls.add(call);
+    session.calls++;
+    this.#heldHeaderBytes += call.headerBytes;
+    stream.context = call;
+    const refusal = this.#refusalOf(session, header, call);
+    if (refusal !== undefined) this.refuse(call, refusal);
+    else if (head.method !== 'POST') {
+      call.fail(new RpcError(status.INTERNAL, `calls of gRPC are POST, and not ${head.method}`));
+    } else if (head.encoding === 'unknown') {
+      const name = header.value('grpc-encoding') ?? '';
+      const error = new RpcError(
+        status.UNIMPLEMENTED,
+        `grpc: Decompressor is not installed for grpc-encoding "${name}"`,
+      );
+      call.fail(error, { namesEncodings: true });
+    } else if (Number.isNaN(head.timeoutMs)) {
+      call.fail(new RpcError(status.INTERNAL, 'malformed grpc-timeout'));
+    } else if (method === undefined) {
+      call.fail(new RpcError(status.UNIMPLEMENTED, `unknown method ${head.path}`));
+    } else {
+      if (call.deadlineMs !== Infinity) this.#timed.add(call);
+      return call;
+    }
+    return undefined;
+  }
+
+  /** Answers a call before its handler has seen it. */
+  refuse(call: LeanCall, reason: CutReason): void {
+    this.observer.onCut?.(reason);
+    call.fail(tooManyRequests());
+  }
+
+  /** Whether a connection has so much to take that it gets nothing more to do. */
+  holdsMuch({ untakenBytes, bufferedBytes }: LeanSession): boolean {
+    return untakenBytes + bufferedBytes > this.#limits.maxUntakenBytes * untakenShare;
+  }
+
+  #refusalOf(session: LeanSession, header: HeaderList, call: LeanCall): CutReason | undefined {
+    const { maxConcurrentCalls, maxConcurrentStreams, maxUnfinishedBytes } = this.#limits;
+    if (header.isTooLarge) return 'header_bytes';
+    if (session.calls > maxConcurrentStreams) return 'connection_calls';
+    if (this.#calls.size > maxConcurrentCalls) return 'calls';
+    if (this.#heldHeaderBytes > maxUnfinishedBytes && call.headerBytes > 0) return 'calls';
+    return undefined;
+  }
+
+  /** Starts calls of a session: its slice of this turn, and the rest in later ones. */
+  run(session: LeanSession): void {
+    this.#crowded.delete(session);
+    const endMs = this.clock.now() + sliceMs;
+    while (session.startSome(rowMax)) {
+      if (this.clock.now() >= endMs) return this.runSoon(session);
+    }
+  }
+
+  runSoon(session: LeanSession): void {
+    if (this.#crowded.size === 0) setImmediate(() => this.#runCrowded());
+    this.#crowded.add(session);
+  }
+
+  #runCrowded(): void {
+    const endMs = this.clock.now() + sliceMs;
+    for (const session of this.#crowded) {
+      this.#crowded.delete(session);
+      if (session.isClosed) continue;
+      // One that goes to the end of a set is met again.
+      if (session.startSome(rowMax)) this.#crowded.add(session);
+      else session.rested();
+      if (this.clock.now() >= endMs) break;
+    }
+    if (this.#crowded.size > 0) setImmediate(() => this.#runCrowded());
+  }
+
+  /** A session has had its share of this turn. */
+  nextTurn(session: LeanSession): void {
+    if (this.#nextTurn.size === 0) {
+      setImmediate(() => {
+        const sessions = [...this.#nextTurn];
+        this.#nextTurn.clear();
+        for (const one of sessions) if (!one.isClosed) one.beginTurn();
+      });
+    }
+    this.#nextTurn.add(session);
+  }
+
+  /** At the end of this turn each session with something to say says it. */
+  flushSoon(session: LeanSession): void {
+    if (this.#toFlush.push(session) === 1) {
+      setImmediate(() => {
+        for (const one of this.#toFlush.splice(0)) one.flush();
+      });
+    }
+  }
+
+  // -- What is held
+
+  countUnfinished(call: LeanCall, isEnd: boolean): void {
+    const bytes = call.unfinishedBytes;
+    const isWaited = call.isSingleRequest ? !isEnd : bytes > 0;
+    if (!isWaited || call.isOver) return void this.#unfinished.forgive(call);
+    this.#unfinished.add(call, bytes - this.#unfinished.owed(call), this.clock.now());
+    this.#shrink(this.#unfinished, this.#limits.maxUnfinishedBytes, 'unfinished_requests');
+  }
+
+  countUntaken(call: LeanCall): void {
+    const { session } = call;
+    const bytes = call.stream.pendingBytes;
+    const before = this.#untaken.owed(call);
+    session.untakenBytes += bytes - before;
+    if (bytes < before) session.taken();
+    if (bytes === 0) return void (before > 0 && this.#untaken.forgive(call));
+    this.#untaken.add(call, bytes - before, this.clock.now());
+    this.#shrink(this.#untaken, this.#limits.maxUntakenBytes, 'untaken_responses');
+  }
+
+  #shrink(debts: Debts<LeanCall>, bytesMax: number, reason: CutReason): void {
+    while (debts.total > bytesMax) {
+      const debtor = debts.oldestLarge();
+      if (debtor === undefined) return;
+      const bytes = debts.forgive(debtor);
+      if (debts === this.#untaken) debtor.session.untakenBytes -= bytes;
+      this.#cutCall(debtor, reason);
+    }
+  }
+
+  #cutCall(call: LeanCall, reason: CutReason): void {
+    const { session } = call;
+    this.observer.onCut?.(reason);
+    call.stream.reset(0xb);
+    session.flushSoon();
+    const cuts = this.#cutCalls.get(session) ?? {
+      meter: new TrafficMeter(cutCalls, this.clock.now()),
+      count: 0,
+    };
+    this.#cutCalls.set(session, cuts);
+    cuts.count++;
+    if (cuts.meter.isOver({ readBytes: cuts.count, ...noTraffic }, this.clock.now()))
+      session.cut('cut_calls');
+  }
+
+  /** The stream of a call is over; its handler may still run. */
+  streamClosed(call: LeanCall, _code: number | undefined): void {
+    this.#unfinished.forgive(call);
+    call.session.untakenBytes -= this.#untaken.forgive(call);
+    call.session.taken();
+    if (!call.isAnswered) this.#ends.run(() => call.giveUp());
+    else call.hasRoom();
+    this.settle(call);
+  }
+
+  /** Forgets a call of which nothing is left. */
+  settle(call: LeanCall): void {
+    this.#timed.delete(call);
+    if (call.runs || !call.stream.isClosed) return;
+    if (!this.#calls.delete(call)) return;
+    call.session.calls--;
+    this.#heldHeaderBytes -= call.headerBytes;
+  }
+
+  // -- Sessions
+
+  answered(session: LeanSession): void {
+    if (this.#isStopping) session.drain();
+  }
+
+  closed(session: LeanSession): void {
+    this.#sessions.delete(session);
+    this.#crowded.delete(session);
+    this.#nextTurn.delete(session);
+    if (this.#sessions.size === 0) this.#onEmpty?.();
+  }
+
+  #lookAround(): void {
+    const nowMs = this.clock.now();
+    for (const call of this.#timed) {
+      if (call.isOver) this.#timed.delete(call);
+      else if (call.deadlineMs <= nowMs)
+        call.fail(new RpcError(status.DEADLINE_EXCEEDED, 'context deadline exceeded'));
+    }
+    const { requestTimeoutMs } = this.#limits;
+    if (requestTimeoutMs > 0) this.#endLateRequests(nowMs - requestTimeoutMs);
+    for (const session of this.#sessions) this.#keepAliveOf(session, nowMs);
+    this.#look =
+      this.#sessions.size > 0 ? this.clock.after(lookIntervalMs, () => this.#lookAround()) : undefined;
+  }
+
+  #endLateRequests(beganBeforeMs: number): void {
+    for (;;) {
+      const oldest = this.#unfinished.oldest();
+      if (oldest === undefined || oldest.sinceMs >= beganBeforeMs) return;
+      this.#unfinished.forgive(oldest.debtor);
+      this.#cutCall(oldest.debtor, 'request_timeout');
+    }
+  }
+
+  #keepAliveOf(session: LeanSession, nowMs: number): void {
+    const { intervalMs, timeoutMs } = this.#keepAlive;
+    if (intervalMs === 0 || timeoutMs === 0) return;
+    if (session.pingedAtMs !== undefined) {
+      if (session.lastReadMs > session.pingedAtMs) session.pingedAtMs = undefined;
+      else if (nowMs - session.pingedAtMs >= timeoutMs) session.destroy();
+    } else if (nowMs - session.lastReadMs >= intervalMs) session.ping();
+  }
+}
+
+/** Answers nothing: its calls are refused before. */
+const unknownMethod = {
+  kind: 'unary',
+  handler: () => {
+    throw new RpcError(status.UNIMPLEMENTED, 'unknown method');
+  },
+} as const;
+
+function http2LimitsOf(limits: ClientLimits): Partial<Http2Limits> {
+  return {
+    maxConcurrentStreams: limits.maxConcurrentStreams,
+    maxHeaderListSize: limits.maxHeaderBytes,
+    resets: { burst: limits.resetBurst, perSecond: limits.resetsPerSecond },
+    overheadBytes: { burst: limits.overheadBurstBytes, perSecond: limits.overheadBytesPerSecond },
+  };
+}

@@ -1,0 +1,96 @@
+import { RpcError, status } from '../errors.ts';
+
+/** A flag and four bytes of length stand before each message of gRPC. */
+export const prefixBytes = 5;
+
+/** A message as it came. */
+export type OnMessage = (message: Uint8Array, isCompressed: boolean) => void;
+
+const empty = new Uint8Array(0);
+
+/**
+ * Puts messages together, wherever the pieces of them begin and end. One that lies within a piece is not copied.
+ *
+ * Invariant: `unfinishedBytes` is what is held of a message that is not whole, its prefix included.
+ */
+export class MessageReader {
+  readonly #maxBytes: number;
+  readonly #prefix = new Uint8Array(prefixBytes);
+  #prefixFilled = 0;
+  #message: Uint8Array = empty;
+  #filled = 0;
+
+  constructor(maxBytes: number) {
+    this.#maxBytes = maxBytes;
+  }
+
+  get unfinishedBytes(): number {
+    return this.#prefixFilled + this.#filled;
+  }
+
+  /**
+   * Takes the next bytes.
+   * @throws RpcError for a message that is too large, as soon as it says so, or that has an unknown flag
+   */
+  push(bytes: Uint8Array, onMessage: OnMessage): void {
+    let at = 0;
+    while (at < bytes.length) {
+      if (this.#prefixFilled === 0 && bytes.length - at >= prefixBytes) {
+        const end = at + prefixBytes + this.#lengthIn(bytes, at);
+        if (end <= bytes.length) {
+          onMessage(bytes.subarray(at + prefixBytes, end), bytes[at] === 1);
+          at = end;
+          continue;
+        }
+      }
+      at = this.#collect(bytes, at, onMessage);
+    }
+  }
+
+  #collect(bytes: Uint8Array, from: number, onMessage: OnMessage): number {
+    let at = from;
+    if (this.#prefixFilled < prefixBytes) {
+      while (this.#prefixFilled < prefixBytes && at < bytes.length) {
+        this.#prefix[this.#prefixFilled++] = bytes[at++] ?? 0;
+      }
+      if (this.#prefixFilled < prefixBytes) return at;
+      this.#message = new Uint8Array(this.#lengthIn(this.#prefix, 0));
+      this.#filled = 0;
+    }
+    const taken = Math.min(bytes.length - at, this.#message.length - this.#filled);
+    this.#message.set(bytes.subarray(at, at + taken), this.#filled);
+    this.#filled += taken;
+    if (this.#filled < this.#message.length) return at + taken;
+    const message = this.#message;
+    this.#message = empty;
+    this.#filled = 0;
+    this.#prefixFilled = 0;
+    onMessage(message, this.#prefix[0] === 1);
+    return at + taken;
+  }
+
+  #lengthIn(bytes: Uint8Array, at: number): number {
+    const isCompressed = bytes[at] ?? 0;
+    if (isCompressed > 1) throw new RpcError(status.INTERNAL, `a message has the flag ${isCompressed}`);
+    const length =
+      (bytes[at + 1] ?? 0) * 0x100_0000 +
+      (((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 8) | (bytes[at + 4] ?? 0));
+    if (length > this.#maxBytes) {
+      throw new RpcError(
+        status.RESOURCE_EXHAUSTED,
+        `grpc: received message larger than max (${length} vs. ${this.#maxBytes})`,
+      );
+    }
+    return length;
+  }
+}
+
+/** The prefix of a message that is sent as it is. */
+export function prefixOf(length: number): Uint8Array {
+  const prefix = new Uint8Array(prefixBytes);
+  prefix[1] = length >>> 24;
+  prefix[2] = length >>> 16;
+  prefix[3] = length >>> 8;
+  prefix[4] = length;
+  return prefix;
+}
