@@ -1,3 +1,5 @@
+import { tellCounts } from '@quorate/e2e/test-run';
+
 /** Counts what held and what did not, and says it when it is known. */
 export class Checks {
   #passed = 0;
@@ -35,7 +37,7 @@ export class Checks {
       console.log('\nwhat failed:');
       for (const failure of this.#failures) console.log(`- ${failure.split('\n')[0]}`);
     }
-    console.log(`${this.#passed} passed, ${this.#failures.length} failed`);
+    tellCounts({ passed: this.#passed, failed: this.#failures.length, skipped: 0 });
     return this.#failures.length === 0 ? 0 : 1;
   }
 }
