@@ -324,6 +324,17 @@ test('periodic compaction keeps one period of history', async () => {
   expect(currentRevision - compactedRevision).toBeGreaterThanOrEqual(9);
 });
 
+test('compaction by revisions keeps as many as it is told to, and is made every five minutes', async () => {
+  const member = await openTestMember({ autoCompaction: { mode: 'revision', retentionRevisions: 10 } });
+  for (let i = 0; i < 30; i++) await put(member, 'k', String(i));
+  const { store } = member.replica.state;
+  await member.advance(4 * 60_000);
+  expect(store.compactedRevision).toBeLessThan(1);
+  await member.advance(61_000);
+  for (let tick = 0; tick < 10; tick++) await member.advance(100);
+  expect(store.compactedRevision).toBe(store.currentRevision - 10);
+});
+
 test('a message that breaks an invariant of the core stops the member, instead of leaving it half changed', async () => {
   const fatal: unknown[] = [];
   const hosts: PeerHost[] = [];
