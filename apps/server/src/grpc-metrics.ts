@@ -1,5 +1,6 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import type { CutReason, GrpcObserver, GrpcUsage } from '@quorate/rpc';
+import { DurationTallies } from './duration-tallies.ts';
 import { registerCuts, registerUsage } from './limit-metrics.ts';
 import { MetricMaker } from './metric-maker.ts';
 
@@ -44,6 +45,7 @@ export class GrpcMetrics implements GrpcObserver {
   readonly #handling: Histogram<(typeof labelNames)[number]> | undefined;
   readonly #make: MetricMaker;
   readonly #countCut: (reason: CutReason) => void;
+  readonly #keyCalls: ReturnType<typeof keyCallTimes>;
   #receivedBytes = 0;
   #sentBytes = 0;
 
@@ -57,6 +59,7 @@ export class GrpcMetrics implements GrpcObserver {
     const registers = [registry];
     this.#make = new MetricMaker(registry);
     this.#countCut = registerCuts(this.#make);
+    this.#keyCalls = keyCallTimes(registry);
     const byMethod = (name: string, help: string, read: (counts: Counts) => number): void => {
       const each = (): Iterable<[Labels, number]> =>
         [...this.#methods].map(([path, counts]) => [labelsOf(path), read(counts)]);
@@ -119,6 +122,9 @@ export class GrpcMetrics implements GrpcObserver {
     const { handled } = this.#of(path);
     handled.set(status, (handled.get(status) ?? 0) + 1);
     this.#handling?.observe(labelsOf(path), durationMs / 1000);
+    const keyCalls = this.#keyCalls.get(path);
+    if (status === 0) keyCalls?.good(durationMs);
+    else keyCalls?.bad(durationMs);
   }
 
   #registerHandled(registers: Registry[]): void {
@@ -173,6 +179,24 @@ export class GrpcMetrics implements GrpcObserver {
     }
     return counts;
   }
+}
+
+/** Unary calls on keys. etcd tells transactions that only read apart, as `ReadonlyTxn`; here all are `Txn`. */
+const keyMethods = ['Range', 'Put', 'DeleteRange', 'Txn', 'Compact'];
+
+/** Times of calls on keys by their paths, under the name and with the bounds of etcd 3.7 (reference: metrics). */
+function keyCallTimes(registry: Registry) {
+  const times = new DurationTallies(registry, {
+    name: 'etcd_server_request_duration_seconds',
+    help: 'Time to answer a call on keys.',
+    ...{ firstSeconds: 0.001, bounds: 14 },
+  });
+  return new Map(
+    keyMethods.map((type) => {
+      const series = (success: string) => times.series({ type, success });
+      return [`/etcdserverpb.KV/${type}`, { good: series('true'), bad: series('false') }];
+    }),
+  );
 }
 
 const streams: Readonly<Record<string, string>> = {

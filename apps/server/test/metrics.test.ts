@@ -198,6 +198,20 @@ describe('calls of clients', () => {
     });
   });
 
+  test('on keys are timed under the name of etcd 3.7, by method, refused ones apart', async () => {
+    const { metrics } = await openObserved();
+    for (const status of [0, 0, 8]) metrics.grpc.onHandled({ path: put, status, durationMs: 3 });
+    metrics.grpc.onHandled({ path: watch, status: 0, durationMs: 3 });
+    metrics.grpc.onHandled({ path: '/etcdserverpb.KV/RangeStream', status: 0, durationMs: 3 });
+    const series = await seriesOf(metrics);
+    const name = 'etcd_server_request_duration_seconds';
+    expect(series.get(`${name}_count{type="Put",success="true"}`)).toBe(2);
+    expect(series.get(`${name}_bucket{type="Put",success="true",le="0.002"}`)).toBe(0);
+    expect(series.get(`${name}_bucket{type="Put",success="true",le="0.004"}`)).toBe(2);
+    expect(series.get(`${name}_count{type="Put",success="false"}`)).toBe(1);
+    expect([...series.keys()].filter((key) => key.startsWith(`${name}_count`))).toHaveLength(2);
+  });
+
   test('cannot make up any number of series', async () => {
     const { metrics } = await openObserved();
     for (let i = 0; i < 1000; i++) metrics.grpc.onStarted(put, `9.${i}`);
