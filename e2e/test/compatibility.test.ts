@@ -1,9 +1,11 @@
 import { connect } from 'node:http2';
 import { Client } from '@quorate/client';
+import { freePorts } from '@quorate/client/testing';
 import { startServer, type RunningServer } from '@quorate/server';
 import { toUtf8 } from '@quorate/std';
 import { rpcpb } from '@quorate/wire';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { until } from '../src/cluster/until.ts';
 import { run } from '../src/run-quorate.ts';
 
 /** What the table of compatibility says and no other test shows, by a member as most have it and others with flags. */
@@ -15,7 +17,7 @@ beforeAll(async () => {
     watchProgressIntervalMs: 100,
     bootstrapDefragThreshold: 1,
     compactionBatchLimit: 10,
-    featureGates: 'StopGRPCServiceOnDefrag=true,PriorityRequest=true',
+    featureGates: { StopGRPCServiceOnDefrag: true, PriorityRequest: true },
   });
   client = new Client({ endpoints: [member.endpoint] });
 });
@@ -122,7 +124,7 @@ describe('what a member tells of itself', () => {
 
   test('a defragmentation has nothing to do, and nobody is turned away meanwhile', async () => {
     const isServing = async (): Promise<number> => (await fetch(`${member.endpoint}/health`)).status;
-    const defragmented = client.maintenance.defragment();
+    const defragmented = client.maintenance.defragment({});
     expect(await isServing()).toBe(200);
     await defragmented;
     expect(await isServing()).toBe(200);
@@ -157,18 +159,30 @@ describe('flags', () => {
   });
 });
 
-test('transactions that read the past leave members alike', async () => {
-  const { header } = await client.put('past', '1');
-  await client.put('past', '2');
+test('transactions that read the past leave all members alike', { timeout: 60_000 }, async () => {
+  const ports = await freePorts(3);
+  const urls = ports.map(({ peer }) => `http://127.0.0.1:${peer}`);
+  const initialCluster = urls.map((url, i) => `n${i}=${url}`).join(',');
+  const servers = await Promise.all(
+    urls.map((url, i) => startServer({ name: `n${i}`, listenPeerUrls: [url], initialCluster })),
+  );
+  await using stack = new AsyncDisposableStack();
+  for (const server of servers) stack.use(server);
+  const clients = servers.map(({ endpoint }) => stack.use(new Client({ endpoints: [endpoint] })));
+  const { header } = await until('a leader', () => clients[0]!.put('past', '0'));
   const read = { key: base64('past'), revision: String(header.revision) };
-  const put = { key: base64('past/copy'), value: base64('x') };
-  const answer = await call('/v3/kv/txn', { success: [{ request_range: read }, { request_put: put }] });
-  expect(answer).toMatchObject({
-    succeeded: true,
-    responses: [{ response_range: { kvs: [{ value: base64('1') }] } }, { response_put: {} }],
-  });
-  const twice = [await client.maintenance.hashKv({}), await client.maintenance.hashKv({})];
-  expect(twice[0]?.hash).toBe(twice[1]?.hash);
+  for (let i = 0; i < 12; i++) {
+    const put = { key: base64('past'), value: base64(String(i)) };
+    const txn = { success: [{ request_range: read }, { request_put: put }, { request_range: read }] };
+    const past = { response_range: { kvs: [{ value: base64('0') }] } };
+    const answer = await call('/v3/kv/txn', txn, servers[i % 3]);
+    expect(answer).toMatchObject({ succeeded: true, responses: [past, { response_put: {} }, past] });
+  }
+  const revision = header.revision + 12n;
+  // A linearizable read waits until the member has applied all.
+  for (const each of clients) expect(toUtf8((await each.get('past'))!.value)).toBe('11');
+  const hashes = await Promise.all(clients.map((each) => each.maintenance.hashKv({ revision })));
+  expect(new Set(hashes.map(({ hash }) => hash)).size).toBe(1);
 });
 
 describe('the calls of a kube-apiserver', () => {
