@@ -1,7 +1,7 @@
 import { PeerTransport, type PeerPort } from '@quorate/peer';
 import { defaults, LevelBackend, Replica, type ReplicaObserver } from '@quorate/replica';
 import { RestSurface } from '@quorate/rest';
-import { ClientPort, GrpcServer, HttpSurface, LocalCalls, methodTable } from '@quorate/rpc';
+import { ClientPort, GrpcServer, HttpSurface, LeanGrpcServer, LocalCalls, methodTable } from '@quorate/rpc';
 import { idToHex, systemClock, systemRandom } from '@quorate/std';
 import type { Logger } from 'pino';
 import { resolveBootstrap, type ResolvedBootstrap } from './bootstrap.ts';
@@ -143,8 +143,9 @@ export class Server implements AsyncDisposable {
           onInternalError: (path, error) => log.error({ err: error, path }, 'a call over HTTP failed'),
         })
       : undefined;
+    const GrpcTransport = config.grpcTransport === 'lean' ? LeanGrpcServer : GrpcServer;
     const clientPort = new ClientPort({
-      grpc: new GrpcServer({
+      grpc: new GrpcTransport({
         methods,
         maxReceiveBytes,
         limits: clientLimits(config),

@@ -120,7 +120,7 @@ export class LeanCall implements StreamCall {
         this.#acknowledge();
         this.session.server.observer.onReceived?.(this.head.path, message.length);
         yield message;
-      } else if (this.#hasAllMessages || this.isOver) return;
+      } else if ((this.#hasAllMessages && this.#inflating === undefined) || this.isOver) return;
       else {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
@@ -200,6 +200,7 @@ export class LeanCall implements StreamCall {
       .then(() => {
         if (this.#inflating !== next) return;
         this.#inflating = undefined;
+        this.#wakeReader();
         if (this.#hasAllMessages && this.isSingleRequest) this.session.ready(this);
       });
     this.#inflating = next;

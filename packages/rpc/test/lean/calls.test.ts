@@ -1,0 +1,258 @@
+import { ManualClock } from '@quorate/std/testing';
+import { once } from 'node:events';
+import { connect, constants, type ClientHttp2Session, type OutgoingHttpHeaders } from 'node:http2';
+import { createServer, type AddressInfo } from 'node:net';
+import { deflateSync, gzipSync } from 'node:zlib';
+import { afterEach, expect, test } from 'vitest';
+import { LeanGrpcServer, RpcError, status, type Method } from '../../src/index.ts';
+
+const cleanups: (() => Promise<unknown> | void)[] = [];
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+const path = '/test.Test/Call';
+const echo: Method = { kind: 'unary', handler: (request) => request };
+
+async function start(method: Method, options: { readonly maxReceiveBytes?: number } = {}) {
+  const clock = new ManualClock();
+  const handled: number[] = [];
+  const server = new LeanGrpcServer({
+    methods: new Map([[path, method]]),
+    maxReceiveBytes: 1 << 16,
+    clock,
+    observer: { onHandled: ({ status: code }) => handled.push(code) },
+    ...options,
+  });
+  const listener = createServer((socket) => server.serve(socket));
+  await once(listener.listen(0, '127.0.0.1'), 'listening');
+  cleanups.push(() => server.stop({ graceMs: 0 }));
+  cleanups.push(() => void listener.close());
+  const session = connect(`http://127.0.0.1:${(listener.address() as AddressInfo).port}`);
+  session.on('error', () => {});
+  cleanups.push(() => session.destroy());
+  return { clock, handled, server, session };
+}
+
+interface Reply {
+  readonly http: number;
+  readonly code: number;
+  readonly text: string;
+  readonly body: Buffer;
+  readonly headers: Record<string, unknown>;
+}
+
+/** A call with these bytes for its body. */
+function call(
+  session: ClientHttp2Session,
+  body: Uint8Array,
+  headers: OutgoingHttpHeaders = {},
+): Promise<Reply> {
+  const stream = session.request({
+    ...{ ':method': 'POST', ':path': path, 'content-type': 'application/grpc', te: 'trailers' },
+    ...headers,
+  });
+  const chunks: Buffer[] = [];
+  let all: Record<string, unknown> = {};
+  const note = (more: object): void => void (all = { ...all, ...more });
+  stream.on('response', note).on('trailers', note);
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk));
+  stream.on('error', () => {});
+  stream.end(body);
+  return new Promise((resolve) =>
+    stream.once('close', () =>
+      resolve({
+        http: Number(all[':status']),
+        code: Number(all['grpc-status'] ?? -1),
+        text: decodeURIComponent(String(all['grpc-message'] ?? '')),
+        body: Buffer.concat(chunks),
+        headers: all,
+      }),
+    ),
+  );
+}
+
+function message(bytes: Uint8Array, isCompressed = false): Buffer {
+  const prefix = Buffer.alloc(5);
+  prefix[0] = isCompressed ? 1 : 0;
+  prefix.writeUInt32BE(bytes.length, 1);
+  return Buffer.concat([prefix, bytes]);
+}
+
+test.each([
+  ['gzip', gzipSync],
+  ['deflate', deflateSync],
+])('messages in %s are understood, and answered plainly', async (encoding, compress) => {
+  const { session } = await start(echo);
+  const text = Buffer.from('hello '.repeat(1_000));
+  const reply = await call(session, message(compress(text), true), { 'grpc-encoding': encoding });
+  expect(reply).toMatchObject({ http: 200, code: status.OK });
+  expect(reply.body).toEqual(message(text));
+});
+
+test('a message may come plainly although its call says how others are compressed', async () => {
+  const { session } = await start(echo);
+  expect(await call(session, message(Buffer.from('a')), { 'grpc-encoding': 'gzip' })).toMatchObject({
+    code: 0,
+  });
+});
+
+test('messages of a stream keep their order, compressed or not', async () => {
+  const joined: Method = {
+    kind: 'stream',
+    clientStreams: true,
+    serverStreams: false,
+    handler: async (one) => {
+      const parts: Uint8Array[] = [];
+      for await (const request of one.requests) parts.push(Uint8Array.from(request));
+      one.send(Buffer.concat(parts));
+    },
+  };
+  const { session } = await start(joined);
+  const parts = ['a'.repeat(30_000), 'b', 'c'.repeat(5_000), 'd'].map((text) => Buffer.from(text));
+  const body = Buffer.concat(
+    parts.map((part, i) => (i % 2 === 0 ? message(gzipSync(part), true) : message(part))),
+  );
+  const reply = await call(session, body, { 'grpc-encoding': 'gzip' });
+  expect(reply.body).toEqual(message(Buffer.concat(parts)));
+});
+
+test.each([
+  ['a bomb', message(gzipSync(Buffer.alloc(1 << 20)), true), 'gzip', status.RESOURCE_EXHAUSTED],
+  ['broken data', message(Buffer.from('no gzip at all'), true), 'gzip', status.INTERNAL],
+  [
+    'a compressed message of a call that says nothing of it',
+    message(gzipSync('a'), true),
+    'identity',
+    status.INTERNAL,
+  ],
+  ['an encoding that nobody knows', message(Buffer.from('a'), true), 'snappy', status.UNIMPLEMENTED],
+])('%s is refused', async (_, body, encoding, code) => {
+  const { session } = await start(echo);
+  const reply = await call(session, body, { 'grpc-encoding': encoding });
+  expect(reply.code).toBe(code);
+  if (encoding === 'snappy') expect(reply.headers['grpc-accept-encoding']).toBe('identity,deflate,gzip');
+});
+
+test.each([
+  ['no message', Buffer.alloc(0)],
+  ['two messages', Buffer.concat([message(Buffer.from('a')), message(Buffer.from('b'))])],
+  ['half a message', message(Buffer.from('abc')).subarray(0, 6)],
+])('a call with one request that has %s is refused', async (_, body) => {
+  const { session } = await start(echo);
+  expect((await call(session, body)).code).toBe(status.INTERNAL);
+});
+
+test('a call that takes longer than it may is told so, its handler too, and what it says then is for nobody', async () => {
+  const aborted = Promise.withResolvers<unknown>();
+  const slow: Method = {
+    kind: 'unary',
+    handler: async (request, { signal }) => {
+      await new Promise<void>((resolve) => {
+        signal.addEventListener('abort', () => {
+          aborted.resolve(signal.reason);
+          resolve();
+        });
+      });
+      return request;
+    },
+  };
+  const { clock, handled, session } = await start(slow);
+  const reply = call(session, message(Buffer.from('a')), { 'grpc-timeout': '2S' });
+  let isOver = false;
+  const over = reply.then(() => (isOver = true));
+  // The clock stands, but for what is taken from it here.
+  while (!isOver) {
+    clock.advance(100);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+  await over;
+  expect(await reply).toMatchObject({ code: status.DEADLINE_EXCEEDED });
+  expect(await aborted.promise).toBeInstanceOf(RpcError);
+  expect(handled).toHaveLength(1);
+});
+
+test.each(['5', 'S', '123456789S', '5x', '-1S'])('a timeout of %s is none', async (timeout) => {
+  const { session } = await start(echo);
+  expect((await call(session, message(Buffer.from('a')), { 'grpc-timeout': timeout })).code).toBe(
+    status.INTERNAL,
+  );
+});
+
+test('what an error says arrives as it was, whatever its letters', async () => {
+  const text = 'etcdserver: 100% “quoted”, \u{1f600}\n next line';
+  const failing: Method = {
+    kind: 'unary',
+    handler: () => Promise.reject(new RpcError(status.FAILED_PRECONDITION, text)),
+  };
+  const { session } = await start(failing);
+  expect(await call(session, message(Buffer.from('a')))).toMatchObject({
+    code: status.FAILED_PRECONDITION,
+    text,
+  });
+});
+
+test('a call that is no POST is refused', async () => {
+  const { session } = await start(echo);
+  expect((await call(session, message(Buffer.from('a')), { ':method': 'PUT' })).code).toBe(status.INTERNAL);
+});
+
+test('metadata is what was sent, letters beyond ASCII too', async () => {
+  const said: Method = { kind: 'unary', handler: (_request, one) => Buffer.from(one.metadata('name') ?? '') };
+  const { session } = await start(said);
+  const name = Buffer.from('Ann Ä').toString('latin1');
+  expect((await call(session, message(Buffer.from('a')), { name })).body).toEqual(
+    message(Buffer.from('Ann Ä')),
+  );
+});
+
+test('at its end a server lets calls finish, takes no new ones, and closes', async () => {
+  const finish = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  const slow: Method = {
+    kind: 'unary',
+    handler: async (request) => {
+      begun.resolve();
+      await finish.promise;
+      return request;
+    },
+  };
+  const { server, session } = await start(slow);
+  const reply = call(session, message(Buffer.from('a')));
+  await begun.promise;
+  const goneAway = once(session, 'goaway');
+  const stopped = server.stop({ graceMs: 60_000 });
+  await goneAway;
+  finish.resolve();
+  expect(await reply).toMatchObject({ code: status.OK });
+  await stopped;
+});
+
+test('a client that leaves is noticed by the handler of its stream', async () => {
+  const aborted = Promise.withResolvers<void>();
+  const begun = Promise.withResolvers<void>();
+  const endless: Method = {
+    kind: 'stream',
+    clientStreams: true,
+    serverStreams: true,
+    handler: async (one) => {
+      one.signal.addEventListener('abort', () => aborted.resolve());
+      begun.resolve();
+      for await (const request of one.requests) one.send(request);
+    },
+  };
+  const { session } = await start(endless);
+  const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc' });
+  stream.on('error', () => {});
+  await begun.promise;
+  stream.close(constants.NGHTTP2_CANCEL);
+  await aborted.promise;
+});
+
+test('a request larger than any window comes whole, and so does its answer', async () => {
+  const { session } = await start(echo, { maxReceiveBytes: 8 << 20 });
+  const large = message(Buffer.alloc(5 << 20, 'x'));
+  const reply = await call(session, large);
+  expect(reply.body.equals(large)).toBe(true);
+});
