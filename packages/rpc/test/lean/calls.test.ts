@@ -40,7 +40,7 @@ interface Reply {
   readonly code: number;
   readonly text: string;
   readonly body: Buffer;
-  readonly headers: Record<string, unknown>;
+  readonly headers: Readonly<Record<string, string | number | undefined>>;
 }
 
 /** A call with these bytes for its body. */
@@ -54,7 +54,7 @@ function call(
     ...headers,
   });
   const chunks: Buffer[] = [];
-  let all: Record<string, unknown> = {};
+  let all: Record<string, string | number | undefined> = {};
   const note = (more: object): void => void (all = { ...all, ...more });
   stream.on('response', note).on('trailers', note);
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));
@@ -65,7 +65,7 @@ function call(
       resolve({
         http: Number(all[':status']),
         code: Number(all['grpc-status'] ?? -1),
-        text: decodeURIComponent(String(all['grpc-message'] ?? '')),
+        text: decodeURIComponent(`${all['grpc-message'] ?? ''}`),
         body: Buffer.concat(chunks),
         headers: all,
       }),
