@@ -33,18 +33,18 @@ export class TcpLink {
 
   /** Ends both connections at once, so that both sides know that it was not the other's doing. */
   cut(): void {
-    this.#client.resetAndDestroy();
-    this.#member.resetAndDestroy();
+    breakOff(this.#client);
+    breakOff(this.#member);
   }
 
   #follow(from: Socket, to: Socket): void {
     from.setNoDelay(true);
     from.setKeepAlive(true, keepAliveMs);
     from.once('end', () => this.#limitHalf());
-    from.on('error', () => to.resetAndDestroy());
+    from.on('error', () => breakOff(to));
     from.once('close', () => {
       // What it has not ended well, nobody will end: but what came from it is still on its way.
-      if (!from.readableEnded) to.resetAndDestroy();
+      if (!from.readableEnded) breakOff(to);
       if (--this.#open > 0) return;
       this.#timer?.cancel();
       this.#options.onClosed();
@@ -72,4 +72,13 @@ export class TcpLink {
     }
     return bytes;
   }
+}
+
+/**
+ * Ends a connection so that the other side knows it was broken off. One whose end is just being sent cannot be reset: Node
+ * would fail to, and never close it.
+ */
+function breakOff(socket: Socket): void {
+  if (socket.writableEnded && !socket.writableFinished) socket.destroy();
+  else socket.resetAndDestroy();
 }
