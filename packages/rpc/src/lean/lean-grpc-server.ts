@@ -276,7 +276,7 @@ export class LeanGrpcServer implements AsyncDisposable {
   }
 
   /** The stream of a call is over; its handler may still run. */
-  streamClosed(call: LeanCall, _code: number | undefined): void {
+  streamClosed(call: LeanCall): void {
     this.#unfinished.forgive(call);
     call.session.untakenBytes -= this.#untaken.forgive(call);
     call.session.taken();

@@ -41,7 +41,6 @@ export class LeanSession implements Http2Host<Served> {
   readonly server: LeanGrpcServer;
   readonly commonName: string | undefined;
   readonly address: string | undefined;
-  readonly isEncrypted: boolean;
   readonly #socket: Socket;
   readonly #served: ServedConnection;
   readonly #http2: Http2Connection<Served>;
@@ -77,7 +76,6 @@ export class LeanSession implements Http2Host<Served> {
     this.#served = served;
     this.commonName = served.commonName;
     this.address = socket.remoteAddress;
-    this.isEncrypted = 'encrypted' in socket;
     this.lastReadMs = server.clock.now();
     this.#pings = new PingPolicy(server.pingMinTimeMs);
     this.#http2 = new Http2Connection<Served>(this, limits);
@@ -94,17 +92,8 @@ export class LeanSession implements Http2Host<Served> {
     this.flushSoon();
   }
 
-  /** Calls that it may still begin in this turn. */
-  get readyCount(): number {
-    return this.#ready.length;
-  }
-
   get isClosed(): boolean {
     return this.#isClosed;
-  }
-
-  get openStreams(): ReadonlyMap<number, Http2Stream<Served>> {
-    return this.#http2.streams;
   }
 
   // -- What comes
@@ -228,7 +217,7 @@ export class LeanSession implements Http2Host<Served> {
 
   onClosed(stream: Http2Stream<Served>, code: number | undefined): void {
     const { context } = stream;
-    if (context instanceof LeanCall) this.server.streamClosed(context, code);
+    if (context instanceof LeanCall) this.server.streamClosed(context);
     else context?.ended(code);
   }
 
