@@ -113,8 +113,8 @@ export class GrpcMetrics implements GrpcObserver {
     this.#receivedBytes += bytes;
   }
 
-  onSent(path: string, bytes: number): void {
-    this.#of(path).sent++;
+  onSent(path: string, bytes: number, messages = 1): void {
+    this.#of(path).sent += messages;
     this.#sentBytes += bytes;
   }
 

@@ -75,7 +75,7 @@ export function withSlowCallLog(
   return {
     onStarted: (path, clientApiVersion) => metrics.onStarted(path, clientApiVersion),
     onReceived: (path, bytes) => metrics.onReceived(path, bytes),
-    onSent: (path, bytes) => metrics.onSent(path, bytes),
+    onSent: (path, bytes, messages) => metrics.onSent(path, bytes, messages),
     onOpened: (usage) => metrics.onOpened(usage),
     onCut: (reason) => {
       metrics.onCut(reason);

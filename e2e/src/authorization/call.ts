@@ -1,4 +1,13 @@
-import { RpcError, status, toRpcError, type MethodTable, type StreamCall } from '@quorate/rpc';
+import {
+  receiveEach,
+  RpcError,
+  status,
+  toRpcError,
+  type MethodTable,
+  type OnRequest,
+  type StreamCall,
+} from '@quorate/rpc';
+import { messagesOf, type MessageBatch } from '@quorate/wire';
 import type { EncodedAsk } from './ask.ts';
 
 /** What a client shows of itself. */
@@ -83,6 +92,15 @@ class HandmadeCall implements StreamCall {
     // The bytes are the transport's only until it has sent them.
     this.heard.push(Uint8Array.from(message));
     return true;
+  }
+
+  sendBatch(batch: MessageBatch): boolean {
+    for (const message of messagesOf(batch)) this.send(message);
+    return true;
+  }
+
+  receive(onRequest: OnRequest): Promise<void> {
+    return receiveEach(this.requests, onRequest);
   }
 
   async drained(): Promise<void> {}

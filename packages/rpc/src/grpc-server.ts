@@ -6,6 +6,7 @@ import {
   type ServerWritableStream,
 } from '@grpc/grpc-js';
 import { asBuffer, systemClock, type Clock } from '@quorate/std';
+import { messagesOf, type MessageBatch } from '@quorate/wire';
 import type { Http2Session, IncomingHttpHeaders, ServerOptions } from 'node:http2';
 import type { Socket } from 'node:net';
 import { ConnectionGuard, type Exchange, type Newcomer } from './connection-guard.ts';
@@ -14,7 +15,15 @@ import { openGrpcJs, type GrpcJsDoor, type StreamListener } from './grpc-js-door
 import { isGrpc, type RequestStream } from './http2-requests.ts';
 import { defaultLimits, type ClientLimits, type CutReason } from './limits.ts';
 import { isInternal, toRpcError } from './status.ts';
-import type { Call, MethodTable, StreamCall, StreamHandler, UnaryHandler } from './transport.ts';
+import {
+  receiveEach,
+  type Call,
+  type MethodTable,
+  type OnRequest,
+  type StreamCall,
+  type StreamHandler,
+  type UnaryHandler,
+} from './transport.ts';
 
 /** Told of every call, for metrics. */
 export interface GrpcObserver {
@@ -22,7 +31,8 @@ export interface GrpcObserver {
   onStarted?(path: string, clientApiVersion: string): void;
   onHandled?(event: { readonly path: string; readonly status: number; readonly durationMs: number }): void;
   onReceived?(path: string, bytes: number): void;
-  onSent?(path: string, bytes: number): void;
+  /** So many messages, one where nothing is said, have so many bytes together. */
+  onSent?(path: string, bytes: number, messages?: number): void;
   /** The server is there; `usage` tells at any time how near it is to its limits. */
   onOpened?(usage: () => GrpcUsage): void;
   /** A call or a connection was ended by a limit. */
@@ -338,6 +348,17 @@ class GrpcStreamCall extends GrpcCall implements StreamCall {
     this.#observer.onSent?.(this.#path, message.length);
     this.#exchange?.owe(message.length);
     return this.#writable.write(asBuffer(message), () => this.#exchange?.paid(message.length));
+  }
+
+  /** grpc-js takes messages one by one. */
+  sendBatch(batch: MessageBatch): boolean {
+    let hasRoom = true;
+    for (const message of messagesOf(batch)) hasRoom = this.send(message);
+    return hasRoom;
+  }
+
+  receive(onRequest: OnRequest): Promise<void> {
+    return receiveEach(this.requests, onRequest);
   }
 
   async drained(): Promise<void> {

@@ -20,7 +20,16 @@ export type {
   MemberSnapshot,
   MemberWatch,
 } from './member.ts';
-export type { Call, Method, MethodTable, StreamCall, StreamHandler, UnaryHandler } from './transport.ts';
+export { receiveEach } from './transport.ts';
+export type {
+  Call,
+  Method,
+  MethodTable,
+  OnRequest,
+  StreamCall,
+  StreamHandler,
+  UnaryHandler,
+} from './transport.ts';
 export type { HttpHandler } from './http-front.ts';
 export { LocalCalls, type LocalCallObserver, type LocalCallOptions } from './local-calls.ts';
 export { HttpSurface, type HttpAnswer, type HttpSurfaceOptions } from './http-surface.ts';

@@ -1,7 +1,15 @@
+import { messagesOf, type MessageBatch } from '@quorate/wire';
 import { RpcError, status } from './errors.ts';
 import type { GrpcObserver } from './grpc-server.ts';
 import { toRpcError } from './status.ts';
-import type { Call, Method, MethodTable, StreamCall } from './transport.ts';
+import {
+  receiveEach,
+  type Call,
+  type Method,
+  type MethodTable,
+  type OnRequest,
+  type StreamCall,
+} from './transport.ts';
 import { untilAborted } from './until-aborted.ts';
 
 /** What a call without a connection of its own carries. */
@@ -148,6 +156,16 @@ class LocalStreamCall extends LocalCall implements StreamCall {
     this.#buffered.push(message);
     this.#onChange.resolve();
     return this.#buffered.length < bufferedMessagesMax;
+  }
+
+  sendBatch(batch: MessageBatch): boolean {
+    let hasRoom = true;
+    for (const message of messagesOf(batch)) hasRoom = this.send(message);
+    return hasRoom;
+  }
+
+  receive(onRequest: OnRequest): Promise<void> {
+    return receiveEach(this.requests, onRequest);
   }
 
   async drained(): Promise<void> {

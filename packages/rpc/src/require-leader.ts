@@ -1,6 +1,7 @@
+import type { MessageBatch } from '@quorate/wire';
 import { RpcError, status } from './errors.ts';
 import type { Member } from './member.ts';
-import type { StreamCall, StreamHandler } from './transport.ts';
+import type { OnRequest, StreamCall, StreamHandler } from './transport.ts';
 import { untilAborted } from './until-aborted.ts';
 
 /** What a client that demands a leader is told when there is none. */
@@ -57,6 +58,18 @@ class LedCall implements StreamCall {
     return this.#lost.aborted || this.#call.send(message);
   }
 
+  sendBatch(batch: MessageBatch): boolean {
+    return this.#lost.aborted || this.#call.sendBatch(batch);
+  }
+
+  /** Rejects when the leader is lost: the client may have nothing more to say for a long time. */
+  receive(onRequest: OnRequest): Promise<void> {
+    const received = this.#call.receive((request) => {
+      if (!this.#lost.aborted) return onRequest(request);
+    });
+    return untilAborted(received, this.#lost);
+  }
+
   async drained(): Promise<void> {
     try {
       await untilAborted(this.#call.drained(), this.#lost);
@@ -66,7 +79,7 @@ class LedCall implements StreamCall {
     }
   }
 
-  /** Throws when the leader is lost: the client may have nothing more to say for a long time. */
+  /** Throws when the leader is lost, as `receive` does. */
   async *#read(): AsyncGenerator<Uint8Array, void, undefined> {
     const requests = this.#call.requests[Symbol.asyncIterator]();
     for (;;) {

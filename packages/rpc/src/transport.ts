@@ -1,3 +1,5 @@
+import type { MessageBatch } from '@quorate/wire';
+
 /**
  * What a transport and the services know of each other: methods as functions from bytes to bytes. grpc-js is
  * the first transport; nothing here is of gRPC's making but the names.
@@ -22,10 +24,38 @@ export interface StreamCall extends Call {
    * full: then wait for `drained` before sending more.
    */
   send(message: Uint8Array): boolean;
+  /**
+   * Queues several messages, in their order, as if each were given to `send`, at the cost of one: who has many to say in a
+   * turn says them this way. The bytes belong to the transport.
+   */
+  sendBatch(batch: MessageBatch): boolean;
   /** Resolves when there is room again, or the call is over. */
   drained(): Promise<void>;
-  /** Messages from the client until it half-closes; one for a call with a single request. */
+  /**
+   * Messages from the client until it half-closes; one for a call with a single request. Who does not read lets the
+   * client wait. To be read once, and not by who uses `receive`.
+   */
   readonly requests: AsyncIterable<Uint8Array>;
+  /**
+   * The same, handed over as they come, in their order: no promise is made for a message. The next one waits while
+   * `onRequest` has returned a promise that is not settled. The first ones may come before `receive` returns. To be called
+   * once, and not by who reads `requests`.
+   *
+   * Resolves when the client has half-closed and all it sent is dealt with, or when the call is over; rejects with what
+   * `onRequest` throws or rejects with, after which it is not called again.
+   */
+  receive(onRequest: OnRequest): Promise<void>;
+}
+
+/** Takes a request, whose bytes it may keep. The next one waits for the promise, if there is one. */
+export type OnRequest = (request: Uint8Array) => void | Promise<void>;
+
+/** `StreamCall.receive` over `StreamCall.requests`, for calls where it need not be fast. */
+export async function receiveEach(requests: AsyncIterable<Uint8Array>, onRequest: OnRequest): Promise<void> {
+  for await (const request of requests) {
+    const dealtWith = onRequest(request);
+    if (dealtWith !== undefined) await dealtWith;
+  }
 }
 
 /** One request, one response. Throwing ends the call with the status of the error. */

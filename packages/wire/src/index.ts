@@ -36,7 +36,15 @@ export {
   encodeRangeStreamResponse,
   encodeTxnResponse,
 } from './hot/responses.ts';
-export { encodeWatchResponse } from './hot/watch-response.ts';
+export {
+  emptyBatch,
+  MessageBatchWriter,
+  messagePrefixBytes,
+  messagesOf,
+  type MessageBatch,
+} from './hot/message-batch.ts';
+export { decodeLeaseKeepAliveId, encodeLeaseKeepAliveResponse } from './hot/lease-keep-alive.ts';
+export { encodeWatchResponse, watchResponseSize, writeWatchResponse } from './hot/watch-response.ts';
 export { decodeEntry, encodeEntry, entrySize, writeEntry } from './hot/raft-entry.ts';
 export {
   decodeConfState,

@@ -1,7 +1,8 @@
 import type { HeaderList, Http2Stream } from '@quorate/http2';
+import { messagePrefixBytes, type MessageBatch } from '@quorate/wire';
 import { RpcError, status, type StatusCode } from '../errors.ts';
 import { isInternal, toRpcError } from '../status.ts';
-import type { Method, StreamCall } from '../transport.ts';
+import type { Method, OnRequest, StreamCall } from '../transport.ts';
 import { encodingHeader, errorHeader, errorTrailer, okTrailer, responseHeader } from './headers.ts';
 import { inflated } from './inflate.ts';
 import type { LeanSession } from './lean-session.ts';
@@ -41,6 +42,7 @@ export class LeanCall implements StreamCall {
   #inflating: Promise<void> | undefined;
   #controller: AbortController | undefined;
   #wake: (() => void) | undefined;
+  #receiver: Receiver | undefined;
   #onRoom: (() => void) | undefined;
   /** The handler was called, and is not done. */
   runs = false;
@@ -101,6 +103,15 @@ export class LeanCall implements StreamCall {
     return this.stream.pendingBytes < roomBytes;
   }
 
+  sendBatch({ bytes, count }: MessageBatch): boolean {
+    if (this.isOver) return true;
+    this.session.server.observer.onSent?.(this.head.path, bytes.length - count * messagePrefixBytes, count);
+    this.#begin();
+    this.stream.sendData([bytes], { isEnd: false });
+    this.session.sent(this);
+    return this.stream.pendingBytes < roomBytes;
+  }
+
   async drained(): Promise<void> {
     if (this.isOver || this.stream.pendingBytes < roomBytes) return;
     await new Promise<void>((resolve) => {
@@ -114,19 +125,70 @@ export class LeanCall implements StreamCall {
 
   async *#read(): AsyncGenerator<Uint8Array, void, undefined> {
     for (;;) {
-      const message = this.#messages.shift();
-      if (message !== undefined) {
-        this.#heldBytes -= message.length;
-        this.#acknowledge();
-        this.session.server.observer.onReceived?.(this.head.path, message.length);
-        yield message;
-      } else if ((this.#hasAllMessages && this.#inflating === undefined) || this.isOver) return;
+      const message = this.#nextMessage();
+      if (message !== undefined) yield message;
+      else if (this.#isAllTaken) return;
       else {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
         });
       }
     }
+  }
+
+  receive(onRequest: OnRequest): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const receiver = { onRequest, resolve, reject, isBusy: false };
+      this.#receiver = receiver;
+      this.#handOver(receiver);
+    });
+  }
+
+  /** Hands messages over until there is none, or one of them takes a while. */
+  #handOver(receiver: Receiver): void {
+    while (this.#receiver === receiver && !receiver.isBusy) {
+      const message = this.#nextMessage();
+      if (message === undefined) {
+        if (!this.#isAllTaken) return;
+        this.#receiver = undefined;
+        return receiver.resolve();
+      }
+      try {
+        const dealtWith = receiver.onRequest(message);
+        if (dealtWith !== undefined) this.#awaitReceiver(receiver, dealtWith);
+      } catch (error) {
+        this.#receiver = undefined;
+        receiver.reject(error);
+      }
+    }
+  }
+
+  #awaitReceiver(receiver: Receiver, dealtWith: Promise<void>): void {
+    receiver.isBusy = true;
+    dealtWith.then(
+      () => {
+        receiver.isBusy = false;
+        this.#handOver(receiver);
+      },
+      (error: unknown) => {
+        this.#receiver = undefined;
+        receiver.reject(error);
+      },
+    );
+  }
+
+  #nextMessage(): Uint8Array | undefined {
+    const message = this.#messages.shift();
+    if (message === undefined) return undefined;
+    this.#heldBytes -= message.length;
+    this.#acknowledge();
+    this.session.server.observer.onReceived?.(this.head.path, message.length);
+    return message;
+  }
+
+  /** Whether no message will come any more. */
+  get #isAllTaken(): boolean {
+    return (this.#hasAllMessages && this.#inflating === undefined) || this.isOver;
   }
 
   // -- What the session tells
@@ -216,6 +278,7 @@ export class LeanCall implements StreamCall {
   }
 
   #wakeReader(): void {
+    if (this.#receiver !== undefined) return this.#handOver(this.#receiver);
     const wake = this.#wake;
     this.#wake = undefined;
     wake?.();
@@ -314,6 +377,15 @@ export class LeanCall implements StreamCall {
   #begin(): void {
     if (!this.stream.hasSentHeader) this.stream.sendHeader(responseHeader, { isEnd: false });
   }
+}
+
+/** Who gets the messages as they come. */
+interface Receiver {
+  readonly onRequest: OnRequest;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+  /** It has not dealt with the last one yet. */
+  isBusy: boolean;
 }
 
 function isAscii(text: string): boolean {

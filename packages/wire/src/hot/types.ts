@@ -135,6 +135,14 @@ export interface WatchResponseParts {
   events: readonly Uint8Array[];
 }
 
+/** What a LeaseKeepAliveResponse is made of. */
+export interface LeaseKeepAliveResponseParts {
+  header: ResponseHeader;
+  id: bigint;
+  /** 0 when there is no such lease. */
+  ttlSeconds: number;
+}
+
 /** mvccpb.Event.EventType: 0 is PUT, 1 is DELETE. */
 export type EventType = 0 | 1;
 

@@ -26,24 +26,36 @@ const eventsTag = 0x5a;
 
 /** The bytes of an etcdserverpb.WatchResponse; each encoded Event is copied once, and never opened. */
 export function encodeWatchResponse(parts: WatchResponseParts): Uint8Array {
-  const reason = parts.cancelReason === '' ? emptyBytes : fromUtf8(parts.cancelReason);
-  const size =
+  const target = allocate(watchResponseSize(parts));
+  return sealed(target, writeWatchResponse(parts, target, 0));
+}
+
+/** How many bytes `writeWatchResponse` writes. */
+export function watchResponseSize(parts: WatchResponseParts): number {
+  return (
     headerFieldSize(parts.header) +
     idFieldSize(parts.watchId) +
     flagFieldSize(parts.created) +
     flagFieldSize(parts.canceled) +
     countFieldSize(parts.compactRevision) +
-    bytesFieldSize(reason) +
+    bytesFieldSize(reasonOf(parts)) +
     flagFieldSize(parts.fragment) +
-    splicedListSize(parts.events);
-  const target = allocate(size);
-  let offset = writeHeaderField(parts.header, target, 0);
+    splicedListSize(parts.events)
+  );
+}
+
+/** Writes the bytes of an etcdserverpb.WatchResponse; returns the offset behind them. */
+export function writeWatchResponse(parts: WatchResponseParts, target: Uint8Array, start: number): number {
+  let offset = writeHeaderField(parts.header, target, start);
   offset = writeIdField(watchIdTag, parts.watchId, target, offset);
   offset = writeFlagField(createdTag, parts.created, target, offset);
   offset = writeFlagField(canceledTag, parts.canceled, target, offset);
   offset = writeCountField(compactRevisionTag, parts.compactRevision, target, offset);
-  offset = writeBytesField(cancelReasonTag, reason, target, offset);
+  offset = writeBytesField(cancelReasonTag, reasonOf(parts), target, offset);
   offset = writeFlagField(fragmentTag, parts.fragment, target, offset);
-  offset = writeSplicedList(eventsTag, parts.events, target, offset);
-  return sealed(target, offset);
+  return writeSplicedList(eventsTag, parts.events, target, offset);
+}
+
+function reasonOf({ cancelReason }: WatchResponseParts): Uint8Array {
+  return cancelReason === '' ? emptyBytes : fromUtf8(cancelReason);
 }

@@ -1,0 +1,107 @@
+import { emptyBytes, invariant } from '@quorate/std';
+
+/**
+ * Messages one behind the other as gRPC sends them, so that many of them go out in one piece:
+ *
+ *     ┌───┬────────────┬─────────┬───┬────────────┬──
+ *     │ 0 │ length, BE │ message │ 0 │ length, BE │ ...
+ *     └───┴────────────┴─────────┴───┴────────────┴──
+ *       1       4        length
+ *
+ * The first byte says that the message is not compressed.
+ */
+export interface MessageBatch {
+  readonly bytes: Uint8Array;
+  /** How many messages they are. */
+  readonly count: number;
+}
+
+/** What stands before each message of a batch: a flag and the length. */
+export const messagePrefixBytes = 5;
+
+/** No message. */
+export const emptyBatch: MessageBatch = { bytes: emptyBytes, count: 0 };
+
+/** Memory of a batch that nobody said more of. */
+const firstCapacity = 512;
+
+/** Puts batches together, each in one piece of memory. */
+export class MessageBatchWriter {
+  #target: Uint8Array = emptyBytes;
+  #end = 0;
+  #count = 0;
+
+  /** Bytes of the batch, prefixes included. */
+  get size(): number {
+    return this.#end;
+  }
+
+  /** What the messages are written to; another one after each call that makes room. */
+  get target(): Uint8Array {
+    return this.#target;
+  }
+
+  /** Makes room for so many bytes more at once, prefixes included. */
+  reserve(bytes: number): void {
+    const needed = this.#end + bytes;
+    if (needed <= this.#target.length) return;
+    const grown = viewOf(Buffer.allocUnsafe(Math.max(needed, 2 * this.#target.length, firstCapacity)));
+    grown.set(this.#target.subarray(0, this.#end));
+    this.#target = grown;
+  }
+
+  /** Begins a message of so many bytes; returns where in `target` the caller has to write all of them. */
+  add(size: number): number {
+    this.reserve(messagePrefixBytes + size);
+    const target = this.#target;
+    const at = this.#end;
+    target[at] = 0;
+    target[at + 1] = size >>> 24;
+    target[at + 2] = size >>> 16;
+    target[at + 3] = size >>> 8;
+    target[at + 4] = size;
+    this.#end = at + messagePrefixBytes + size;
+    this.#count++;
+    return at + messagePrefixBytes;
+  }
+
+  /** Adds a message that stands behind its prefix already; returns where the prefix begins in `target`. */
+  addPrefixed(prefixed: Uint8Array): number {
+    this.reserve(prefixed.length);
+    const at = this.#end;
+    this.#target.set(prefixed, at);
+    this.#end = at + prefixed.length;
+    this.#count++;
+    return at;
+  }
+
+  /** The messages added, which are the caller's; the next batch begins. */
+  take(): MessageBatch {
+    if (this.#count === 0) return emptyBatch;
+    const batch = { bytes: this.#target.subarray(0, this.#end), count: this.#count };
+    this.#target = emptyBytes;
+    this.#end = 0;
+    this.#count = 0;
+    return batch;
+  }
+}
+
+/** The messages of a batch, as views of it. */
+export function messagesOf({ bytes, count }: MessageBatch): Uint8Array[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const messages: Uint8Array[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    const start = at + messagePrefixBytes;
+    at = start + view.getUint32(at + 1);
+    messages.push(bytes.subarray(start, at));
+  }
+  invariant(at === bytes.length, 'a batch ends with a message');
+  invariant(messages.length === count, 'a batch has as many messages as it says');
+  return messages;
+}
+
+/** Plain arrays are written to at twice the speed of buffers. */
+function viewOf(buffer: Buffer): Uint8Array {
+  return new Uint8Array(buffer.buffer, buffer.byteOffset, buffer.length);
+}
