@@ -3,6 +3,7 @@ import { ConnectionError, errorCode, type BudgetName } from './errors.ts';
 import { FrameSplitter } from './frame-splitter.ts';
 import { flag, frameType, readUint32 } from './frames.ts';
 import { HpackDecoder } from './hpack/decoder.ts';
+import { Pages } from './pages.ts';
 import type { HeaderList } from './hpack/header-list.ts';
 import { Sender } from './sender.ts';
 import { defaultWindow, minMaxFrameSize, readSettings, setting, windowMax } from './settings.ts';
@@ -113,12 +114,14 @@ export class Http2Connection<C> {
   #isOver = false;
   #nowMs = 0;
 
-  constructor(host: Http2Host<C>, limits: Partial<Http2Limits> = {}) {
+  /** Connections that share `pages` need fewer of them. */
+  constructor(host: Http2Host<C>, limits: Partial<Http2Limits> = {}, pages = new Pages()) {
     this.#host = host;
     this.#limits = { ...defaultHttp2Limits, ...limits };
     const { streamWindow, connectionWindow, maxOutputBytes, maxHeaderListSize, maxHeaderFields } =
       this.#limits;
     this.#sender = new Sender({
+      pages,
       maxOutputBytes,
       streamWindow,
       onClosed: (stream, { code, isBrokenOff }) => {
@@ -164,9 +167,14 @@ export class Http2Connection<C> {
     return this.#isOver || (this.#lastServed !== 0x7fff_ffff && this.#streams.size === 0);
   }
 
-  /** What is to be sent, in pieces; they are the caller's from now on. */
+  /** What is to be sent, in pieces; they are the caller's until he calls `outputSent`, or for good if he never does. */
   takeOutput(): readonly Uint8Array[] {
     return this.#sender.output.take();
+  }
+
+  /** The pieces that were taken last are sent, and nobody reads them any more. */
+  outputSent(): void {
+    this.#sender.output.sent();
   }
 
   /** Sends more of what had to wait, after the output was taken. */
@@ -291,8 +299,8 @@ export class Http2Connection<C> {
     if ((flags & flag.PRIORITY) !== 0) from += 5;
     if (from > to) throw sizeViolation('HEADERS are too short for their padding or priority');
     const isEnd = (flags & flag.END_STREAM) !== 0;
+    if ((flags & flag.END_HEADERS) !== 0) return this.#header(streamId, bytes, from, to, isEnd);
     const block = bytes.subarray(from, to);
-    if ((flags & flag.END_HEADERS) !== 0) return this.#header(streamId, block, isEnd);
     this.#block = { streamId, isEnd, parts: [block], bytes: block.length };
   }
 
@@ -307,17 +315,17 @@ export class Http2Connection<C> {
     }
     if ((flags & flag.END_HEADERS) === 0) return;
     this.#block = undefined;
-    this.#header(streamId, Buffer.concat(block.parts), block.isEnd);
+    this.#header(streamId, Buffer.concat(block.parts), 0, block.bytes, block.isEnd);
   }
 
-  #header(streamId: number, block: Uint8Array, isEnd: boolean): void {
+  #header(streamId: number, bytes: Uint8Array, start: number, end: number, isEnd: boolean): void {
     // Whatever becomes of it, it has to be decoded: later headers refer to it.
-    const header = this.#hpack.decode(block);
+    const header = this.#hpack.decode(bytes, start, end);
     if (streamId <= this.#lastStreamId) return this.#laterHeader(streamId, header, isEnd);
     this.#lastStreamId = streamId;
-    if (streamId > this.#lastServed) return this.#refuse(streamId, block.length);
-    if (this.#streams.size >= this.#limits.maxConcurrentStreams) return this.#refuse(streamId, block.length);
-    if (header.isTooLarge) this.#overhead(block.length);
+    if (streamId > this.#lastServed) return this.#refuse(streamId, end - start);
+    if (this.#streams.size >= this.#limits.maxConcurrentStreams) return this.#refuse(streamId, end - start);
+    if (header.isTooLarge) this.#overhead(end - start);
     else if (header.requestProblem !== undefined) return this.#misbehave(streamId, errorCode.PROTOCOL_ERROR);
     const stream = new Http2Stream<C>(this.#sender, {
       id: streamId,
@@ -325,7 +333,7 @@ export class Http2Connection<C> {
       sendWindow: this.#initialSendWindow,
       receiveWindow: this.#limits.streamWindow,
     });
-    stream.contentLength = contentLengthOf(header);
+    stream.contentLength = header.contentLength;
     if (isEnd && stream.contentLength > 0) return this.#misbehave(streamId, errorCode.PROTOCOL_ERROR);
     this.#streams.set(streamId, stream);
     this.#host.onRequest(stream, header, isEnd);
@@ -546,11 +554,6 @@ const empty = new Uint8Array(0);
 function padding(bytes: Uint8Array, start: number, end: number): number {
   if (start === end) throw sizeViolation('a padded frame has no length of its padding');
   return bytes[start] ?? 0;
-}
-
-function contentLengthOf({ fields }: HeaderList): number {
-  const field = fields.find(({ name }) => name === 'content-length');
-  return field === undefined ? -1 : Number(field.value);
 }
 
 function violation(message: string): ConnectionError {

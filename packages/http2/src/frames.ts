@@ -31,19 +31,14 @@ export const flag = {
 /** The first bytes of every connection, from its client (§3.4). */
 export const clientPreface: Uint8Array = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
 
-/** What comes before a payload. */
-export interface FrameHead {
-  readonly length: number;
-  readonly type: number;
-  readonly flags: number;
-  readonly streamId: number;
-}
-
 /** Writes the head of a frame; returns where the payload begins. */
 export function writeFrameHead(
   into: Uint8Array,
   at: number,
-  { length, type, flags, streamId }: FrameHead,
+  length: number,
+  type: number,
+  flags: number,
+  streamId: number,
 ): number {
   into[at] = length >> 16;
   into[at + 1] = length >> 8;

@@ -1,11 +1,13 @@
 import { errorCode } from './errors.ts';
-import { flag, frameHeadBytes, frameType, writeFrameHead, writeUint32 } from './frames.ts';
+import { flag, frameType, writeUint32 } from './frames.ts';
 import { HpackEncoder } from './hpack/encoder.ts';
 import { Output } from './output.ts';
+import type { Pages } from './pages.ts';
 import { defaultWindow, minMaxFrameSize, windowMax, writeSettings, type SettingEntry } from './settings.ts';
 import type { Http2Stream, OutgoingHeader } from './stream.ts';
 
 export interface SenderOptions<C> {
+  readonly pages: Pages;
   /** Data wait in their streams while so many bytes wait for the socket. */
   readonly maxOutputBytes: number;
   /** What the client may send on a stream before it hears more. */
@@ -29,7 +31,7 @@ export interface SenderOptions<C> {
  * own window, in the order of their turns; on a stream that is done on our side nothing is sent any more but a reset.
  */
 export class Sender<C> {
-  readonly output = new Output();
+  readonly output: Output;
   readonly #options: SenderOptions<C>;
   readonly #hpack = new HpackEncoder();
   readonly #waiting = new Set<Http2Stream<C>>();
@@ -39,6 +41,7 @@ export class Sender<C> {
 
   constructor(options: SenderOptions<C>) {
     this.#options = options;
+    this.output = new Output(options.pages);
   }
 
   /** Bytes of data that were sent since somebody asked last. */
@@ -70,21 +73,14 @@ export class Sender<C> {
   }
 
   windowUpdate(streamId: number, increment: number): void {
-    const { page, at } = this.output.reserve(frameHeadBytes + 4);
-    const head = { length: 4, type: frameType.WINDOW_UPDATE, flags: 0, streamId };
-    writeUint32(page, writeFrameHead(page, at, head), increment);
-    this.output.wrote(frameHeadBytes + 4);
+    this.output.frameHead(4, frameType.WINDOW_UPDATE, 0, streamId);
+    this.output.uint32(increment);
   }
 
   /** Says that a stream, also one that never was, is no more. */
   resetFrame(streamId: number, code: number): void {
-    const { page, at } = this.output.reserve(frameHeadBytes + 4);
-    writeUint32(
-      page,
-      writeFrameHead(page, at, { length: 4, type: frameType.RST_STREAM, flags: 0, streamId }),
-      code,
-    );
-    this.output.wrote(frameHeadBytes + 4);
+    this.output.frameHead(4, frameType.RST_STREAM, 0, streamId);
+    this.output.uint32(code);
   }
 
   /** Breaks a stream off, and says so. */
@@ -119,8 +115,9 @@ export class Sender<C> {
       const isLast = at + length === block.length;
       const type = at === 0 ? frameType.HEADERS : frameType.CONTINUATION;
       const flags = (isLast ? flag.END_HEADERS : 0) | (at === 0 ? endFlag : 0);
+      this.output.frameHead(length, type, flags, stream.id);
       // The block is the encoder's again with its next header.
-      this.#copied(type, flags, stream.id, block.subarray(at, at + length));
+      this.output.copy(length === block.length ? block : block.subarray(at, at + length));
       at += length;
     } while (at < block.length);
     if (isEnd) this.#ended(stream);
@@ -128,14 +125,43 @@ export class Sender<C> {
 
   /** Queues data, and what ends them, and sends what may be sent now. */
   data(stream: Http2Stream<C>, parts: readonly Uint8Array[], end: 'none' | 'bare' | OutgoingHeader): void {
+    let bytes = 0;
+    for (const part of parts) bytes += part.length;
+    if (stream.pending === undefined && this.#fitsInOneFrame(stream, bytes)) {
+      return this.#whole(stream, parts, bytes, end);
+    }
     const pending = (stream.pending ??= { parts: [], at: 0, bytes: 0, end: 'none' });
     for (const part of parts) {
-      if (part.length === 0) continue;
-      pending.parts.push(part);
-      pending.bytes += part.length;
+      if (part.length > 0) pending.parts.push(part.length <= copiedMax ? Uint8Array.from(part) : part);
     }
+    pending.bytes += bytes;
     pending.end = end;
     this.#send(stream);
+  }
+
+  /** Whether nothing is in the way of data, and nobody else waits for what they take. */
+  #fitsInOneFrame(stream: Http2Stream<C>, bytes: number): boolean {
+    const most = Math.min(this.#maxFrameSize, stream.sendWindow, this.#window);
+    return bytes > 0 && bytes <= most && this.#waiting.size === 0 && this.#hasRoom();
+  }
+
+  #whole(
+    stream: Http2Stream<C>,
+    parts: readonly Uint8Array[],
+    bytes: number,
+    end: 'none' | 'bare' | OutgoingHeader,
+  ): void {
+    this.#dataHead(stream, bytes, end === 'bare' ? flag.END_STREAM : 0);
+    for (const part of parts) this.output.push(part);
+    if (end === 'bare') this.#ended(stream);
+    else if (end !== 'none') this.header(stream, end, true);
+  }
+
+  #dataHead(stream: Http2Stream<C>, length: number, flags: number): void {
+    stream.sendWindow -= length;
+    this.#window -= length;
+    this.#sentBytes += length;
+    this.output.frameHead(length, frameType.DATA, flags, stream.id);
   }
 
   /** Goes on with a stream whose window has become wider. */
@@ -176,22 +202,16 @@ export class Sender<C> {
       const { end } = pending;
       stream.pending = undefined;
       if (end === 'bare') {
-        this.#copied(frameType.DATA, flag.END_STREAM, stream.id, empty);
+        this.output.frameHead(0, frameType.DATA, flag.END_STREAM, stream.id);
         this.#ended(stream);
       } else if (end !== 'none') this.header(stream, end, true);
       return false;
     }
     const length = Math.min(pending.bytes, this.#maxFrameSize, stream.sendWindow, this.#window);
     if (length <= 0 || !this.#hasRoom()) return false;
-    stream.sendWindow -= length;
-    this.#window -= length;
-    this.#sentBytes += length;
     pending.bytes -= length;
     const isEnd = pending.bytes === 0 && pending.end === 'bare';
-    const { page, at } = this.output.reserve(frameHeadBytes);
-    const flags = isEnd ? flag.END_STREAM : 0;
-    writeFrameHead(page, at, { length, type: frameType.DATA, flags, streamId: stream.id });
-    this.output.wrote(frameHeadBytes);
+    this.#dataHead(stream, length, isEnd ? flag.END_STREAM : 0);
     for (let left = length; left > 0;) left -= this.#part(pending.parts, pending, left);
     if (isEnd) {
       stream.pending = undefined;
@@ -205,7 +225,7 @@ export class Sender<C> {
   #part(parts: Uint8Array[], pending: { at: number }, most: number): number {
     const first = parts[0] ?? empty;
     const taken = Math.min(most, first.length - pending.at);
-    this.output.push(first.subarray(pending.at, pending.at + taken));
+    this.output.push(first, pending.at, pending.at + taken);
     pending.at += taken;
     if (pending.at === first.length) {
       parts.shift();
@@ -248,22 +268,11 @@ export class Sender<C> {
   }
 
   #control(type: number, flags: number, streamId: number, payload: Uint8Array): void {
-    this.#copied(type, flags, streamId, payload);
-  }
-
-  #copied(type: number, flags: number, streamId: number, payload: Uint8Array): void {
-    const { page, at } = this.output.reserve(frameHeadBytes);
-    writeFrameHead(page, at, { length: payload.length, type, flags, streamId });
-    this.output.wrote(frameHeadBytes);
-    for (let from = 0; from < payload.length; from += copyBytes) {
-      const part = payload.subarray(from, from + copyBytes);
-      const room = this.output.reserve(part.length);
-      room.page.set(part, room.at);
-      this.output.wrote(part.length);
-    }
+    this.output.frameHead(payload.length, type, flags, streamId);
+    this.output.copy(payload);
   }
 }
 
-/** A page of the output has room for that much. */
-const copyBytes = 8192;
+/** Pieces of that size are the caller's again at once. */
+const copiedMax = 64;
 const empty = new Uint8Array(0);

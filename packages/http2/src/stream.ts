@@ -59,12 +59,15 @@ export class Http2Stream<C> {
     if (!this.isLocalDone) this.#sender.header(this, header, isEnd);
   }
 
-  /** Sends data as the windows allow it; nobody may change the bytes until they are sent. */
+  /**
+   * Sends data as the windows allow it. Pieces of at most 64 bytes are copied; of larger ones nobody may change the bytes
+   * until they are sent.
+   */
   sendData(parts: readonly Uint8Array[], { isEnd }: { readonly isEnd: boolean }): void {
     if (!this.isLocalDone) this.#sender.data(this, parts, isEnd ? 'bare' : 'none');
   }
 
-  /** Header, data and last header of an answer, all of which is there. */
+  /** Header, data and last header of an answer, all of which is there; the bytes as with `sendData`. */
   answer(header: PreparedHeader, parts: readonly Uint8Array[], trailer: OutgoingHeader): void {
     if (this.isLocalDone) return;
     this.#sender.header(this, header, false);

@@ -1,7 +1,7 @@
 import type { MvccStore } from '@quorate/mvcc';
 import type { PeerNetwork } from '@quorate/peer';
 import type { RaftNode } from '@quorate/raft';
-import type { Backend } from '@quorate/std';
+import type { Backend, Later } from '@quorate/std';
 import { membershippb, raftRequestField, rpcpb, type ResponseHeader } from '@quorate/wire';
 import type { MemberState } from './applier.ts';
 import { AuthApi } from './auth-api.ts';
@@ -37,7 +37,7 @@ export interface ReplicaParts {
   readonly header: (revision?: number) => ResponseHeader;
   /** Index of the last entry that was applied. */
   readonly applied: () => number;
-  readonly linearizable: () => Promise<void>;
+  readonly linearizable: () => Later<void>;
   readonly caughtUp: () => Promise<void>;
   readonly newRequestId: () => bigint;
   readonly onOverQuota: () => void;

@@ -1,5 +1,5 @@
 import { AuthError, type Access, type Caller, type LogIdentity } from '@quorate/auth';
-import type { Clock } from '@quorate/std';
+import { Later, type Clock } from '@quorate/std';
 import type { MemberState } from './applier.ts';
 import { ReplicaError } from './errors.ts';
 import type { Proposer } from './proposer.ts';
@@ -11,6 +11,13 @@ export interface GateOptions {
   readonly requestTimeoutMs: number;
   /** Resolves when this member has applied all that was committed before the call. */
   readonly linearizable: () => Promise<void>;
+}
+
+/** A request for the log: its field of an InternalRaftRequest, its bytes, and what it needs to be allowed. */
+export interface GatedRequest {
+  readonly field: number;
+  readonly encoded: Uint8Array;
+  readonly access: () => Access;
 }
 
 /**
@@ -87,23 +94,27 @@ export class Gate {
    * applied. One that was refused since users or roles have changed in between, or since authentication was turned on,
    * was not done: it goes again.
    *
-   * @throws AuthError, and as `Proposer.propose`
+   * It fails with an AuthError, and as `Proposer.propose`.
    */
-  async propose<R>(
-    caller: Caller,
-    request: { readonly field: number; readonly encoded: Uint8Array; readonly access: () => Access },
-  ): Promise<R> {
-    const { proposer, clock, requestTimeoutMs } = this.#options;
-    const { field, encoded, access } = request;
-    const deadlineMs = clock.now() + requestTimeoutMs;
-    for (;;) {
-      if (!this.isOpen) await this.require(caller, access);
-      try {
-        return await proposer.propose<R>(field, encoded, { from: this.#identityOf(caller) });
-      } catch (error) {
-        if (!mayGoAgain(error, caller) || clock.now() >= deadlineMs) throw error;
-      }
-    }
+  propose<R>(caller: Caller, request: GatedRequest): Later<R> {
+    const { clock, requestTimeoutMs } = this.#options;
+    return this.#propose(caller, request, clock.now() + requestTimeoutMs);
+  }
+
+  #propose<R>(caller: Caller, request: GatedRequest, deadlineMs: number): Later<R> {
+    if (this.isOpen) return this.#proposeAllowed(caller, request, deadlineMs);
+    return Later.from(this.require(caller, request.access)).map(() =>
+      this.#proposeAllowed<R>(caller, request, deadlineMs),
+    );
+  }
+
+  #proposeAllowed<R>(caller: Caller, request: GatedRequest, deadlineMs: number): Later<R> {
+    const { proposer, clock } = this.#options;
+    const { field, encoded } = request;
+    return proposer.propose<R>(field, encoded, { from: this.#identityOf(caller) }).orElse((error) => {
+      if (!mayGoAgain(error, caller) || clock.now() >= deadlineMs) throw error;
+      return this.#propose(caller, request, deadlineMs);
+    });
   }
 
   /** What a caller is called in the log, as of this member's state. */

@@ -21,7 +21,7 @@ import {
   validateTxn,
   type MvccStore,
 } from '@quorate/mvcc';
-import type { Clock } from '@quorate/std';
+import { Later, type Clock } from '@quorate/std';
 import {
   decodeDeleteRangeRequest,
   decodePutRequest,
@@ -38,7 +38,7 @@ import {
   type TxnResponseParts,
 } from '@quorate/wire';
 import { ReplicaError } from './errors.ts';
-import type { Gate } from './gate.ts';
+import type { Gate, GatedRequest } from './gate.ts';
 import type { Quota } from './quota.ts';
 import type { ReplicaObserver } from './options.ts';
 import { readRange } from './sliced-range.ts';
@@ -52,7 +52,7 @@ export interface KvApiOptions {
   readonly maxTxnOps: number;
   readonly maxRequestBytes: number;
   /** Resolves when a read of the store is linearizable. */
-  readonly linearizable: () => Promise<void>;
+  readonly linearizable: () => Later<void>;
   /** Identity and term, with that revision. */
   readonly header: (revision: number) => ResponseHeader;
   /** The quota refused a request before it was proposed: the alarm is due. */
@@ -86,29 +86,41 @@ export class KvApi {
     return this.#readOnlyTxnCount;
   }
 
-  /** @throws KvRequestError, CompactedError, FutureRevisionError, ReplicaError */
-  async range(request: RangeRequest, caller: Caller = nobody): Promise<RangeResponseParts> {
-    validateRange(request);
-    await this.#readable(caller, request, () => accessOfRange(request));
-    const response = await this.#read(request);
-    this.#rangeCount++;
-    this.#complete(response);
-    return response;
+  /** It fails with KvRequestError, CompactedError, FutureRevisionError, ReplicaError, AuthError. */
+  range(request: RangeRequest, caller: Caller = nobody): Later<RangeResponseParts> {
+    return attempt(() => {
+      validateRange(request);
+      return this.#readable(caller, request, () => accessOfRange(request))
+        .map(() => this.#read(request))
+        .map(this.#ranged);
+    });
   }
 
-  async #read(request: RangeRequest): Promise<RangeResponseParts> {
+  readonly #ranged = (response: RangeResponseParts): RangeResponseParts => {
+    this.#rangeCount++;
+    return this.#completed(response);
+  };
+
+  #read(request: RangeRequest): RangeResponseParts | Later<RangeResponseParts> {
     const { store, clock, observer } = this.#options;
-    const nextTurn = (): Promise<void> => this.#nextTurn(store);
-    if (observer?.onRange === undefined) return readRange(store, request, nextTurn);
     const startedAtMs = clock.now();
-    let isRead = false;
+    const told = (isRead: boolean): void => observer?.onRange?.(isRead, clock.now() - startedAtMs, request);
+    let response: ReturnType<typeof readRange>;
     try {
-      const response = await readRange(store, request, nextTurn);
-      isRead = true;
-      return response;
-    } finally {
-      observer.onRange(isRead, clock.now() - startedAtMs);
+      response = readRange(store, request, () => this.#nextTurn(store));
+    } catch (error) {
+      told(false);
+      throw error;
     }
+    if (!(response instanceof Promise)) {
+      told(true);
+      return response;
+    }
+    response.then(
+      () => told(true),
+      () => told(false),
+    );
+    return Later.from(response);
   }
 
   /** A range in chunks at one revision; between two chunks others get their turn. */
@@ -122,49 +134,54 @@ export class KvApi {
     for (;;) {
       const chunk = streamer.next(store);
       if (chunk === undefined) return;
-      this.#complete(chunk);
-      yield chunk;
+      yield this.#completed(chunk);
       await this.#nextTurn(store);
     }
   }
 
   /** Takes an encoded PutRequest. */
-  async put(encoded: Uint8Array, caller: Caller = nobody): Promise<PutResponseParts> {
-    const request = decodePutRequest(encoded);
-    this.#checkQuota(putCost(request));
-    validatePut(request);
-    const access = (): Access => accessOfPut(request);
-    return this.#propose<PutResponseParts>(caller, { field: raftRequestField.put, encoded, access });
+  put(encoded: Uint8Array, caller: Caller = nobody): Later<PutResponseParts> {
+    return attempt(() => {
+      const request = decodePutRequest(encoded);
+      this.#checkQuota(putCost(request));
+      validatePut(request);
+      const access = (): Access => accessOfPut(request);
+      return this.#propose<PutResponseParts>(caller, { field: raftRequestField.put, encoded, access });
+    });
   }
 
   /** Takes an encoded DeleteRangeRequest. */
-  async deleteRange(bytes: Uint8Array, caller: Caller = nobody): Promise<DeleteRangeResponseParts> {
-    const request = decodeDeleteRangeRequest(bytes);
-    validateDeleteRange(request);
-    const encoded = encodeDeleteRangeRequest(request); // See `txn`.
-    const field = raftRequestField.deleteRange;
-    const access = (): Access => accessOfDeleteRange(request);
-    return this.#propose<DeleteRangeResponseParts>(caller, { field, encoded, access });
+  deleteRange(bytes: Uint8Array, caller: Caller = nobody): Later<DeleteRangeResponseParts> {
+    return attempt(() => {
+      const request = decodeDeleteRangeRequest(bytes);
+      validateDeleteRange(request);
+      const encoded = encodeDeleteRangeRequest(request); // See `txn`.
+      const field = raftRequestField.deleteRange;
+      const access = (): Access => accessOfDeleteRange(request);
+      return this.#propose<DeleteRangeResponseParts>(caller, { field, encoded, access });
+    });
   }
 
   /** Takes an encoded TxnRequest. One that only reads is answered here and does not go into the log. */
-  async txn(bytes: Uint8Array, caller: Caller = nobody): Promise<TxnResponseParts> {
-    const { maxTxnOps } = this.#options;
-    const request = decodeTxnRequest(bytes);
-    this.#checkQuota(txnCost(request));
-    validateTxn(request, { maxTxnOps });
-    const access = (): Access => accessOfTxn(request);
-    if (!isReadOnlyTxn(request)) {
-      // The bytes of the client do not go into the log: a member of etcd takes the end of a range that is there and
-      // empty for the end of all keys, and would delete more than this one. In the log of etcd there are none.
-      const encoded = encodeTxnRequest(request);
-      return this.#propose<TxnResponseParts>(caller, { field: raftRequestField.txn, encoded, access });
-    }
-    await this.#readable(caller, { serializable: isSerializableTxn(request) }, access);
-    const response = executeReadOnlyTxn(this.#options.store, request);
-    this.#readOnlyTxnCount++;
-    this.#complete(response);
-    return response;
+  txn(bytes: Uint8Array, caller: Caller = nobody): Later<TxnResponseParts> {
+    return attempt(() => {
+      const { maxTxnOps } = this.#options;
+      const request = decodeTxnRequest(bytes);
+      this.#checkQuota(txnCost(request));
+      validateTxn(request, { maxTxnOps });
+      const access = (): Access => accessOfTxn(request);
+      if (!isReadOnlyTxn(request)) {
+        // The bytes of the client do not go into the log: a member of etcd takes the end of a range that is there and
+        // empty for the end of all keys, and would delete more than this one. In the log of etcd there are none.
+        const encoded = encodeTxnRequest(request);
+        return this.#propose<TxnResponseParts>(caller, { field: raftRequestField.txn, encoded, access });
+      }
+      return this.#readable(caller, { serializable: isSerializableTxn(request) }, access).map(() => {
+        const response = executeReadOnlyTxn(this.#options.store, request);
+        this.#readOnlyTxnCount++;
+        return this.#completed(response);
+      });
+    });
   }
 
   /** Takes an encoded CompactionRequest; with `physical` it waits until the space is free. */
@@ -177,19 +194,17 @@ export class KvApi {
     return header(revision);
   }
 
-  /** Resolves when what is asked for may be read, now: the state is new enough, and the caller allowed. */
-  async #readable(
+  /** Settled when what is asked for may be read, now: the state is new enough, and the caller allowed. */
+  #readable(
     caller: Caller,
     { serializable }: { readonly serializable: boolean },
     access: () => Access,
-  ): Promise<void> {
+  ): Later<void> {
     const { gate, linearizable } = this.#options;
-    if (!serializable) {
-      await linearizable();
+    if (serializable) return gate.isOpen ? Later.of(undefined) : Later.from(gate.require(caller, access));
+    return linearizable().map(() => {
       if (!gate.isOpen) gate.check(caller, access());
-    } else if (!gate.isOpen) {
-      await gate.require(caller, access);
-    }
+    });
   }
 
   /** @throws ReplicaError REPLICA_LEADER_CHANGED when a snapshot of the leader took the store's place meanwhile */
@@ -198,24 +213,33 @@ export class KvApi {
     if (this.#options.store !== store) throw new ReplicaError('REPLICA_LEADER_CHANGED');
   }
 
-  async #propose<R extends { header: ResponseHeader | undefined }>(
-    caller: Caller,
-    request: Parameters<Gate['propose']>[1],
-  ): Promise<R> {
-    const response = await this.#options.gate.propose<R>(caller, request);
-    this.#complete(response);
-    return response;
+  #propose<R extends Headed>(caller: Caller, request: GatedRequest): Later<R> {
+    return this.#options.gate.propose<R>(caller, request).map<R>(this.#completed);
   }
 
   /** Whoever executed a request knows the revision of its answer; the rest of the header is of now. */
-  #complete(response: { header: ResponseHeader | undefined }): void {
+  readonly #completed = <R extends Headed>(response: R): R => {
     if (response.header !== undefined) response.header = this.#options.header(response.header.revision);
-  }
+    return response;
+  };
 
   #checkQuota(costBytes: number): void {
     if (this.#options.quota.allows(costBytes)) return;
     this.#options.onOverQuota();
     throw new ReplicaError('REPLICA_NO_SPACE');
+  }
+}
+
+interface Headed {
+  header: ResponseHeader | undefined;
+}
+
+/** A request that is refused before anything is asked of anybody fails like one that is refused later. */
+function attempt<T>(begin: () => Later<T>): Later<T> {
+  try {
+    return begin();
+  } catch (error) {
+    return Later.failed(error);
   }
 }
 

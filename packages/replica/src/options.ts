@@ -2,7 +2,7 @@ import type { AuthErrorCode, LoginGuarding, Passwords, SignedTokens } from '@quo
 import type { PeerHost, PeerMember, PeerNetwork } from '@quorate/peer';
 import type { Backend, Clock, Random } from '@quorate/std';
 import type { Disk } from '@quorate/wal';
-import type { Entry } from '@quorate/wire';
+import type { Entry, RangeRequest } from '@quorate/wire';
 
 /** What a member is made of, and how it behaves. Everything it touches of the world comes in here. */
 export interface ReplicaOptions {
@@ -120,7 +120,7 @@ export interface ReplicaObserver {
    */
   onOperation?(requestField: number, ok: boolean, durationMs: number): void;
   /** The store was read for one Range, in that time; waiting for its turn is not in it. */
-  onRange?(ok: boolean, durationMs: number): void;
+  onRange?(ok: boolean, durationMs: number, request: RangeRequest): void;
   onCompacted?(event: { readonly revision: number; readonly durationMs: number }): void;
   /** A slice of a compaction took that long, in which nothing else ran, and removed so many revisions. */
   onCompactionSlice?(event: { readonly durationMs: number; readonly removed: number }): void;

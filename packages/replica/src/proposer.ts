@@ -1,7 +1,7 @@
 import type { LogIdentity } from '@quorate/auth';
 import type { MemberChange } from '@quorate/membership';
 import { encodeConfChange } from '@quorate/raft';
-import type { Clock } from '@quorate/std';
+import { Later, type Clock } from '@quorate/std';
 import { encodeRaftEnvelope, raftRequestField } from '@quorate/wire';
 import { ReplicaError } from './errors.ts';
 import { maxApplyLag, maxPriorityApplyLag, maxPendingProposalBytes, maxPendingProposals } from './options.ts';
@@ -37,22 +37,22 @@ export class Proposer {
   }
 
   /**
-   * Proposes one encoded request as field `requestField` of an InternalRaftRequest. Resolves to what applying
+   * Proposes one encoded request as field `requestField` of an InternalRaftRequest. It comes to what applying
    * it on this member came to; the type is the caller's knowledge of that request. With `onlyInTerm` it is
    * proposed only while this member leads in that term, and otherwise times out. `from` is who asks for it; without,
    * this member does.
    *
-   * @throws ReplicaError REPLICA_TOO_MANY_REQUESTS, REPLICA_REQUEST_TOO_LARGE (nothing was proposed);
+   * It fails with ReplicaError REPLICA_TOO_MANY_REQUESTS, REPLICA_REQUEST_TOO_LARGE (nothing was proposed);
    *   REPLICA_TIMEOUT, REPLICA_STOPPED (it may or may not be applied); and what applying it throws
    */
   propose<R>(
     requestField: number,
     request: Uint8Array,
     options: { readonly onlyInTerm?: number; readonly from?: LogIdentity } = {},
-  ): Promise<R> {
+  ): Later<R> {
     const { ids, maxRequestBytes, ownIdentity } = this.#options;
     const refusal = this.#refusal(requestField);
-    if (refusal !== undefined) return Promise.reject(refusal);
+    if (refusal !== undefined) return Later.failed(refusal);
     const suffix = ids.next();
     const { name, revision } = options.from ?? ownIdentity();
     const data = encodeRaftEnvelope({
@@ -63,7 +63,7 @@ export class Proposer {
       requestField,
       request,
     });
-    if (data.length > maxRequestBytes) return Promise.reject(new ReplicaError('REPLICA_REQUEST_TOO_LARGE'));
+    if (data.length > maxRequestBytes) return Later.failed(new ReplicaError('REPLICA_REQUEST_TOO_LARGE'));
     const outcome = this.#wait<R>(suffix, data.length);
     this.#options.propose(data, suffix, options.onlyInTerm);
     return outcome;
@@ -100,7 +100,7 @@ export class Proposer {
       : undefined;
   }
 
-  #wait<R>(suffix: number, bytes: number): Promise<R> {
+  #wait<R>(suffix: number, bytes: number): Later<R> {
     const { waiters, clock, requestTimeoutMs } = this.#options;
     const startedAtMs = clock.now();
     return waiters.add<R>(suffix, { startedAtMs, deadlineMs: startedAtMs + requestTimeoutMs, bytes });

@@ -1,10 +1,8 @@
+import { Later, SettleQueue } from '@quorate/std';
 import { ReplicaError } from './errors.ts';
 
-interface Group {
-  readonly promise: Promise<void>;
-  readonly resolve: () => void;
-  readonly reject: (error: unknown) => void;
-}
+/** Reads that wait for the same. */
+type Group = Later<void>[];
 
 interface Round {
   readonly group: Group;
@@ -35,6 +33,8 @@ const resendMs = 500;
 export class ReadIndexRounds {
   readonly #options: ReadIndexOptions;
   #next: Group | undefined;
+  /** Reads go on behind the work in which their index was found or reached. */
+  readonly #settled = new SettleQueue();
   /** Rounds under way, by the text of each context they have sent. */
   readonly #byContext = new Map<string, Round>();
   #waitingForApply: Round[] = [];
@@ -61,13 +61,15 @@ export class ReadIndexRounds {
   }
 
   /**
-   * Resolves when a read of this member's state sees every write acknowledged before the call.
+   * Settled when a read of this member's state sees every write acknowledged before the call.
    *
-   * @throws ReplicaError REPLICA_TIMEOUT, REPLICA_LEADER_CHANGED, REPLICA_STOPPED
+   * It fails with ReplicaError REPLICA_TIMEOUT, REPLICA_LEADER_CHANGED, REPLICA_STOPPED.
    */
-  join(): Promise<void> {
-    this.#next ??= newGroup();
-    return this.#next.promise;
+  join(): Later<void> {
+    const read = new Later<void>();
+    this.#next ??= [];
+    this.#next.push(read);
+    return read;
   }
 
   /** Asks for all that joined since the last round. */
@@ -85,7 +87,7 @@ export class ReadIndexRounds {
     if (round === undefined) return;
     this.#forget(round);
     round.index = index;
-    if (applied >= index) round.group.resolve();
+    if (applied >= index) this.#release(round.group);
     else this.#waitingForApply.push(round);
   }
 
@@ -94,7 +96,7 @@ export class ReadIndexRounds {
     if (this.#waitingForApply.length === 0) return;
     const still: Round[] = [];
     for (const round of this.#waitingForApply) {
-      if (applied >= (round.index ?? Infinity)) round.group.resolve();
+      if (applied >= (round.index ?? Infinity)) this.#release(round.group);
       else still.push(round);
     }
     this.#waitingForApply = still;
@@ -107,7 +109,7 @@ export class ReadIndexRounds {
       if (round.deadlineMs <= nowMs) {
         this.#failedCount++;
         this.#forget(round);
-        round.group.reject(new ReplicaError('REPLICA_TIMEOUT'));
+        this.#reject(round.group, new ReplicaError('REPLICA_TIMEOUT'));
       } else if (round.resendAtMs <= nowMs) {
         this.#slowCount++;
         this.#ask(round);
@@ -122,16 +124,24 @@ export class ReadIndexRounds {
   onLeaderChanged(): void {
     const rounds = new Set(this.#byContext.values());
     this.#byContext.clear();
-    for (const round of rounds) round.group.reject(new ReplicaError('REPLICA_LEADER_CHANGED'));
+    for (const { group } of rounds) this.#reject(group, new ReplicaError('REPLICA_LEADER_CHANGED'));
   }
 
   rejectAll(error: unknown): void {
     const rounds = new Set([...this.#byContext.values(), ...this.#waitingForApply]);
     this.#byContext.clear();
     this.#waitingForApply = [];
-    for (const round of rounds) round.group.reject(error);
-    this.#next?.reject(error);
+    for (const { group } of rounds) this.#reject(group, error);
+    if (this.#next !== undefined) this.#reject(this.#next, error);
     this.#next = undefined;
+  }
+
+  #release(group: Group): void {
+    for (const read of group) this.#settled.resolve(read, undefined);
+  }
+
+  #reject(group: Group, error: unknown): void {
+    for (const read of group) this.#settled.reject(read, error);
   }
 
   #ask(round: Round): void {
@@ -146,13 +156,6 @@ export class ReadIndexRounds {
       if (other === round) this.#byContext.delete(context);
     }
   }
-}
-
-function newGroup(): Group {
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  // A group may be given up after all its readers have gone.
-  promise.catch(() => {});
-  return { promise, resolve, reject };
 }
 
 function contextKey(context: Uint8Array): string {

@@ -1,5 +1,5 @@
 import type { RaftNode } from '@quorate/raft';
-import type { Clock } from '@quorate/std';
+import { Later, type Clock } from '@quorate/std';
 import { ApplyWaits } from './apply-waits.ts';
 import { ReplicaError } from './errors.ts';
 import { ReadIndexRounds } from './read-index.ts';
@@ -35,11 +35,11 @@ export class Reads {
     });
   }
 
-  /** Resolves when a read of the store sees every write acknowledged before this call. @throws ReplicaError */
-  linearizable(): Promise<void> {
+  /** Settled when a read of the store sees every write acknowledged before this call, or fails with a ReplicaError. */
+  linearizable(): Later<void> {
     const { stoppedBecause, wake } = this.#options;
     const cause = stoppedBecause();
-    if (cause !== undefined) return Promise.reject(new ReplicaError('REPLICA_STOPPED', { cause }));
+    if (cause !== undefined) return Later.failed(new ReplicaError('REPLICA_STOPPED', { cause }));
     const joined = this.rounds.join();
     wake();
     return joined;

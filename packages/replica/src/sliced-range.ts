@@ -21,14 +21,22 @@ const sliceBytes = 1024 * 1024;
  * began, and others get their turn between two slices. One that sorts or filters needs all its keys at once and
  * is not sliced.
  *
+ * @returns a promise of a long one only
  * @throws CompactedError, FutureRevisionError as `executeRange`
  */
-export async function readRange(
+export function readRange(
+  store: MvccStore,
+  request: RangeRequest,
+  nextTurn: () => Promise<void>,
+): RangeResponseParts | Promise<RangeResponseParts> {
+  return isLong(store, request) ? readLong(store, request, nextTurn) : executeRange(store, request);
+}
+
+async function readLong(
   store: MvccStore,
   request: RangeRequest,
   nextTurn: () => Promise<void>,
 ): Promise<RangeResponseParts> {
-  if (!isLong(store, request)) return executeRange(store, request);
   for (;;) {
     try {
       return await readInSlices(store, request, nextTurn);

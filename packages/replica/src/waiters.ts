@@ -1,11 +1,18 @@
+import { Later, SettleQueue } from '@quorate/std';
 import { ReplicaError, type ReplicaErrorCode } from './errors.ts';
 
-interface Waiter {
+/** A proposal under way, of that many bytes. */
+class Waiter<R> extends Later<R> {
   readonly startedAtMs: number;
   readonly deadlineMs: number;
   readonly bytes: number;
-  readonly resolve: (result: unknown) => void;
-  readonly reject: (error: unknown) => void;
+
+  constructor(made: Pick<Waiter<R>, 'startedAtMs' | 'deadlineMs' | 'bytes'>) {
+    super();
+    this.startedAtMs = made.startedAtMs;
+    this.deadlineMs = made.deadlineMs;
+    this.bytes = made.bytes;
+  }
 }
 
 /**
@@ -13,7 +20,9 @@ interface Waiter {
  * so the oldest deadlines come first and one sweep a tick replaces a timer for each.
  */
 export class Waiters {
-  readonly #waiters = new Map<number, Waiter>();
+  readonly #waiters = new Map<number, Waiter<unknown>>();
+  /** What waits goes on behind the work in which its outcome was found. */
+  readonly #settled = new SettleQueue();
   #bytes = 0;
   #expiredCount = 0;
 
@@ -31,16 +40,16 @@ export class Waiters {
     return this.#expiredCount;
   }
 
-  /** The promise is fulfilled by `resolve`, `reject`, `sweep` or `rejectAll`, whichever comes first. */
+  /** What it comes to is said by `resolve`, `reject`, `sweep` or `rejectAll`, whichever comes first. */
   add<R>(
     suffix: number,
     options: { readonly startedAtMs: number; readonly deadlineMs: number; readonly bytes: number },
-  ): Promise<R> {
-    return new Promise<R>((resolve, reject) => {
-      this.#bytes += options.bytes;
-      // What an ID resolves to is decided by whoever proposed it; see `Replica`'s typed wrappers.
-      this.#waiters.set(suffix, { ...options, resolve: resolve as (result: unknown) => void, reject });
-    });
+  ): Later<R> {
+    const waiter = new Waiter<R>(options);
+    this.#bytes += options.bytes;
+    // What an ID resolves to is decided by whoever proposed it; see `Replica`'s typed wrappers.
+    this.#waiters.set(suffix, waiter);
+    return waiter;
   }
 
   has(suffix: number): boolean {
@@ -48,11 +57,13 @@ export class Waiters {
   }
 
   resolve(suffix: number, result: unknown): void {
-    this.#take(suffix)?.resolve(result);
+    const waiter = this.#take(suffix);
+    if (waiter !== undefined) this.#settled.resolve(waiter, result);
   }
 
   reject(suffix: number, error: unknown): void {
-    this.#take(suffix)?.reject(error);
+    const waiter = this.#take(suffix);
+    if (waiter !== undefined) this.#settled.reject(waiter, error);
   }
 
   /**
@@ -71,7 +82,7 @@ export class Waiters {
     for (const suffix of [...this.#waiters.keys()]) this.reject(suffix, error);
   }
 
-  #take(suffix: number): Waiter | undefined {
+  #take(suffix: number): Waiter<unknown> | undefined {
     const waiter = this.#waiters.get(suffix);
     if (waiter === undefined) return undefined;
     this.#waiters.delete(suffix);

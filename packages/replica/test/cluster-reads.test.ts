@@ -77,7 +77,7 @@ test.each(['timers', 'messages'] as const)(
     const leader = await newLeader(cluster, old);
     await put(cluster, leader, 'k', 'new');
     cluster.resume(old, first);
-    const after = member.kv.range(rangeRequest('k')).then(
+    const after = Promise.resolve(member.kv.range(rangeRequest('k'))).then(
       ({ kvs }) => Buffer.from(kvs[0]!).toString('latin1'),
       (error: { code: string }) => error.code,
     );

@@ -1,7 +1,7 @@
 import { AuthError, disproved, nobody, ruleOf, type Access, type Caller, type RpcRule } from '@quorate/auth';
 import type { Member } from './member.ts';
 import type { ServiceMethod } from './service-method.ts';
-import type { Call, Method, StreamCall } from './transport.ts';
+import type { Answer, Call, Method, StreamCall } from './transport.ts';
 
 /**
  * A method behind the question who calls it, and whether he may: the rule of its path in `rpcRules` says what it
@@ -24,12 +24,12 @@ export function authorized(path: string, method: ServiceMethod, { auth }: Member
   return {
     kind: 'unary',
     handler: (request, call) => {
-      const admit = (caller: Caller): Promise<Uint8Array> | Uint8Array => {
-        const decision = permitted(rule, caller, auth);
-        if (decision === undefined) return handler(request, call, caller);
-        return decision.then(() => handler(request, call, caller));
-      };
       const caller = identified(rule, call, auth);
+      const admit = (identity: Caller): Answer => {
+        const decision = permitted(rule, identity, auth);
+        if (decision === undefined) return handler(request, call, identity);
+        return decision.then(() => handler(request, call, identity));
+      };
       return caller instanceof Promise ? caller.then(admit) : admit(caller);
     },
   };

@@ -207,8 +207,8 @@ export class GrpcServer implements GrpcTransport {
       };
       try {
         const response = handler(grpcCall.request, new GrpcCall(grpcCall, exchange));
-        if (response instanceof Promise) response.then(succeed, fail);
-        else succeed(response);
+        if (response instanceof Uint8Array) succeed(response);
+        else response.then(succeed, fail);
       } catch (error) {
         fail(error);
       }

@@ -13,25 +13,21 @@ import { decodeRequest } from './generated-method.ts';
 import { generatedHeader } from './header.ts';
 import type { Member, MemberKv } from './member.ts';
 import type { ServiceMethod } from './service-method.ts';
-import type { StreamCall } from './transport.ts';
+import type { Answer, StreamCall } from './transport.ts';
 
 /** `etcdserverpb.KV`. Requests that change something go to the member as the bytes they came in. */
 export function kvService({ kv }: Member): Record<keyof typeof rpcpb.KVDefinition.methods, ServiceMethod> {
   return {
-    range: unary(async (request, caller) =>
-      encodeRangeResponse(await kv.range(decodeRangeRequest(request), caller)),
-    ),
+    range: unary((request, caller) => kv.range(decodeRangeRequest(request), caller).map(encodeRangeResponse)),
     rangeStream: {
       kind: 'stream',
       clientStreams: false,
       serverStreams: true,
       handler: (call, caller) => rangeStream(kv, call, caller),
     },
-    put: unary(async (request, caller) => encodePutResponse(await kv.put(request, caller))),
-    deleteRange: unary(async (request, caller) =>
-      encodeDeleteRangeResponse(await kv.deleteRange(request, caller)),
-    ),
-    txn: unary(async (request, caller) => encodeTxnResponse(await kv.txn(request, caller))),
+    put: unary((request, caller) => kv.put(request, caller).map(encodePutResponse)),
+    deleteRange: unary((request, caller) => kv.deleteRange(request, caller).map(encodeDeleteRangeResponse)),
+    txn: unary((request, caller) => kv.txn(request, caller).map(encodeTxnResponse)),
     compact: unary(async (request, caller) => {
       // Checked and encoded anew: what goes into the log must be readable by members of any make.
       const decoded = decodeRequest(rpcpb.CompactionRequest, request);
@@ -54,6 +50,6 @@ function encodeCompactionResponse(header: ResponseHeader): Uint8Array {
   return rpcpb.CompactionResponse.encode({ header: generatedHeader(header) }).finish();
 }
 
-function unary(handler: (request: Uint8Array, caller: Caller) => Promise<Uint8Array>): ServiceMethod {
+function unary(handler: (request: Uint8Array, caller: Caller) => Answer): ServiceMethod {
   return { kind: 'unary', handler: (request, _call, caller) => handler(request, caller) };
 }

@@ -1,6 +1,8 @@
 import type { Access, Caller } from '@quorate/auth';
+import type { Later } from '@quorate/std';
 import type {
   DeleteRangeResponseParts,
+  MessageBatch,
   PutResponseParts,
   RangeRequest,
   RangeResponseParts,
@@ -91,13 +93,13 @@ export interface MemberCluster {
 
 /** The key-value operations of a member. */
 export interface MemberKv {
-  range(request: RangeRequest, caller: Caller): Promise<RangeResponseParts>;
+  range(request: RangeRequest, caller: Caller): Later<RangeResponseParts>;
   /** Chunks of one consistent range; header, count and more are in the last one. */
   rangeStream(request: RangeRequest, caller: Caller): AsyncIterable<RangeResponseParts>;
   /** Takes the encoded PutRequest, which goes into the log as it is. So do those below. */
-  put(request: Uint8Array, caller: Caller): Promise<PutResponseParts>;
-  deleteRange(request: Uint8Array, caller: Caller): Promise<DeleteRangeResponseParts>;
-  txn(request: Uint8Array, caller: Caller): Promise<TxnResponseParts>;
+  put(request: Uint8Array, caller: Caller): Later<PutResponseParts>;
+  deleteRange(request: Uint8Array, caller: Caller): Later<DeleteRangeResponseParts>;
+  txn(request: Uint8Array, caller: Caller): Later<TxnResponseParts>;
   compact(request: Uint8Array, caller: Caller): Promise<ResponseHeader>;
 }
 
@@ -146,6 +148,6 @@ export interface MemberWatch {
   /** A promise, which never rejects, when it takes a while: the next request waits for it. */
   request(request: rpcpb.WatchRequest): void | Promise<void>;
   /** Encoded responses, up to about that many bytes; empty when there is nothing to say. */
-  take(maxBytes: number): readonly Uint8Array[];
+  takeBatch(maxBytes: number): MessageBatch;
   close(): void;
 }

@@ -1,5 +1,5 @@
 import type { Caller } from '@quorate/auth';
-import type { Call, StreamCall } from './transport.ts';
+import type { Answer, Call, StreamCall } from './transport.ts';
 
 /**
  * A method as a service has it: who calls it is known, and may. For some that depends on what is asked for; these pass
@@ -8,7 +8,7 @@ import type { Call, StreamCall } from './transport.ts';
 export type ServiceMethod =
   | {
       readonly kind: 'unary';
-      readonly handler: (request: Uint8Array, call: Call, caller: Caller) => Promise<Uint8Array> | Uint8Array;
+      readonly handler: (request: Uint8Array, call: Call, caller: Caller) => Answer;
     }
   | {
       readonly kind: 'stream';

@@ -58,8 +58,14 @@ export async function receiveEach(requests: AsyncIterable<Uint8Array>, onRequest
   }
 }
 
+/**
+ * A response now or later. Of promises a `Later` of `@quorate/std` costs least, and it is no `Promise` by `instanceof`: ask
+ * for `Uint8Array`.
+ */
+export type Answer = Uint8Array | Promise<Uint8Array>;
+
 /** One request, one response. Throwing ends the call with the status of the error. */
-export type UnaryHandler = (request: Uint8Array, call: Call) => Promise<Uint8Array> | Uint8Array;
+export type UnaryHandler = (request: Uint8Array, call: Call) => Answer;
 
 /** Ends the call with OK when it returns, with the status of the error when it throws. */
 export type StreamHandler = (call: StreamCall) => Promise<void>;

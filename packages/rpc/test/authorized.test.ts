@@ -1,4 +1,5 @@
 import { AuthError, disproved, rpcRules, theMember, type Caller } from '@quorate/auth';
+import { Later } from '@quorate/std';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { authorized } from '../src/authorized.ts';
 import { methodTable, type Call, type Method } from '../src/index.ts';
@@ -82,9 +83,9 @@ test('what only an administrator may do is decided before it is done, on a state
 test('what depends on the request is left to the member, which is told who asks', async () => {
   let seen: Caller | undefined;
   member.caller = ann;
-  member.kv.put = async (_, caller) => {
+  member.kv.put = (_, caller) => {
     seen = caller;
-    return { header: member.header(), prevKv: undefined };
+    return Later.of({ header: member.header(), prevKv: undefined });
   };
   await unary(methodTable(member).get('/etcdserverpb.KV/Put'));
   expect(seen).toBe(ann);

@@ -1,6 +1,12 @@
 import { nobody, type Access, type Caller } from '@quorate/auth';
-import { emptyBytes, fromUtf8 } from '@quorate/std';
-import { encodeKeyValue, rpcpb, type RangeRequest, type ResponseHeader } from '@quorate/wire';
+import { emptyBytes, fromUtf8, Later } from '@quorate/std';
+import {
+  encodeKeyValue,
+  MessageBatchWriter,
+  rpcpb,
+  type RangeRequest,
+  type ResponseHeader,
+} from '@quorate/wire';
 import type { Member, MemberWatch } from '../src/member.ts';
 
 /** An error as a member throws it: only the code counts. */
@@ -41,19 +47,17 @@ export class FakeMember implements Member {
   onTransferBegun: () => void = () => {};
 
   readonly kv: Member['kv'] = {
-    range: async (request) => {
+    range: (request) => {
       this.ranges.push(request);
-      this.#maybeFail();
-      return { header: this.header(), kvs: [greeting], more: false, count: 1 };
+      return this.#answer({ header: this.header(), kvs: [greeting], more: false, count: 1 });
     },
     rangeStream: (request) => this.#rangeStream(request),
-    put: async (request) => {
+    put: (request) => {
       this.puts.push(Uint8Array.from(request));
-      this.#maybeFail();
-      return { header: this.header(), prevKv: undefined };
+      return this.#answer({ header: this.header(), prevKv: undefined });
     },
-    deleteRange: async () => ({ header: this.header(), deleted: 1, prevKvs: [] }),
-    txn: async () => ({ header: this.header(), succeeded: true, responses: [] }),
+    deleteRange: () => Later.of({ header: this.header(), deleted: 1, prevKvs: [] }),
+    txn: () => Later.of({ header: this.header(), succeeded: true, responses: [] }),
     compact: async () => this.header(),
   };
 
@@ -159,7 +163,11 @@ export class FakeMember implements Member {
         );
         onReadable();
       },
-      take: () => this.watchResponses.splice(0),
+      takeBatch: () => {
+        const writer = new MessageBatchWriter();
+        for (const response of this.watchResponses.splice(0)) writer.push(response);
+        return writer.take();
+      },
       close: () => {
         this.watchClosed++;
         this.onWatchClosed();
@@ -209,6 +217,13 @@ export class FakeMember implements Member {
     this.onTransferBegun();
     await new Promise((resolve) => signal.addEventListener('abort', resolve));
     throw new CodedError('REPLICA_TRANSFER_TIMEOUT');
+  }
+
+  #answer<T>(answer: T): Later<T> {
+    return Later.of(undefined).map(() => {
+      this.#maybeFail();
+      return answer;
+    });
   }
 
   #maybeFail(): void {

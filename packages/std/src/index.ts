@@ -18,9 +18,11 @@ export {
   uint64FromBytes,
   uint64ToBytes,
 } from './bytes.ts';
+export { wholeBytes, type ByteSource } from './byte-source.ts';
 export { clampCount, idToHex, toCount } from './int64.ts';
 export { crc32c } from './crc32c.ts';
 export { systemClock, type Clock, type Timer } from './clock.ts';
+export { Later, SettleQueue, type Outcome } from './later.ts';
 export { Slices, type SlicesOptions } from './slices.ts';
 export { SeededRandom, systemRandom, type Random } from './random.ts';
 export {

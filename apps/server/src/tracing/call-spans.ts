@@ -8,6 +8,7 @@ import {
   type MethodTable,
   type StreamCall,
 } from '@quorate/rpc';
+import { Later } from '@quorate/std';
 import type { AsyncLocalStorage } from 'node:async_hooks';
 import { contextOf } from './trace-context.ts';
 
@@ -65,7 +66,7 @@ function inSpan<T>(path: string, call: Call, spans: Spans, work: () => Promise<T
   };
   try {
     const result = spans.current.run({ context: trace.setSpan(parent, span), readAtMs: undefined }, work);
-    return result instanceof Promise ? result.then(succeed, fail) : succeed(result);
+    return isPromise(result) ? result.then(succeed, fail) : succeed(result);
   } catch (error) {
     return fail(error);
   }
@@ -85,4 +86,9 @@ function end(span: Span, spans: Spans, failure: RpcError | undefined): void {
   span.end();
   spans.open.delete(span);
   if (spans.open.size === 0) spans.onNoneOpen?.();
+}
+
+/** Of any make: what a member promises is often a `Later`. */
+function isPromise<T>(result: Promise<T> | T): result is Promise<T> {
+  return result instanceof Promise || result instanceof Later;
 }

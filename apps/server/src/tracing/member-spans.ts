@@ -1,6 +1,7 @@
 import type { ReplicaObserver } from '@quorate/replica';
 import type { Member, MemberKv, MemberLeases } from '@quorate/rpc';
-import { decodeTxnRequest } from '@quorate/wire';
+import { Later } from '@quorate/std';
+import { decodeTxnRequest, type RangeRequest } from '@quorate/wire';
 import { memberWith } from '../member-with.ts';
 import type { Spans, TracedCall } from './call-spans.ts';
 
@@ -20,6 +21,7 @@ interface Batch {
  */
 export class MemberSpans {
   readonly #spans: Spans;
+  readonly #reads = new WeakMap<RangeRequest, TracedCall>();
   #lastBatch: Batch = { startMs: 0, endMs: 0, entries: 0 };
 
   constructor(spans: Spans) {
@@ -32,9 +34,9 @@ export class MemberSpans {
       const endMs = performance.now();
       this.#lastBatch = { startMs: endMs - durationMs, endMs, entries };
     },
-    // Told from within the read, so the call is still the current one.
-    onRange: (_ok, durationMs) => {
-      const call = this.#spans.current.getStore();
+    onRange: (_ok, durationMs, request) => {
+      // What is read at last is read together with what others wait for, so none of their calls is the current one.
+      const call = this.#reads.get(request);
       if (call === undefined) return;
       const endMs = performance.now();
       call.readAtMs = endMs - durationMs;
@@ -50,16 +52,19 @@ export class MemberSpans {
   #kv(kv: MemberKv): MemberKv {
     return {
       range: (request, caller) => {
+        const call = this.#spans.current.getStore();
+        if (call === undefined) return kv.range(request, caller);
+        this.#reads.set(request, call);
         if (request.serializable) return kv.range(request, caller);
-        return this.#reading(() => kv.range(request, caller));
+        return Later.from(this.#reading(call, kv.range(request, caller)));
       },
       rangeStream: (request, caller) => kv.rangeStream(request, caller),
-      put: (request, caller) => this.#writing(() => kv.put(request, caller)),
-      deleteRange: (request, caller) => this.#writing(() => kv.deleteRange(request, caller)),
+      put: (request, caller) => this.#later(() => kv.put(request, caller)),
+      deleteRange: (request, caller) => this.#later(() => kv.deleteRange(request, caller)),
       txn: (request, caller) => {
         if (this.#spans.current.getStore() === undefined || onlyReads(request))
           return kv.txn(request, caller);
-        return this.#writing(() => kv.txn(request, caller));
+        return this.#later(() => kv.txn(request, caller));
       },
       compact: (request, caller) => this.#writing(() => kv.compact(request, caller)),
     };
@@ -75,6 +80,10 @@ export class MemberSpans {
     };
   }
 
+  #later<T>(write: () => Later<T>): Later<T> {
+    return this.#spans.current.getStore() === undefined ? write() : Later.from(this.#writing(write));
+  }
+
   async #writing<T>(write: () => Promise<T>): Promise<T> {
     const call = this.#spans.current.getStore();
     if (call === undefined) return write();
@@ -87,11 +96,9 @@ export class MemberSpans {
     return result;
   }
 
-  async #reading<T>(read: () => Promise<T>): Promise<T> {
-    const call = this.#spans.current.getStore();
-    if (call === undefined) return read();
+  async #reading<T>(call: TracedCall, read: Promise<T>): Promise<T> {
     const startMs = performance.now();
-    const result = await read();
+    const result = await read;
     this.#add('raft.read_index', call, { startMs, endMs: call.readAtMs ?? performance.now() });
     return result;
   }

@@ -21,7 +21,7 @@ const rememberedMax = 8;
 const rememberedBytesMax = 512;
 
 interface Remembered {
-  readonly block: Buffer;
+  readonly block: Uint8Array;
   readonly changes: number;
   readonly list: HeaderList;
 }
@@ -37,6 +37,7 @@ export class HpackDecoder {
   #nextToForget = 0;
   #block: Uint8Array = Buffer.alloc(0);
   #at = 0;
+  #end = 0;
 
   constructor(options: HpackDecoderOptions) {
     this.#options = options;
@@ -44,31 +45,34 @@ export class HpackDecoder {
   }
 
   /**
-   * What a block says; the bytes are the caller's again afterwards.
+   * What the block `bytes[start, end)` says; the bytes are the caller's again afterwards.
    * @throws ConnectionError COMPRESSION_ERROR when it is no header block; the decoder is of no use any more
    */
-  decode(block: Uint8Array): HeaderList {
+  decode(bytes: Uint8Array, start = 0, end = bytes.length): HeaderList {
     const { changes } = this.#table;
     for (const remembered of this.#remembered) {
-      if (remembered.changes === changes && remembered.block.equals(block)) return remembered.list;
+      if (remembered.changes === changes && isSame(remembered.block, bytes, start, end))
+        return remembered.list;
     }
-    const list = this.#decode(block);
-    if (this.#table.changes === changes && block.length <= rememberedBytesMax && !list.isTooLarge) {
-      this.#remembered[this.#nextToForget] = { block: Buffer.from(block), changes, list };
+    const list = this.#decode(bytes, start, end);
+    if (this.#table.changes === changes && end - start <= rememberedBytesMax && !list.isTooLarge) {
+      const block = Uint8Array.prototype.slice.call(bytes, start, end);
+      this.#remembered[this.#nextToForget] = { block, changes, list };
       this.#nextToForget = (this.#nextToForget + 1) % rememberedMax;
     }
     return list;
   }
 
-  #decode(block: Uint8Array): HeaderList {
+  #decode(block: Uint8Array, start: number, end: number): HeaderList {
     const { maxListSize, maxFields } = this.#options;
     this.#block = block;
-    this.#at = 0;
+    this.#at = start;
+    this.#end = end;
     const fields: HeaderField[] = [];
     let size = 0;
     let isTooLarge = false;
     let mayResize = true;
-    while (this.#at < block.length) {
+    while (this.#at < end) {
       const first = block[this.#at] ?? 0;
       if (first >= 0x20 && first < 0x40) {
         // Only in front of all fields (§4.2).
@@ -124,8 +128,8 @@ export class HpackDecoder {
     let value = (this.#block[this.#at++] ?? 0) & most;
     if (value < most) return value;
     for (let shift = 0; ; shift += 7) {
-      const byte = this.#block[this.#at++];
-      if (byte === undefined) throw compressionError('a header block ends within a number');
+      if (this.#at >= this.#end) throw compressionError('a header block ends within a number');
+      const byte = this.#block[this.#at++] ?? 0;
       if (shift > 21) throw compressionError('a number of a header block is too large');
       value += (byte & 0x7f) << shift;
       if (byte < 0x80) return value;
@@ -134,12 +138,12 @@ export class HpackDecoder {
 
   /** §5.2. */
   #text(): string {
-    const first = this.#block[this.#at];
-    if (first === undefined) throw compressionError('a header block ends within a field');
+    if (this.#at >= this.#end) throw compressionError('a header block ends within a field');
+    const first = this.#block[this.#at] ?? 0;
     const length = this.#integer(7);
     const start = this.#at;
     const end = start + length;
-    if (end > this.#block.length) throw compressionError('a header block ends within a string');
+    if (end > this.#end) throw compressionError('a header block ends within a string');
     this.#at = end;
     if (first >= 0x80) return decodeHuffman(this.#block, start, end);
     return latin1(this.#block, start, end);
@@ -148,4 +152,11 @@ export class HpackDecoder {
 
 function latin1(bytes: Uint8Array, start: number, end: number): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1');
+}
+
+/** A loop: the blocks of a client that repeats itself have few bytes, and to call a function for it costs more. */
+function isSame(block: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  if (block.length !== end - start) return false;
+  for (let index = 0; index < block.length; index++) if (block[index] !== bytes[start + index]) return false;
+  return true;
 }

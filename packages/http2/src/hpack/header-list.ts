@@ -14,6 +14,7 @@ export class HeaderList {
   note: unknown = undefined;
   #problem: string | undefined;
   #isChecked = false;
+  #contentLength: number | undefined;
 
   constructor(made: Pick<HeaderList, 'fields' | 'size' | 'isTooLarge'>) {
     this.fields = made.fields;
@@ -25,6 +26,11 @@ export class HeaderList {
   value(name: string): string | undefined {
     for (const field of this.fields) if (field.name === name) return field.value;
     return undefined;
+  }
+
+  /** What it says of the length of what comes behind it; -1 when it says nothing. Of a wrong header it may be NaN. */
+  get contentLength(): number {
+    return (this.#contentLength ??= Number(this.value('content-length') ?? -1));
   }
 
   /** What makes it malformed as the header of a request (RFC 9113 §8.2, §8.3.1); undefined when nothing does. */

@@ -20,7 +20,7 @@ export interface Frame {
 export function frame(made: Partial<Frame> & { readonly type: number; readonly length?: number }): Buffer {
   const { type, flags = 0, streamId = 0, payload = new Uint8Array(0) } = made;
   const bytes = Buffer.alloc(frameHeadBytes + payload.length);
-  writeFrameHead(bytes, 0, { length: made.length ?? payload.length, type, flags, streamId });
+  writeFrameHead(bytes, 0, made.length ?? payload.length, type, flags, streamId);
   bytes.set(payload, frameHeadBytes);
   return bytes;
 }

@@ -1,4 +1,5 @@
 import type { HeaderList, Http2Stream } from '@quorate/http2';
+import { Later, type Outcome } from '@quorate/std';
 import { messagePrefixBytes, type MessageBatch } from '@quorate/wire';
 import { RpcError, status, type StatusCode } from '../errors.ts';
 import { isInternal, toRpcError } from '../status.ts';
@@ -21,7 +22,7 @@ const cancelled = new RpcError(status.CANCELLED, 'context canceled');
  * Invariants: the handler is called once at most, and what it returns or throws is sent once at most; messages come in
  * order.
  */
-export class LeanCall implements StreamCall {
+export class LeanCall implements StreamCall, Outcome<Uint8Array> {
   readonly session: LeanSession;
   readonly stream: Http2Stream<LeanCall>;
   readonly head: RequestHead;
@@ -305,18 +306,21 @@ export class LeanCall implements StreamCall {
     observer.onReceived?.(this.head.path, request.length);
     try {
       const response = this.#method.handler(request, this);
-      if (response instanceof Promise)
+      if (response instanceof Uint8Array) this.onValue(response);
+      else if (response instanceof Later) response.tell(this);
+      else {
         response.then(
-          (bytes) => this.#answer(bytes),
-          (error: unknown) => this.#finish(error),
+          (bytes) => this.onValue(bytes),
+          (error: unknown) => this.onError(error),
         );
-      else this.#answer(response);
+      }
     } catch (error) {
       this.#finish(error);
     }
   }
 
-  #answer(response: Uint8Array): void {
+  /** The handler of a single answer has made it. */
+  onValue(response: Uint8Array): void {
     if (!this.isOver) {
       this.isAnswered = true;
       this.session.server.observer.onSent?.(this.head.path, response.length);
@@ -324,6 +328,11 @@ export class LeanCall implements StreamCall {
       this.session.sent(this);
     }
     this.#done(status.OK);
+  }
+
+  /** The handler has failed. */
+  onError(error: unknown): void {
+    this.#finish(error);
   }
 
   /** The end of a stream, or the failure of any call. */

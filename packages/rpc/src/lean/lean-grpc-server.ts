@@ -1,4 +1,4 @@
-import type { HeaderList, Http2Limits, Http2Stream } from '@quorate/http2';
+import { Pages, type HeaderList, type Http2Limits, type Http2Stream } from '@quorate/http2';
 import { Slices, systemClock, type Clock, type Timer } from '@quorate/std';
 import type { Socket } from 'node:net';
 import { Debts } from '../debts.ts';
@@ -37,6 +37,8 @@ export class LeanGrpcServer implements AsyncDisposable {
   readonly clock: Clock;
   readonly observer: GrpcObserver;
   readonly maxReceiveBytes: number;
+  /** What sessions write their answers to. */
+  readonly pages = new Pages();
   /** Shortest time between two pings of a client with calls under way. */
   readonly pingMinTimeMs: number;
   readonly #methods: MethodTable;

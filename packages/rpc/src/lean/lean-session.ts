@@ -78,7 +78,7 @@ export class LeanSession implements Http2Host<Served> {
     this.address = socket.remoteAddress;
     this.lastReadMs = server.clock.now();
     this.#pings = new PingPolicy(server.pingMinTimeMs);
-    this.#http2 = new Http2Connection<Served>(this, limits);
+    this.#http2 = new Http2Connection<Served>(this, limits, server.pages);
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
     socket.on('drain', () => {
       this.#waitsForSocket = false;
@@ -263,6 +263,8 @@ export class LeanSession implements Http2Host<Served> {
       if (parts.length > 1) this.#socket.cork();
       for (const part of parts) this.#socket.write(part);
       if (parts.length > 1) this.#socket.uncork();
+      // The system has taken all of it.
+      if (this.#socket.writableLength === 0) this.#http2.outputSent();
       this.#waitsForSocket = this.#socket.writableNeedDrain && this.#socket.writableLength > socketBytesMax;
       if (!this.#waitsForSocket) this.#http2.pump();
     }

@@ -85,12 +85,13 @@ export class MessageReader {
   }
 }
 
-/** The prefix of a message that is sent as it is. */
+/** The prefix of a message that is sent as it is; of use until the next call, which is long enough for a stream that copies it. */
 export function prefixOf(length: number): Uint8Array {
-  const prefix = new Uint8Array(prefixBytes);
   prefix[1] = length >>> 24;
   prefix[2] = length >>> 16;
   prefix[3] = length >>> 8;
   prefix[4] = length;
   return prefix;
 }
+
+const prefix = new Uint8Array(prefixBytes);

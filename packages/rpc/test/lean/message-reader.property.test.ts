@@ -12,7 +12,7 @@ test('messages come out as they went in, in whatever pieces they come', () => {
       (messages, sizes) => {
         const stream = Buffer.concat(
           messages.flatMap(({ bytes, isCompressed }) => {
-            const prefix = prefixOf(bytes.length);
+            const prefix = Uint8Array.from(prefixOf(bytes.length));
             prefix[0] = isCompressed ? 1 : 0;
             return [prefix, bytes];
           }),
@@ -45,7 +45,7 @@ test('what is held of a message that is not whole is told, prefix and all', () =
 });
 
 test.each([
-  ['a message above the limit, by its length alone', prefixOf(101), 8],
+  ['a message above the limit, by its length alone', Uint8Array.from(prefixOf(101)), 8],
   ['one of 4 GiB', Uint8Array.of(0, 255, 255, 255, 255), 8],
   ['a flag that nobody knows', Uint8Array.of(2, 0, 0, 0, 0), 13],
 ])('%s is refused', (_, bytes, status) => {

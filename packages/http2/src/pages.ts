@@ -1,0 +1,22 @@
+/** Room for the answers of many calls of a turn. */
+const pageBytes = 16_384;
+/** Pages that are kept: more than are written in one turn are rare. */
+const freeMax = 64;
+
+/**
+ * Pages that frames are put together in, for many connections: one borrows a page when it has something to say, and gives
+ * it back once that is sent, so that a silent connection holds none.
+ */
+export class Pages {
+  readonly #free: Buffer[] = [];
+
+  /** A page, of any content. */
+  take(): Buffer {
+    return this.#free.pop() ?? Buffer.allocUnsafeSlow(pageBytes);
+  }
+
+  /** Takes a page back, which nobody reads any more. */
+  give(page: Buffer): void {
+    if (this.#free.length < freeMax) this.#free.push(page);
+  }
+}
