@@ -7,7 +7,7 @@ import type { Method, OnRequest, StreamCall } from '../transport.ts';
 import { encodingHeader, errorHeader, errorTrailer, okTrailer, responseHeader } from './headers.ts';
 import { inflated } from './inflate.ts';
 import type { LeanSession } from './lean-session.ts';
-import { MessageReader, prefixOf } from './message-reader.ts';
+import { MessageReader, prefixOf, type MessageSink } from './message-reader.ts';
 import type { RequestHead } from './request-head.ts';
 
 /** A handler waits with more while so many bytes of a stream wait for the client. */
@@ -22,7 +22,7 @@ const cancelled = new RpcError(status.CANCELLED, 'context canceled');
  * Invariants: the handler is called once at most, and what it returns or throws is sent once at most; messages come in
  * order.
  */
-export class LeanCall implements StreamCall, Outcome<Uint8Array> {
+export class LeanCall implements StreamCall, MessageSink, Outcome<Uint8Array> {
   readonly session: LeanSession;
   readonly stream: Http2Stream<LeanCall>;
   readonly head: RequestHead;
@@ -213,7 +213,7 @@ export class LeanCall implements StreamCall, Outcome<Uint8Array> {
   take(bytes: Uint8Array, isEnd: boolean): boolean {
     if (this.isOver) return false;
     try {
-      this.#reader.push(bytes, (message, isCompressed) => this.#took(message, isCompressed));
+      this.#reader.push(bytes, this);
     } catch (error) {
       this.fail(toRpcError(error));
       return false;
@@ -238,9 +238,10 @@ export class LeanCall implements StreamCall, Outcome<Uint8Array> {
     if (!this.isSingleRequest) this.#heldBytes += message.length;
   }
 
-  #took(message: Uint8Array, isCompressed: boolean): void {
-    if (this.isSingleRequest && this.#messages.length > 0) {
-      throw new RpcError(status.INTERNAL, 'a call with one request has sent two');
+  /** A message of its is whole. */
+  onMessage(message: Uint8Array, isCompressed: boolean): void {
+    if (this.isSingleRequest && (this.#messages.length > 0 || this.#inflating !== undefined)) {
+      throw wrongCount('received multiple request messages for');
     }
     if (!isCompressed && this.#inflating === undefined) {
       this.#hold(message);
@@ -291,6 +292,11 @@ export class LeanCall implements StreamCall, Outcome<Uint8Array> {
     const { observer } = this.session.server;
     this.runs = true;
     observer.onStarted?.(this.head.path, this.head.clientApiVersion);
+    const [request] = this.#messages;
+    if (request === undefined && this.isSingleRequest) {
+      this.#finish(wrongCount('received no request message from'));
+      return;
+    }
     if (this.#method.kind === 'stream') {
       this.#method.handler(this).then(
         () => this.#finish(undefined),
@@ -298,11 +304,7 @@ export class LeanCall implements StreamCall, Outcome<Uint8Array> {
       );
       return;
     }
-    const [request] = this.#messages;
-    if (request === undefined) {
-      this.#finish(new RpcError(status.INTERNAL, 'a call with one request has sent none'));
-      return;
-    }
+    if (request === undefined) return; // Only for the compiler: a unary call has a single request.
     observer.onReceived?.(this.head.path, request.length);
     try {
       const response = this.#method.handler(request, this);
@@ -395,6 +397,11 @@ interface Receiver {
   readonly reject: (error: unknown) => void;
   /** It has not dealt with the last one yet. */
   isBusy: boolean;
+}
+
+/** A call with a single request that has none, or several, in the words of gRPC for Go. */
+function wrongCount(what: string): RpcError {
+  return new RpcError(status.INTERNAL, `cardinality violation: ${what} non-client-streaming RPC`);
 }
 
 function isAscii(text: string): boolean {

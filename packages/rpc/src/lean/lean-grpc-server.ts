@@ -135,7 +135,7 @@ export class LeanGrpcServer implements AsyncDisposable {
       head,
       header,
       method: method ?? unknownMethod,
-      nowMs: this.clock.now(),
+      nowMs: session.turnMs,
     });
     this.#calls.add(call);
     session.calls++;
@@ -155,12 +155,24 @@ export class LeanGrpcServer implements AsyncDisposable {
     } else if (Number.isNaN(head.timeoutMs)) {
       call.fail(new RpcError(status.INTERNAL, 'malformed grpc-timeout'));
     } else if (method === undefined) {
-      call.fail(new RpcError(status.UNIMPLEMENTED, `unknown method ${head.path}`));
+      call.fail(this.#unimplemented(head.path));
     } else {
       if (call.deadlineMs !== Infinity) this.#timed.add(call);
       return call;
     }
     return undefined;
+  }
+
+  /** In the words of gRPC for Go, which are etcd's. */
+  #unimplemented(path: string): RpcError {
+    const at = path.lastIndexOf('/');
+    const service = path.slice(1, at);
+    const isKnown = [...this.#methods.keys()].some((known) => known.startsWith(`/${service}/`));
+    let text = isKnown
+      ? `unknown method ${path.slice(at + 1)} for service ${service}`
+      : `unknown service ${service}`;
+    if (at === 0) text = `malformed method name: ${JSON.stringify(path)}`;
+    return new RpcError(status.UNIMPLEMENTED, text);
   }
 
   /** Answers a call before its handler has seen it. */
@@ -289,7 +301,7 @@ export class LeanGrpcServer implements AsyncDisposable {
 
   /** Forgets a call of which nothing is left. */
   settle(call: LeanCall): void {
-    this.#timed.delete(call);
+    if (call.deadlineMs !== Infinity) this.#timed.delete(call);
     if (call.runs || !call.stream.isClosed) return;
     if (!this.#calls.delete(call)) return;
     call.session.calls--;

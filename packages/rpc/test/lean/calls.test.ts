@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { connect, constants, type ClientHttp2Session, type OutgoingHttpHeaders } from 'node:http2';
 import { createServer, type AddressInfo } from 'node:net';
 import { deflateSync, gzipSync } from 'node:zlib';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
 import { LeanGrpcServer, RpcError, status, type Method } from '../../src/index.ts';
 
 const cleanups: (() => Promise<unknown> | void)[] = [];
@@ -142,6 +142,35 @@ test.each([
 ])('a call with one request that has %s is refused', async (_, body) => {
   const { session } = await start(echo);
   expect((await call(session, body)).code).toBe(status.INTERNAL);
+});
+
+test.each([
+  ['no message', Buffer.alloc(0), 'received no request message from'],
+  [
+    'two',
+    Buffer.concat([message(Buffer.from('a')), message(Buffer.from('b'))]),
+    'received multiple request messages for',
+  ],
+])('a stream of answers to one request that has %s is refused', async (_, body, what) => {
+  const handler = vi.fn(() => Promise.resolve());
+  const { session } = await start({ kind: 'stream', clientStreams: false, serverStreams: true, handler });
+  expect(await call(session, body)).toMatchObject({
+    code: status.INTERNAL,
+    text: `cardinality violation: ${what} non-client-streaming RPC`,
+  });
+  expect(handler).not.toHaveBeenCalled();
+});
+
+test.each([
+  ['/test.Test/Other', 'unknown method Other for service test.Test'],
+  ['/test.Other/Call', 'unknown service test.Other'],
+  ['/test', 'malformed method name: "/test"'],
+])('what is not there is refused in the words of etcd: %s', async (other, text) => {
+  const { session } = await start(echo);
+  expect(await call(session, message(Buffer.from('a')), { ':path': other })).toMatchObject({
+    code: status.UNIMPLEMENTED,
+    text,
+  });
 });
 
 test('a call that takes longer than it may is told so, its handler too, and what it says then is for nobody', async () => {
