@@ -11,6 +11,10 @@ interface Counts {
   readonly handled: Map<number, number>;
 }
 
+function noCounts(): Counts {
+  return { started: 0, received: 0, sent: 0, handled: new Map() };
+}
+
 /** Names of gRPC codes as they stand in metrics. */
 const codeNames = [
   'OK',
@@ -41,11 +45,13 @@ type Labels = Record<(typeof labelNames)[number], string>;
 /** Counts of calls by method: plain numbers on the way, metrics when somebody asks. */
 export class GrpcMetrics implements GrpcObserver {
   readonly #methods = new Map<string, Counts>();
+  #last: { readonly path: string; readonly counts: Counts } = { path: '', counts: noCounts() };
   readonly #clients = new Map<string, { unary: number; stream: number }>();
   readonly #handling: Histogram<(typeof labelNames)[number]> | undefined;
   readonly #make: MetricMaker;
   readonly #countCut: (reason: CutReason) => void;
   readonly #keyCalls: ReturnType<typeof keyCallTimes>;
+  readonly #usages: (() => GrpcUsage)[] = [];
   #receivedBytes = 0;
   #sentBytes = 0;
 
@@ -93,8 +99,9 @@ export class GrpcMetrics implements GrpcObserver {
       : undefined;
   }
 
+  /** Of what several servers hold, the sums are told. */
   onOpened(usage: () => GrpcUsage): void {
-    registerUsage(this.#make, usage);
+    if (this.#usages.push(usage) === 1) registerUsage(this.#make, () => this.#usages.map((each) => each()));
   }
 
   onCut(reason: CutReason): void {
@@ -171,12 +178,15 @@ export class GrpcMetrics implements GrpcObserver {
     return client;
   }
 
+  /** What is counted of a method; that of the last one is at hand, since calls come in rows of the same. */
   #of(path: string): Counts {
+    if (path === this.#last.path) return this.#last.counts;
     let counts = this.#methods.get(path);
     if (counts === undefined) {
-      counts = { started: 0, received: 0, sent: 0, handled: new Map() };
+      counts = noCounts();
       this.#methods.set(path, counts);
     }
+    this.#last = { path, counts };
     return counts;
   }
 }

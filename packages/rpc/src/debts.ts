@@ -23,7 +23,7 @@ export class Debts<K extends object> {
 
   /** How much somebody owes. */
   owed(debtor: K): number {
-    return this.#debts.get(debtor)?.bytes ?? 0;
+    return this.#debts.size === 0 ? 0 : (this.#debts.get(debtor)?.bytes ?? 0);
   }
 
   /** Adds to a debt, or begins one, of 0 bytes, too. */
@@ -47,6 +47,7 @@ export class Debts<K extends object> {
 
   /** Ends a debt. Returns how much it was. */
   forgive(debtor: K): number {
+    if (this.#debts.size === 0) return 0;
     const bytes = this.#debts.get(debtor)?.bytes ?? 0;
     this.#total -= bytes;
     this.#debts.delete(debtor);

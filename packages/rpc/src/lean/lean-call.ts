@@ -3,7 +3,7 @@ import { Later, type Outcome } from '@quorate/std';
 import { messagePrefixBytes, type MessageBatch } from '@quorate/wire';
 import { RpcError, status, type StatusCode } from '../errors.ts';
 import { isInternal, toRpcError } from '../status.ts';
-import type { Method, OnRequest, StreamCall } from '../transport.ts';
+import { isLater, type Message, type Method, type OnRequest, type StreamCall } from '../transport.ts';
 import { encodingHeader, errorHeader, errorTrailer, okTrailer, responseHeader } from './headers.ts';
 import { inflated } from './inflate.ts';
 import type { LeanSession } from './lean-session.ts';
@@ -12,6 +12,8 @@ import type { RequestHead } from './request-head.ts';
 
 /** A handler waits with more while so many bytes of a stream wait for the client. */
 const roomBytes = 64 * 1024;
+/** The output copies pieces that are no larger: batches need not be made in new memory each time. */
+const pieceBytes = 4096;
 /** A client waits with more while so many bytes of its messages wait for their handler. */
 const heldBytesMax = 256 * 1024;
 /** Made once: calls are given up by the thousand, and the place where it was made is half of what an error costs. */
@@ -104,11 +106,16 @@ export class LeanCall implements StreamCall, MessageSink, Outcome<Uint8Array> {
     return this.stream.pendingBytes < roomBytes;
   }
 
-  sendBatch({ bytes, count }: MessageBatch): boolean {
+  sendBatch(batch: MessageBatch): boolean {
     if (this.isOver) return true;
+    const { bytes, count } = batch;
     this.session.server.observer.onSent?.(this.head.path, bytes.length - count * messagePrefixBytes, count);
     this.#begin();
-    this.stream.sendData([bytes], { isEnd: false });
+    const pieces: Uint8Array[] = [];
+    for (let at = 0; at < bytes.length; at += pieceBytes) pieces.push(bytes.subarray(at, at + pieceBytes));
+    this.stream.sendData(pieces, { isEnd: false });
+    // What has gone to the output was copied there.
+    if (this.stream.pendingBytes === 0) batch.release();
     this.session.sent(this);
     return this.stream.pendingBytes < roomBytes;
   }
@@ -308,21 +315,20 @@ export class LeanCall implements StreamCall, MessageSink, Outcome<Uint8Array> {
     observer.onReceived?.(this.head.path, request.length);
     try {
       const response = this.#method.handler(request, this);
-      if (response instanceof Uint8Array) this.onValue(response);
-      else if (response instanceof Later) response.tell(this);
-      else {
+      if (response instanceof Later) response.tell(this);
+      else if (isLater(response)) {
         response.then(
-          (bytes) => this.onValue(bytes),
+          (message) => this.onValue(message),
           (error: unknown) => this.onError(error),
         );
-      }
+      } else this.onValue(response);
     } catch (error) {
       this.#finish(error);
     }
   }
 
   /** The handler of a single answer has made it. */
-  onValue(response: Uint8Array): void {
+  onValue(response: Message): void {
     if (!this.isOver) {
       this.isAnswered = true;
       this.session.server.observer.onSent?.(this.head.path, response.length);

@@ -61,7 +61,8 @@ export class LeanSession implements Http2Host<Served> {
   calls = 0;
   /** Bytes that it has asked for and not taken, as they were counted last. */
   untakenBytes = 0;
-  /** When something came last, and when a ping was sent that is not answered yet. */
+  /** When something was taken in last, when something came last, and when a ping was sent that is not answered yet. */
+  turnMs: number;
   lastReadMs: number;
   pingedAtMs: number | undefined;
 
@@ -77,6 +78,7 @@ export class LeanSession implements Http2Host<Served> {
     this.commonName = served.commonName;
     this.address = socket.remoteAddress;
     this.lastReadMs = server.clock.now();
+    this.turnMs = this.lastReadMs;
     this.#pings = new PingPolicy(server.pingMinTimeMs);
     this.#http2 = new Http2Connection<Served>(this, limits, server.pages);
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
@@ -110,7 +112,8 @@ export class LeanSession implements Http2Host<Served> {
       const chunk = this.#rest[0] ?? noBytes;
       try {
         const from = this.#restAt;
-        this.#restAt = this.#http2.receive(chunk, from, this.server.clock.now());
+        this.turnMs = this.server.clock.now();
+        this.#restAt = this.#http2.receive(chunk, from, this.turnMs);
         this.#turnBytes += this.#restAt - from;
       } catch (error) {
         if (!(error instanceof ConnectionError)) throw error;

@@ -3,8 +3,10 @@ import { RpcError, status } from '../errors.ts';
 /** A flag and four bytes of length stand before each message of gRPC. */
 export const prefixBytes = 5;
 
-/** A message as it came. */
-export type OnMessage = (message: Uint8Array, isCompressed: boolean) => void;
+/** Takes messages as they came. */
+export interface MessageSink {
+  onMessage(message: Uint8Array, isCompressed: boolean): void;
+}
 
 const empty = new Uint8Array(0);
 
@@ -15,7 +17,8 @@ const empty = new Uint8Array(0);
  */
 export class MessageReader {
   readonly #maxBytes: number;
-  readonly #prefix = new Uint8Array(prefixBytes);
+  /** Of a message that has begun; most come whole. */
+  #prefix: Uint8Array = empty;
   #prefixFilled = 0;
   #message: Uint8Array = empty;
   #filled = 0;
@@ -32,24 +35,25 @@ export class MessageReader {
    * Takes the next bytes.
    * @throws RpcError for a message that is too large, as soon as it says so, or that has an unknown flag
    */
-  push(bytes: Uint8Array, onMessage: OnMessage): void {
+  push(bytes: Uint8Array, sink: MessageSink): void {
     let at = 0;
     while (at < bytes.length) {
       if (this.#prefixFilled === 0 && bytes.length - at >= prefixBytes) {
         const end = at + prefixBytes + this.#lengthIn(bytes, at);
         if (end <= bytes.length) {
-          onMessage(bytes.subarray(at + prefixBytes, end), bytes[at] === 1);
+          sink.onMessage(bytes.subarray(at + prefixBytes, end), bytes[at] === 1);
           at = end;
           continue;
         }
       }
-      at = this.#collect(bytes, at, onMessage);
+      at = this.#collect(bytes, at, sink);
     }
   }
 
-  #collect(bytes: Uint8Array, from: number, onMessage: OnMessage): number {
+  #collect(bytes: Uint8Array, from: number, sink: MessageSink): number {
     let at = from;
     if (this.#prefixFilled < prefixBytes) {
+      if (this.#prefix === empty) this.#prefix = new Uint8Array(prefixBytes);
       while (this.#prefixFilled < prefixBytes && at < bytes.length) {
         this.#prefix[this.#prefixFilled++] = bytes[at++] ?? 0;
       }
@@ -65,7 +69,7 @@ export class MessageReader {
     this.#message = empty;
     this.#filled = 0;
     this.#prefixFilled = 0;
-    onMessage(message, this.#prefix[0] === 1);
+    sink.onMessage(message, this.#prefix[0] === 1);
     return at + taken;
   }
 

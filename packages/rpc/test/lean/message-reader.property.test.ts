@@ -22,9 +22,9 @@ test('messages come out as they went in, in whatever pieces they come', () => {
         let at = 0;
         for (let piece = 0; at < stream.length; piece++) {
           const end = at + (sizes[piece % sizes.length] ?? 1);
-          reader.push(stream.subarray(at, end), (bytes, isCompressed) =>
-            came.push({ bytes: Uint8Array.from(bytes), isCompressed }),
-          );
+          reader.push(stream.subarray(at, end), {
+            onMessage: (bytes, isCompressed) => came.push({ bytes: Uint8Array.from(bytes), isCompressed }),
+          });
           at = end;
         }
         expect(came).toEqual(messages);
@@ -36,7 +36,7 @@ test('messages come out as they went in, in whatever pieces they come', () => {
 
 test('what is held of a message that is not whole is told, prefix and all', () => {
   const reader = new MessageReader(100);
-  const none = (): void => expect.unreachable();
+  const none = { onMessage: (): void => expect.unreachable() };
   reader.push(prefixOf(50).subarray(0, 3), none);
   expect(reader.unfinishedBytes).toBe(3);
   reader.push(prefixOf(50).subarray(3), none);
@@ -49,5 +49,7 @@ test.each([
   ['one of 4 GiB', Uint8Array.of(0, 255, 255, 255, 255), 8],
   ['a flag that nobody knows', Uint8Array.of(2, 0, 0, 0, 0), 13],
 ])('%s is refused', (_, bytes, status) => {
-  expect(() => new MessageReader(100).push(bytes, () => {})).toThrow(expect.objectContaining({ status }));
+  expect(() => new MessageReader(100).push(bytes, { onMessage: () => {} })).toThrow(
+    expect.objectContaining({ status }),
+  );
 });
