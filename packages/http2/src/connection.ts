@@ -172,7 +172,7 @@ export class Http2Connection<C> {
     return this.#sender.output.take();
   }
 
-  /** The pieces that were taken last are sent, and nobody reads them any more. */
+  /** All pieces that were taken are sent, and nobody reads them any more. */
   outputSent(): void {
     this.#sender.output.sent();
   }

@@ -1,3 +1,4 @@
+import type { ByteSource } from '@quorate/std';
 import { frameHeadBytes, writeFrameHead, writeUint32 } from './frames.ts';
 import type { Pages } from './pages.ts';
 
@@ -17,7 +18,7 @@ export class Output {
   #parts: Uint8Array[] = [];
   /** Pages of what waits; the last one is written to. */
   #used: Buffer[] = [];
-  /** Those of what was taken. */
+  /** Those of what was taken and is not sent yet. */
   #taken: Buffer[] = [];
   #page: Buffer = noPage;
   /** Of the page: what is in `#parts`, and what is written. */
@@ -58,6 +59,18 @@ export class Output {
     this.#bytes += length;
   }
 
+  /** Adds the next bytes of a source, which puts them together where they are sent from. */
+  read(source: ByteSource, bytes: number): void {
+    for (let left = bytes; left > 0;) {
+      this.#reserve(1);
+      const length = Math.min(left, this.#page.length - this.#at);
+      source.read(this.#page, this.#at, this.#at + length);
+      this.#at += length;
+      this.#bytes += length;
+      left -= length;
+    }
+  }
+
   /** Adds a copy of bytes, however many. */
   copy(bytes: Uint8Array): void {
     for (let from = 0; from < bytes.length; from += copyMax) {
@@ -83,7 +96,7 @@ export class Output {
     const parts = this.#parts;
     this.#parts = [];
     this.#bytes = 0;
-    this.#taken = this.#used;
+    for (const page of this.#used) this.#taken.push(page);
     this.#used = [];
     this.#page = noPage;
     this.#partStart = 0;
@@ -91,7 +104,7 @@ export class Output {
     return parts;
   }
 
-  /** What was taken last has been sent, and nobody reads it any more. */
+  /** All that was taken has been sent, and nobody reads it any more. */
   sent(): void {
     for (const page of this.#taken) this.#pages.give(page);
     this.#taken = [];

@@ -4,7 +4,7 @@ import { HpackEncoder } from './hpack/encoder.ts';
 import { Output } from './output.ts';
 import type { Pages } from './pages.ts';
 import { defaultWindow, minMaxFrameSize, windowMax, writeSettings, type SettingEntry } from './settings.ts';
-import type { Http2Stream, OutgoingHeader } from './stream.ts';
+import type { Http2Stream, OutgoingData, OutgoingHeader } from './stream.ts';
 
 export interface SenderOptions<C> {
   readonly pages: Pages;
@@ -124,7 +124,7 @@ export class Sender<C> {
   }
 
   /** Queues data, and what ends them, and sends what may be sent now. */
-  data(stream: Http2Stream<C>, parts: readonly Uint8Array[], end: 'none' | 'bare' | OutgoingHeader): void {
+  data(stream: Http2Stream<C>, parts: readonly OutgoingData[], end: 'none' | 'bare' | OutgoingHeader): void {
     let bytes = 0;
     for (const part of parts) bytes += part.length;
     if (stream.pending === undefined && this.#fitsInOneFrame(stream, bytes)) {
@@ -132,7 +132,7 @@ export class Sender<C> {
     }
     const pending = (stream.pending ??= { parts: [], at: 0, bytes: 0, end: 'none' });
     for (const part of parts) {
-      if (part.length > 0) pending.parts.push(part.length <= copiedMax ? Uint8Array.from(part) : part);
+      if (part.length > 0) pending.parts.push(kept(part));
     }
     pending.bytes += bytes;
     pending.end = end;
@@ -147,12 +147,12 @@ export class Sender<C> {
 
   #whole(
     stream: Http2Stream<C>,
-    parts: readonly Uint8Array[],
+    parts: readonly OutgoingData[],
     bytes: number,
     end: 'none' | 'bare' | OutgoingHeader,
   ): void {
     this.#dataHead(stream, bytes, end === 'bare' ? flag.END_STREAM : 0);
-    for (const part of parts) this.output.push(part);
+    for (const part of parts) this.#add(part, 0, part.length);
     if (end === 'bare') this.#ended(stream);
     else if (end !== 'none') this.header(stream, end, true);
   }
@@ -222,16 +222,21 @@ export class Sender<C> {
   }
 
   /** Moves at most `most` bytes of the first part to the output; returns how many. */
-  #part(parts: Uint8Array[], pending: { at: number }, most: number): number {
+  #part(parts: OutgoingData[], pending: { at: number }, most: number): number {
     const first = parts[0] ?? empty;
     const taken = Math.min(most, first.length - pending.at);
-    this.output.push(first, pending.at, pending.at + taken);
+    this.#add(first, pending.at, pending.at + taken);
     pending.at += taken;
     if (pending.at === first.length) {
       parts.shift();
       pending.at = 0;
     }
     return taken;
+  }
+
+  #add(part: OutgoingData, from: number, to: number): void {
+    if (part instanceof Uint8Array) this.output.push(part, from, to);
+    else this.output.read(part, to - from);
   }
 
   #ended(stream: Http2Stream<C>): void {
@@ -276,3 +281,7 @@ export class Sender<C> {
 /** Pieces of that size are the caller's again at once. */
 const copiedMax = 64;
 const empty = new Uint8Array(0);
+
+function kept(part: OutgoingData): OutgoingData {
+  return part instanceof Uint8Array && part.length <= copiedMax ? Uint8Array.from(part) : part;
+}

@@ -1,12 +1,16 @@
+import type { ByteSource } from '@quorate/std';
 import type { OutgoingField, PreparedHeader } from './hpack/encoder.ts';
 import type { Sender } from './sender.ts';
 
 /** A header to send. */
 export type OutgoingHeader = PreparedHeader | readonly OutgoingField[];
 
+/** Data to send. Nobody may change them until they are sent; a source is read when they are. */
+export type OutgoingData = Uint8Array | ByteSource;
+
 /** What of a stream is still to be sent, behind what has been. */
 export interface Pending {
-  readonly parts: Uint8Array[];
+  readonly parts: OutgoingData[];
   /** Of the first part: how much of it is sent. */
   at: number;
   bytes: number;
@@ -63,12 +67,12 @@ export class Http2Stream<C> {
    * Sends data as the windows allow it. Pieces of at most 64 bytes are copied; of larger ones nobody may change the bytes
    * until they are sent.
    */
-  sendData(parts: readonly Uint8Array[], { isEnd }: { readonly isEnd: boolean }): void {
+  sendData(parts: readonly OutgoingData[], { isEnd }: { readonly isEnd: boolean }): void {
     if (!this.isLocalDone) this.#sender.data(this, parts, isEnd ? 'bare' : 'none');
   }
 
   /** Header, data and last header of an answer, all of which is there; the bytes as with `sendData`. */
-  answer(header: PreparedHeader, parts: readonly Uint8Array[], trailer: OutgoingHeader): void {
+  answer(header: PreparedHeader, parts: readonly OutgoingData[], trailer: OutgoingHeader): void {
     if (this.isLocalDone) return;
     this.#sender.header(this, header, false);
     this.#sender.data(this, parts, trailer);

@@ -26,10 +26,11 @@ export { putCost, txnCost } from './kv/cost.ts';
 export { executeDeleteRange } from './kv/delete-range.ts';
 export { KvRequestError, type KvErrorCode } from './kv/errors.ts';
 export { executePut, type LeaseLookup } from './kv/put.ts';
-export { executeRange, hasRevisionFilters, sortOrders, sortTargets } from './kv/range.ts';
+export { executeRange, hasRevisionFilters, RangeRun, sortOrders, sortTargets } from './kv/range.ts';
 export { RangeStreamer } from './kv/range-stream.ts';
 export {
   executeReadOnlyTxn,
+  ReadOnlyTxnRun,
   executeTxn,
   isReadOnlyTxn,
   isSerializableTxn,

@@ -1,5 +1,5 @@
 import { invariant } from '@quorate/std';
-import { KeyTree } from './key-tree.ts';
+import { KeyTree, Leaf, type TreeNode } from './key-tree.ts';
 import { storedSize } from './key-value-bytes.ts';
 import { revisionKeySize, tombstoneKeySize } from './revision-key.ts';
 import type { RevisionSet } from './revision-set.ts';
@@ -106,6 +106,16 @@ export class KeyIndex {
       }
     });
     invariant(count === this.versions.count, 'every version belongs to a key');
+    this.#newestBelow(this.tree.root);
+  }
+
+  #newestBelow(node: TreeNode): number {
+    let newest = 0;
+    if (node instanceof Leaf) {
+      for (const head of node.heads) newest = Math.max(newest, this.versions.main(Math.abs(head)));
+    } else for (const child of node.children) newest = Math.max(newest, this.#newestBelow(child));
+    invariant(!(newest > node.newest), 'no key has changed after what its nodes say');
+    return newest;
   }
 
   #checkVersion(id: number, isHead: boolean): void {

@@ -5,7 +5,8 @@ import type { Key } from './types.ts';
 /**
  * The ordered index of all keys: a B+tree that counts. Each key has a `head`, the number of its newest version,
  * negative when that is a tombstone; a key with a positive head is live. Inner nodes know how many live keys
- * are below each child, so that a rank, and with it the count of a range, takes O(log n).
+ * are below each child, so that a rank, and with it the count of a range, takes O(log n). Each node knows when a key
+ * below it has changed last, so that what has not changed since a revision need not be looked at to be counted as of it.
  *
  *      Inner    keys[i], a separator, is above all keys of children[i], and at most the first of children[i + 1]
  *      Leaf     keys ascending, heads beside them; leaves are chained in key order
@@ -15,6 +16,8 @@ export class Leaf extends SortedKeys {
   previous: Leaf | undefined = undefined;
   next: Leaf | undefined = undefined;
   live = 0;
+  /** No key of it has changed after this revision; NaN where nobody has looked yet. */
+  newest = NaN;
 
   constructor(keys: Key[], heads: number[]) {
     super(keys);
@@ -23,9 +26,11 @@ export class Leaf extends SortedKeys {
 }
 
 /** Its keys are the separators. */
-class Inner extends SortedKeys {
+export class Inner extends SortedKeys {
   children: TreeNode[];
   counts: number[];
+  /** As that of a leaf, of all keys below it. */
+  newest = NaN;
 
   constructor(separators: Key[], children: TreeNode[], counts: number[]) {
     super(separators);
@@ -42,7 +47,8 @@ class Inner extends SortedKeys {
   }
 }
 
-type TreeNode = Inner | Leaf;
+/** A node of the tree: for those who read it. */
+export type TreeNode = Inner | Leaf;
 
 const leafMax = 64;
 const innerMax = 64;
@@ -66,6 +72,11 @@ export class KeyTree {
   readonly #path: Inner[] = [];
   readonly #steps: number[] = [];
   #depth = 0;
+
+  /** The node above all others. */
+  get root(): TreeNode {
+    return this.#root;
+  }
 
   /** Keys, with those whose newest version is a tombstone. */
   get keyCount(): number {
@@ -100,8 +111,13 @@ export class KeyTree {
     return this.found ? this.leaf.heads[this.position]! : 0;
   }
 
-  /** Sets the head of the key at the cursor, which `seek(key)` just put there. The cursor is void then. */
-  setHead(key: Key, head: number): void {
+  /**
+   * Sets the head of the key at the cursor, which `seek(key)` just put there: a version of `revision`, which no other is
+   * above, or NaN where that does not matter yet. The cursor is void then.
+   */
+  setHead(key: Key, head: number, revision = NaN): void {
+    this.leaf.newest = revision;
+    for (let level = 0; level < this.#depth; level++) this.#path[level]!.newest = revision;
     if (!this.found) {
       this.#insert(key, head);
       return;
@@ -188,6 +204,7 @@ export class KeyTree {
     const appending = leaf.next === undefined && this.position === leafMax;
     const at = appending ? leafMax : leafMax >>> 1;
     const right = new Leaf(leaf.cutKeys(at), leaf.heads.slice(at));
+    right.newest = leaf.newest;
     leaf.heads.length = at;
     for (const head of right.heads) if (head > 0) right.live++;
     leaf.live -= right.live;
@@ -201,7 +218,9 @@ export class KeyTree {
   /** Puts `right` behind `left` into the parent of `left`, which lies at `level` of the path. */
   #addChild(level: number, left: TreeNode, right: TreeNode, separator: Key, rightLive: number): void {
     if (level < 0) {
-      this.#root = new Inner([separator], [left, right], [this.#liveCount - rightLive, rightLive]);
+      const root = new Inner([separator], [left, right], [this.#liveCount - rightLive, rightLive]);
+      root.newest = left.newest;
+      this.#root = root;
       return;
     }
     const parent = this.#path[level]!;
@@ -216,6 +235,7 @@ export class KeyTree {
   #splitInner(level: number, node: Inner, appending: boolean): void {
     const at = appending ? innerMax - 1 : innerMax >>> 1;
     const right = new Inner(node.cutKeys(at), node.children.slice(at), node.counts.slice(at));
+    right.newest = node.newest;
     const separator = node.cutKeys(at - 1)[0]!; // A node that splits has separators on both sides of it.
     node.children.length = node.counts.length = at;
     let live = 0;
@@ -355,6 +375,7 @@ function joinChildren(parent: Inner, step: number): boolean {
     left.children.push(...right.children);
     left.counts.push(...right.counts);
   }
+  left.newest = Math.max(left.newest, right.newest);
   parent.counts[step] = parent.counts[step]! + parent.counts[step + 1]!;
   removeChild(parent, step + 1, right);
   return true;

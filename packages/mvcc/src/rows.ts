@@ -6,6 +6,9 @@ import { DamagedRowError } from './errors.ts';
 
 /** Rows read from the backend that are kept, since neighbours are often asked for next. */
 const cachedRowsMax = 16;
+/** What it costs to find a revision in a row, and to get the row from the backend, in keys that could be read meanwhile. */
+const findWork = 8;
+const loadWork = 64;
 
 /** How a row is known in maps: its main revision, or a text when it starts within one. */
 type RowName = number | string;
@@ -26,6 +29,8 @@ interface UnflushedRow {
  */
 export class Rows {
   readonly directory = new RowDirectory();
+  /** What reading has cost since the start. */
+  work = 0;
   readonly #backend: BackendReader;
   readonly #unflushed = new Map<RowName, UnflushedRow>();
   /** Least recently read first. */
@@ -78,11 +83,14 @@ export class Rows {
     const sub = this.directory.sub(place);
     const name = nameOf(main, sub);
     const near = this.#unflushed.get(name)?.bytes ?? this.#cache.get(name);
-    return near ?? checkRow(main, sub, this.#backend.get('key', encodeRevisionKey(main, sub)));
+    if (near !== undefined) return near;
+    this.work += loadWork;
+    return checkRow(main, sub, this.#backend.get('key', encodeRevisionKey(main, sub)));
   }
 
   /** A view of the KeyValue of a revision that is in a row. @throws DamagedRowError */
   find(main: number, sub: number): Uint8Array {
+    this.work += findWork;
     const place = this.directory.placeOf(main, sub);
     if (place >= 0) {
       const bytes = this.load(place);

@@ -5,6 +5,7 @@ import { readHistory, type History, type HistoryOptions } from './history.ts';
 import { KeyIndex } from './key-index.ts';
 import { KeyValuesHash, StoredHashes, type RevisionHash } from './key-values-hash.ts';
 import { rangeAt, rangeNewest, type RangeQuery } from './range-reader.ts';
+import { ReadBudget } from './read-budget.ts';
 import { restore } from './restore.ts';
 import { encodeRevisionKey } from './revision-key.ts';
 import { defaultTuning, RevisionLog, type MvccTuning, type RevisionScan } from './revision-log.ts';
@@ -269,14 +270,26 @@ export class MvccStore implements ReadView {
   }
 
   #read(range: KeyRange, options: RangeOptions, currentRevision: number): RangeResult {
-    const { revision = 0, limit = 0, countOnly = false, countsOnlyPage = false } = options;
+    const {
+      revision = 0,
+      limit = 0,
+      countOnly = false,
+      countsOnlyPage = false,
+      workMax = Infinity,
+    } = options;
     if (revision > currentRevision) throw new FutureRevisionError(revision, currentRevision);
     if (revision > 0 && revision < this.#compactedRevision) {
       throw new CompactedError(revision, this.#compactedRevision);
     }
     if (!(range.start < range.endExclusive)) return { kvs: [], count: 0 };
     const at = revision > 0 ? revision : currentRevision;
-    const query: RangeQuery = { range, limit: limit > 0 ? limit : Infinity, countOnly, countsOnlyPage };
+    const query: RangeQuery = {
+      range,
+      limit: limit > 0 ? limit : Infinity,
+      countOnly,
+      countsOnlyPage,
+      budget: new ReadBudget(workMax),
+    };
     return at >= this.#newestRevision
       ? rangeNewest(this.#index, this.#log, query)
       : rangeAt(this.#index, this.#log, at, query);

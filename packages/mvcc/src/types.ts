@@ -13,17 +13,24 @@ export interface RangeOptions {
   readonly countOnly?: boolean;
   /**
    * Stop once the limit is reached, and count only what was read: for the pages behind the first one, whose
-   * count is known. At an old revision a count has to visit every key of the range.
+   * count is known. At an old revision a count has to visit what has changed since.
    */
   readonly countsOnlyPage?: boolean;
+  /**
+   * Stop after about so much work, and say where in `next`; no end by default. A key that is looked at counts as one, and a
+   * value that is not in memory as many more.
+   */
+  readonly workMax?: number;
 }
 
 /** What a range read found. */
 export interface RangeResult {
   /** Encoded mvccpb.KeyValues in key order. Views of the store's memory: read them, never write. */
   readonly kvs: readonly Uint8Array[];
-  /** How many keys the range holds at that revision. */
+  /** How many keys the range holds at that revision; with `next`, how many before that key. */
   readonly count: number;
+  /** Where a read that was cut short by `workMax` goes on; undefined when it was not. */
+  readonly next?: Key | undefined;
 }
 
 /** The store at a moment, writes of the open transaction included. */

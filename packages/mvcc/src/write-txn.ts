@@ -146,7 +146,7 @@ export class StoreTxn implements WriteTxn, ReadView {
       versions.markSuperseded(older);
       if (head > 0 && !versions.isUndrained(older)) log.slabs.release(older);
     }
-    index.tree.setHead(key, tombstone ? -version : version);
+    index.tree.setHead(key, tombstone ? -version : version, this.#main);
     this.#host.added(version);
     return version;
   }

@@ -1,25 +1,18 @@
-import {
-  CompactedError,
-  executeRange,
-  hasRevisionFilters,
-  keyRange,
-  RangeStreamer,
-  sortOrders,
-  sortTargets,
-  type MvccStore,
-} from '@quorate/mvcc';
-import { invariant } from '@quorate/std';
-import type { RangeRequest, RangeResponseParts } from '@quorate/wire';
+import { CompactedError, RangeRun, ReadOnlyTxnRun, type MvccStore } from '@quorate/mvcc';
+import type { RangeRequest, RangeResponseParts, TxnRequest, TxnResponseParts } from '@quorate/wire';
 
-/** A range of fewer keys than this is read in one go: about a millisecond. */
-const keysInOneGo = 2_000;
-/** Bytes of key-values between two pauses of a longer one. */
-const sliceBytes = 1024 * 1024;
+/** What is done before others get their turn, in keys that are looked at: less than a millisecond. */
+const sliceWork = 2_000;
+
+/** Something that is read in steps, all as of the revision at which it began. */
+interface Run<R> {
+  /** The answer, or undefined when there is more to do. */
+  next(store: MvccStore, workMax: number): R | undefined;
+}
 
 /**
- * Reads a range without holding up everybody else: a long one goes in slices, all at the revision at which it
- * began, and others get their turn between two slices. One that sorts or filters needs all its keys at once and
- * is not sliced.
+ * Reads a range without holding up everybody else: a long one goes in slices, and others get their turn between two
+ * slices. Whoever asks for the newest revision and is overtaken by a compaction is given a newer one.
  *
  * @returns a promise of a long one only
  * @throws CompactedError, FutureRevisionError as `executeRange`
@@ -29,46 +22,40 @@ export function readRange(
   request: RangeRequest,
   nextTurn: () => Promise<void>,
 ): RangeResponseParts | Promise<RangeResponseParts> {
-  return isLong(store, request) ? readLong(store, request, nextTurn) : executeRange(store, request);
+  return inSlices(store, () => new RangeRun(request), nextTurn);
 }
 
-async function readLong(
+/** The same for a transaction that only reads. */
+export function readTxn(
   store: MvccStore,
-  request: RangeRequest,
+  request: TxnRequest,
   nextTurn: () => Promise<void>,
-): Promise<RangeResponseParts> {
-  for (;;) {
-    try {
-      return await readInSlices(store, request, nextTurn);
-    } catch (error) {
-      // A compaction overtook a read of the newest revision: there is a newer one to read.
-      if (!(error instanceof CompactedError) || request.revision > 0) throw error;
-    }
-  }
+): TxnResponseParts | Promise<TxnResponseParts> {
+  return inSlices(store, () => new ReadOnlyTxnRun(request), nextTurn);
 }
 
-function isLong(store: MvccStore, request: RangeRequest): boolean {
-  if (request.rangeEnd.length === 0 || request.countOnly) return false;
-  if (request.limit > 0 && request.limit <= keysInOneGo) return false;
-  const isInKeyOrder = request.sortTarget === sortTargets.key && request.sortOrder !== sortOrders.descend;
-  if (!isInKeyOrder || hasRevisionFilters(request)) return false;
-  // How many keys there are now; of an older revision about as many.
-  return store.range(keyRange(request.key, request.rangeEnd), { countOnly: true }).count > keysInOneGo;
+function inSlices<R>(store: MvccStore, begin: () => Run<R>, nextTurn: () => Promise<void>): R | Promise<R> {
+  const run = begin();
+  return run.next(store, sliceWork) ?? goOn(store, run, begin, nextTurn);
 }
 
-async function readInSlices(
+async function goOn<R>(
   store: MvccStore,
-  request: RangeRequest,
+  begun: Run<R>,
+  begin: () => Run<R>,
   nextTurn: () => Promise<void>,
-): Promise<RangeResponseParts> {
-  const streamer = new RangeStreamer(request, { maxRequestBytes: sliceBytes });
-  const kvs: Uint8Array[] = [];
-  for (;;) {
-    const chunk = streamer.next(store);
-    invariant(chunk !== undefined, 'the last chunk of a range says that it is the last');
-    for (const kv of chunk.kvs) kvs.push(kv);
-    // Only the last chunk has a header.
-    if (chunk.header !== undefined) return { ...chunk, kvs };
+): Promise<R> {
+  for (let run = begun; ;) {
     await nextTurn();
+    let response: R | undefined;
+    try {
+      response = run.next(store, sliceWork);
+    } catch (error) {
+      if (!(error instanceof CompactedError)) throw error;
+      // Overtaken by a compaction: if what was asked for is gone, who begins anew finds out at once.
+      run = begin();
+      response = run.next(store, sliceWork);
+    }
+    if (response !== undefined) return response;
   }
 }

@@ -5,7 +5,7 @@ import {
   type ServerUnaryCall,
   type ServerWritableStream,
 } from '@grpc/grpc-js';
-import { asBuffer, systemClock, type Clock } from '@quorate/std';
+import { asBuffer, wholeBytes, systemClock, type Clock } from '@quorate/std';
 import { messagesOf, type MessageBatch } from '@quorate/wire';
 import type { Http2Session, IncomingHttpHeaders, ServerOptions } from 'node:http2';
 import type { Socket } from 'node:net';
@@ -16,8 +16,10 @@ import { isGrpc, type RequestStream } from './http2-requests.ts';
 import { defaultLimits, type ClientLimits, type CutReason } from './limits.ts';
 import { isInternal, toRpcError } from './status.ts';
 import {
+  isLater,
   receiveEach,
   type Call,
+  type Message,
   type MethodTable,
   type OnRequest,
   type StreamCall,
@@ -194,7 +196,8 @@ export class GrpcServer implements GrpcTransport {
       const exchange = this.#guard.exchangeOf(grpcCall.getHost());
       const end = this.#begin(path, grpcCall, exchange);
       this.#observer.onReceived?.(path, grpcCall.request.length);
-      const succeed = (response: Uint8Array): void => {
+      const succeed = (answer: Message): void => {
+        const response = wholeBytes(answer);
         this.#observer.onSent?.(path, response.length);
         exchange?.owe(response.length);
         callback(null, asBuffer(response));
@@ -207,8 +210,8 @@ export class GrpcServer implements GrpcTransport {
       };
       try {
         const response = handler(grpcCall.request, new GrpcCall(grpcCall, exchange));
-        if (response instanceof Uint8Array) succeed(response);
-        else response.then(succeed, fail);
+        if (isLater(response)) response.then(succeed, fail);
+        else succeed(response);
       } catch (error) {
         fail(error);
       }

@@ -3,9 +3,9 @@ import {
   decodeRangeRequest,
   encodeDeleteRangeResponse,
   encodePutResponse,
-  encodeRangeResponse,
   encodeRangeStreamResponse,
   encodeTxnResponse,
+  packRangeResponse,
   rpcpb,
   type ResponseHeader,
 } from '@quorate/wire';
@@ -18,7 +18,7 @@ import type { Answer, StreamCall } from './transport.ts';
 /** `etcdserverpb.KV`. Requests that change something go to the member as the bytes they came in. */
 export function kvService({ kv }: Member): Record<keyof typeof rpcpb.KVDefinition.methods, ServiceMethod> {
   return {
-    range: unary((request, caller) => kv.range(decodeRangeRequest(request), caller).map(encodeRangeResponse)),
+    range: unary((request, caller) => kv.range(decodeRangeRequest(request), caller).map(packRangeResponse)),
     rangeStream: {
       kind: 'stream',
       clientStreams: false,

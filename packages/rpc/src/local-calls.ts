@@ -1,4 +1,5 @@
 import { messagesOf, type MessageBatch } from '@quorate/wire';
+import { wholeBytes } from '@quorate/std';
 import { RpcError, status } from './errors.ts';
 import type { GrpcObserver } from './grpc-server.ts';
 import { toRpcError } from './status.ts';
@@ -49,7 +50,7 @@ export class LocalCalls {
     const end = this.#begin(path, options);
     this.#observer.onReceived?.(path, request.length);
     try {
-      const response = await method.handler(request, new LocalCall(options));
+      const response = wholeBytes(await method.handler(request, new LocalCall(options)));
       this.#observer.onSent?.(path, response.length);
       end(status.OK);
       return response;

@@ -1,3 +1,4 @@
+import type { ByteSource } from '@quorate/std';
 import type { MessageBatch } from '@quorate/wire';
 
 /**
@@ -26,7 +27,7 @@ export interface StreamCall extends Call {
   send(message: Uint8Array): boolean;
   /**
    * Queues several messages, in their order, as if each were given to `send`, at the cost of one: who has many to say in a
-   * turn says them this way. The bytes belong to the transport.
+   * turn says them this way. The bytes belong to the transport, which releases the batch when it needs them no more.
    */
   sendBatch(batch: MessageBatch): boolean;
   /** Resolves when there is room again, or the call is over. */
@@ -58,11 +59,19 @@ export async function receiveEach(requests: AsyncIterable<Uint8Array>, onRequest
   }
 }
 
+/** A message to send: its bytes, or where they come from when they are sent. `wholeBytes` makes one of the other. */
+export type Message = Uint8Array | ByteSource;
+
 /**
  * A response now or later. Of promises a `Later` of `@quorate/std` costs least, and it is no `Promise` by `instanceof`: ask
- * for `Uint8Array`.
+ * `isLater`.
  */
-export type Answer = Uint8Array | Promise<Uint8Array>;
+export type Answer = Message | Promise<Message>;
+
+/** Whether a response is still to come. */
+export function isLater(answer: Answer): answer is Promise<Message> {
+  return !(answer instanceof Uint8Array) && 'then' in answer;
+}
 
 /** One request, one response. Throwing ends the call with the status of the error. */
 export type UnaryHandler = (request: Uint8Array, call: Call) => Answer;

@@ -35,6 +35,7 @@ export {
   encodeRangeResponse,
   encodeRangeStreamResponse,
   encodeTxnResponse,
+  packRangeResponse,
 } from './hot/responses.ts';
 export {
   emptyBatch,
@@ -44,7 +45,14 @@ export {
   type MessageBatch,
 } from './hot/message-batch.ts';
 export { decodeLeaseKeepAliveId, encodeLeaseKeepAliveResponse } from './hot/lease-keep-alive.ts';
-export { encodeWatchResponse, watchResponseSize, writeWatchResponse } from './hot/watch-response.ts';
+export {
+  encodeWatchResponse,
+  watchIdOffset,
+  watchIdSize,
+  watchResponseSize,
+  writeWatchId,
+  writeWatchResponse,
+} from './hot/watch-response.ts';
 export { decodeEntry, encodeEntry, entrySize, writeEntry } from './hot/raft-entry.ts';
 export {
   decodeConfState,

@@ -1,6 +1,6 @@
-import { compareBytes, keyRange } from '@quorate/std';
+import { compareBytes, invariant, keyRange } from '@quorate/std';
 import type { RangeRequest, RangeResponseParts } from '@quorate/wire';
-import type { ReadView } from '../types.ts';
+import type { KeyRange, RangeResult, ReadView } from '../types.ts';
 import { createRevisionOf, modRevisionOf, valueOf, versionOf, withoutValue } from './encoded-key-value.ts';
 import { revisionHeader } from './revision-header.ts';
 
@@ -17,21 +17,85 @@ export const sortTargets = { key: 0, version: 1, create: 2, mod: 3, value: 4 } a
  * @throws CompactedError, FutureRevisionError as `ReadView.range` does
  */
 export function executeRange(view: ReadView, request: RangeRequest): RangeResponseParts {
-  const found = view.range(keyRange(request.key, request.rangeEnd), {
-    revision: request.revision,
-    limit: readLimit(request),
-    countOnly: request.countOnly,
-  });
-  const filtered = hasRevisionFilters(request) ? applyFilters(found.kvs, request) : found.kvs;
-  const sorted = applySort(filtered, request);
-  const more = request.limit > 0 && sorted.length > request.limit;
-  const kvs = more ? sorted.slice(0, request.limit) : sorted;
-  return {
-    header: revisionHeader(view.currentRevision),
-    kvs: request.keysOnly ? kvs.map(withoutValue) : kvs,
-    more,
-    count: found.count,
-  };
+  const response = new RangeRun(request).next(view);
+  invariant(response !== undefined, 'a range that nobody interrupts comes to its end');
+  return response;
+}
+
+/**
+ * A Range that goes on where it stopped, for a view of one store that may change in between: all of the answer is as of the
+ * revision at which it began.
+ */
+export class RangeRun {
+  readonly #request: RangeRequest;
+  readonly #limit: number;
+  #range: KeyRange;
+  /** What is read and what the header says, from the first step on. */
+  #readRevision: number;
+  #headerRevision: number;
+  /** What each step has found. */
+  readonly #found: (readonly Uint8Array[])[] = [];
+  /** How many were read, those included that were left out. */
+  #readCount = 0;
+  #count = 0;
+
+  /** What asks for the newest revision reads `revision`; by default that of the view at the first step. */
+  constructor(request: RangeRequest, revision = 0) {
+    this.#request = request;
+    this.#range = keyRange(request.key, request.rangeEnd);
+    this.#readRevision = request.revision > 0 ? request.revision : revision;
+    this.#headerRevision = revision;
+    this.#limit = readLimit(request);
+  }
+
+  /**
+   * Goes on for about so much work (see `RangeOptions`), without end by default. The answer, or undefined when there is
+   * more to do.
+   *
+   * @throws CompactedError, FutureRevisionError as `ReadView.range` does
+   */
+  next(view: ReadView, workMax = Infinity): RangeResponseParts | undefined {
+    const isFull = this.#limit > 0 && this.#readCount >= this.#limit;
+    const found = view.range(this.#range, {
+      revision: this.#readRevision,
+      limit: isFull ? 0 : Math.max(0, this.#limit - this.#readCount),
+      countOnly: this.#request.countOnly || isFull,
+      workMax,
+    });
+    if (this.#headerRevision === 0) this.#headerRevision = view.currentRevision;
+    this.#take(found);
+    if (found.next === undefined) return this.#answer();
+    if (this.#readRevision === 0) this.#readRevision = this.#headerRevision;
+    this.#range = { ...this.#range, start: found.next };
+    return undefined;
+  }
+
+  #take({ kvs, count }: RangeResult): void {
+    const request = this.#request;
+    this.#count += count;
+    this.#readCount += kvs.length;
+    const filtered = hasRevisionFilters(request) ? applyFilters(kvs, request) : kvs;
+    this.#found.push(this.#dropsValues ? filtered.map(withoutValue) : filtered);
+  }
+
+  /** Whether the values can go at once. */
+  get #dropsValues(): boolean {
+    return this.#request.keysOnly && this.#request.sortTarget !== sortTargets.value;
+  }
+
+  #answer(): RangeResponseParts {
+    const request = this.#request;
+    const [first = [], ...others] = this.#found;
+    const sorted = applySort(others.length === 0 ? first : this.#found.flat(), request);
+    const more = request.limit > 0 && sorted.length > request.limit;
+    const kvs = more ? sorted.slice(0, request.limit) : sorted;
+    return {
+      header: revisionHeader(this.#headerRevision),
+      kvs: request.keysOnly && !this.#dropsValues ? kvs.map(withoutValue) : kvs,
+      more,
+      count: this.#count,
+    };
+  }
 }
 
 /** Whether the answer leaves out key-values by their revisions. */

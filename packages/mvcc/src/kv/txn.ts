@@ -15,7 +15,7 @@ import { compareAll } from './compare.ts';
 import { executeDeleteRange } from './delete-range.ts';
 import { KvRequestError } from './errors.ts';
 import { putInTxn, type LeaseLookup } from './put.ts';
-import { executeRange } from './range.ts';
+import { executeRange, RangeRun } from './range.ts';
 import { revisionHeader } from './revision-header.ts';
 
 /** How a Txn is applied. */
@@ -59,14 +59,57 @@ export function executeTxn(
  * @throws CompactedError, FutureRevisionError
  */
 export function executeReadOnlyTxn(view: ReadView, request: TxnRequest): TxnResponseParts {
-  const chosen = chooseBranches(view, request);
-  checkRanges(view, chosen);
-  const responses: ResponseOp[] = [];
-  for (const op of chosen.ops) {
-    invariant(op.kind === 'range', 'a read-only transaction has only ranges');
-    responses.push({ kind: 'range', range: executeRange(view, op.range) });
+  const response = new ReadOnlyTxnRun(request).next(view);
+  invariant(response !== undefined, 'a transaction that nobody interrupts comes to its end');
+  return response;
+}
+
+/**
+ * A Txn that only reads, which goes on where it stopped, for a view of one store that may change in between: all of the
+ * answer is as of the revision at which it began.
+ */
+export class ReadOnlyTxnRun {
+  readonly #request: TxnRequest;
+  readonly #responses: ResponseOp[] = [];
+  #begun: BegunTxn | undefined;
+  #run: RangeRun | undefined;
+
+  constructor(request: TxnRequest) {
+    this.#request = request;
   }
-  return { header: revisionHeader(view.currentRevision), succeeded: chosen.succeeded, responses };
+
+  /**
+   * Goes on for about so much work (see `RangeOptions`), without end by default. The answer, or undefined when there is
+   * more to do.
+   *
+   * @throws CompactedError, FutureRevisionError
+   */
+  next(view: ReadView, workMax = Infinity): TxnResponseParts | undefined {
+    const { chosen, revision } = (this.#begun ??= this.#begin(view));
+    const responses = this.#responses;
+    for (let left = workMax; responses.length < chosen.ops.length;) {
+      const op = chosen.ops[responses.length]!; // There is one more.
+      invariant(op.kind === 'range', 'a read-only transaction has only ranges');
+      this.#run ??= new RangeRun(op.range, revision);
+      const range = left > 0 ? this.#run.next(view, left) : undefined;
+      if (range === undefined) return undefined;
+      responses.push({ kind: 'range', range });
+      this.#run = undefined;
+      left -= range.kvs.length + 1;
+    }
+    return { header: revisionHeader(revision), succeeded: chosen.succeeded, responses };
+  }
+
+  #begin(view: ReadView): BegunTxn {
+    const chosen = chooseBranches(view, this.#request);
+    checkRanges(view, chosen);
+    return { chosen, revision: view.currentRevision };
+  }
+}
+
+interface BegunTxn {
+  readonly chosen: ChosenTxn;
+  readonly revision: number;
 }
 
 /** Whether both branches only read. A nested transaction counts as a write, whatever it does. */

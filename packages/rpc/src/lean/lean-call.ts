@@ -24,7 +24,7 @@ const cancelled = new RpcError(status.CANCELLED, 'context canceled');
  * Invariants: the handler is called once at most, and what it returns or throws is sent once at most; messages come in
  * order.
  */
-export class LeanCall implements StreamCall, MessageSink, Outcome<Uint8Array> {
+export class LeanCall implements StreamCall, MessageSink, Outcome<Message> {
   readonly session: LeanSession;
   readonly stream: Http2Stream<LeanCall>;
   readonly head: RequestHead;

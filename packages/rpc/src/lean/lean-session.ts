@@ -27,6 +27,8 @@ const turnBytesMax = 256 * 1024;
 /** Bytes that may wait in a socket, and in all for a client that does not read, before nothing more is read of it. */
 const socketBytesMax = 256 * 1024;
 const outputBytesMax = 1024 * 1024;
+/** Bytes that are sent to a connection in one turn, however fast it takes them: long answers leave the others their turns. */
+const turnOutputBytesMax = 512 * 1024;
 
 /** What is served on a stream: a call, or a request that is none. */
 export type Served = LeanCall | HttpStream;
@@ -84,6 +86,7 @@ export class LeanSession implements Http2Host<Served> {
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
     socket.on('drain', () => {
       this.#waitsForSocket = false;
+      if (socket.writableLength === 0) this.#http2.outputSent();
       this.#http2.pump();
       this.flushSoon();
       this.#goOn();
@@ -261,7 +264,10 @@ export class LeanSession implements Http2Host<Served> {
   flush(): void {
     this.#isFlushing = false;
     if (this.#isClosed || this.#waitsForSocket || this.#socket.destroyed) return;
+    let sentBytes = 0;
     while (this.#http2.outputBytes > 0 && !this.#waitsForSocket) {
+      if (sentBytes >= turnOutputBytesMax) return this.flushSoon();
+      sentBytes += this.#http2.outputBytes;
       const parts = this.#http2.takeOutput();
       if (parts.length > 1) this.#socket.cork();
       for (const part of parts) this.#socket.write(part);
@@ -271,7 +277,7 @@ export class LeanSession implements Http2Host<Served> {
       this.#waitsForSocket = this.#socket.writableNeedDrain && this.#socket.writableLength > socketBytesMax;
       if (!this.#waitsForSocket) this.#http2.pump();
     }
-    if (this.#http2.isOver) this.#socket.end();
+    if (this.#http2.isOver && this.#http2.outputBytes === 0) this.#socket.end();
     this.taken();
     this.#goOn();
   }

@@ -13,6 +13,7 @@ import {
   type ResponseHeader,
   type TxnRequest,
   type TxnResponseParts,
+  messagesOf,
 } from '@quorate/wire';
 import type { Member } from '../member.ts';
 import { RpcError, status } from '../errors.ts';
@@ -100,7 +101,7 @@ export class AsCaller {
       await stream.request({ requestUnion: { $case: 'createRequest', value: create } });
       for (;;) {
         readable = Promise.withResolvers<void>();
-        for (const bytes of stream.take(takeBytes)) {
+        for (const bytes of messagesOf(stream.takeBatch(takeBytes))) {
           const response = rpcpb.WatchResponse.decode(bytes);
           if (response.compactRevision > 0n) throw new CompactedAwayError();
           if (response.canceled) {

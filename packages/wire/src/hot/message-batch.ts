@@ -14,16 +14,24 @@ export interface MessageBatch {
   readonly bytes: Uint8Array;
   /** How many messages they are. */
   readonly count: number;
+  /**
+   * Says that nobody reads the bytes any more: the next batch is written over them. Who does not know when that is leaves
+   * it to the garbage collector, which has to come far more often then.
+   */
+  release(): void;
 }
 
 /** What stands before each message of a batch: a flag and the length. */
 export const messagePrefixBytes = 5;
 
 /** No message. */
-export const emptyBatch: MessageBatch = { bytes: emptyBytes, count: 0 };
+export const emptyBatch: MessageBatch = { bytes: emptyBytes, count: 0, release: () => {} };
 
 /** Memory of a batch that nobody said more of. */
 const firstCapacity = 512;
+
+/** Memory that is kept for the next batch. */
+const keptCapacityMax = 1024 * 1024;
 
 /** Puts batches together, each in one piece of memory. */
 export class MessageBatchWriter {
@@ -65,6 +73,12 @@ export class MessageBatchWriter {
     return at + messagePrefixBytes;
   }
 
+  /** Adds a copy of a message. */
+  push(message: Uint8Array): void {
+    const at = this.add(message.length);
+    this.#target.set(message, at);
+  }
+
   /** Adds a message that stands behind its prefix already; returns where the prefix begins in `target`. */
   addPrefixed(prefixed: Uint8Array): number {
     this.reserve(prefixed.length);
@@ -75,14 +89,30 @@ export class MessageBatchWriter {
     return at;
   }
 
+  /** Forgets what was added. */
+  clear(): void {
+    this.#end = 0;
+    this.#count = 0;
+  }
+
   /** The messages added, which are the caller's; the next batch begins. */
   take(): MessageBatch {
     if (this.#count === 0) return emptyBatch;
-    const batch = { bytes: this.#target.subarray(0, this.#end), count: this.#count };
+    const target = this.#target;
+    let isReleased = false;
+    const release = (): void => {
+      if (!isReleased) this.#keep(target);
+      isReleased = true;
+    };
+    const batch = { bytes: target.subarray(0, this.#end), count: this.#count, release };
     this.#target = emptyBytes;
-    this.#end = 0;
-    this.#count = 0;
+    this.clear();
     return batch;
+  }
+
+  #keep(target: Uint8Array): void {
+    const isUseful = target.length > this.#target.length && target.length <= keptCapacityMax;
+    if (isUseful && this.#end === 0) this.#target = target;
   }
 }
 

@@ -1,3 +1,10 @@
+import type { ByteSource } from '@quorate/std';
+import {
+  RangeResponseSource,
+  rangeKvsTag,
+  rangeResponseSize,
+  writeRangeTail,
+} from './range-response-source.ts';
 import { headerFieldSize, writeHeaderField } from './response-header.ts';
 import { SizePlan } from './size-plan.ts';
 import type {
@@ -21,10 +28,6 @@ import {
   writeSplicedList,
 } from './writer.ts';
 
-const rangeKvsTag = 0x12;
-const rangeMoreTag = 0x18;
-const rangeCountTag = 0x20;
-
 const streamRangeTag = 0x0a;
 
 const putPrevKvTag = 0x12;
@@ -46,6 +49,20 @@ export function encodeRangeResponse(parts: RangeResponseParts): Uint8Array {
   return sealed(target, writeRangeResponse(parts, target, 0));
 }
 
+/** From this size on an answer is cheaper to send piece by piece than as an array. */
+const sourceSizeMin = 16 * 1024;
+
+/**
+ * The same bytes for whoever sends them: of a large answer as a source, which copies the key-values when they are sent.
+ * Their memory must not change until then.
+ */
+export function packRangeResponse(parts: RangeResponseParts): Uint8Array | ByteSource {
+  const size = rangeResponseSize(parts);
+  if (size >= sourceSizeMin) return new RangeResponseSource(parts, size);
+  const target = allocate(size);
+  return sealed(target, writeRangeResponse(parts, target, 0));
+}
+
 /** The bytes of an etcdserverpb.RangeStreamResponse: a RangeResponse that is a part of a whole. */
 export function encodeRangeStreamResponse(parts: RangeResponseParts): Uint8Array {
   const size = rangeResponseSize(parts);
@@ -53,20 +70,9 @@ export function encodeRangeStreamResponse(parts: RangeResponseParts): Uint8Array
   return sealed(target, writeRangeResponse(parts, target, writeHead(streamRangeTag, size, target, 0)));
 }
 
-function rangeResponseSize(parts: RangeResponseParts): number {
-  return (
-    headerFieldSize(parts.header) +
-    splicedListSize(parts.kvs) +
-    flagFieldSize(parts.more) +
-    countFieldSize(parts.count)
-  );
-}
-
 function writeRangeResponse(parts: RangeResponseParts, target: Uint8Array, start: number): number {
-  let offset = writeHeaderField(parts.header, target, start);
-  offset = writeSplicedList(rangeKvsTag, parts.kvs, target, offset);
-  offset = writeFlagField(rangeMoreTag, parts.more, target, offset);
-  return writeCountField(rangeCountTag, parts.count, target, offset);
+  const offset = writeHeaderField(parts.header, target, start);
+  return writeRangeTail(parts, target, writeSplicedList(rangeKvsTag, parts.kvs, target, offset));
 }
 
 /** The bytes of an etcdserverpb.PutResponse. */

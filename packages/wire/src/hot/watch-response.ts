@@ -1,6 +1,6 @@
 import { fromUtf8, emptyBytes } from '@quorate/std';
 import { headerFieldSize, writeHeaderField } from './response-header.ts';
-import type { WatchResponseParts } from './types.ts';
+import type { ResponseHeader, WatchResponseParts } from './types.ts';
 import {
   allocate,
   bytesFieldSize,
@@ -54,6 +54,21 @@ export function writeWatchResponse(parts: WatchResponseParts, target: Uint8Array
   offset = writeBytesField(cancelReasonTag, reasonOf(parts), target, offset);
   offset = writeFlagField(fragmentTag, parts.fragment, target, offset);
   return writeSplicedList(eventsTag, parts.events, target, offset);
+}
+
+/** Where the ID stands in any response with this header. */
+export function watchIdOffset(header: ResponseHeader): number {
+  return headerFieldSize(header);
+}
+
+/** How many bytes `writeWatchId` writes. */
+export function watchIdSize(watchId: bigint): number {
+  return idFieldSize(watchId);
+}
+
+/** Writes an ID, over another one of its size, too. */
+export function writeWatchId(watchId: bigint, target: Uint8Array, offset: number): void {
+  writeIdField(watchIdTag, watchId, target, offset);
 }
 
 function reasonOf({ cancelReason }: WatchResponseParts): Uint8Array {
