@@ -281,9 +281,11 @@ describe('what the flags of the proxy mean', () => {
       '--dial-keepalive-time=3m',
       '--dial-keepalive-timeout=4s',
       '--permit-without-stream',
+      '--grpc-transport=grpc-js',
     ];
     expect(await options(given)).toEqual({
       listenAddress: 'h:1',
+      grpcTransport: 'grpc-js',
       endpoints: ['a:1', 'https://b:2'],
       endpointsAutoSyncIntervalMs: 30_000,
       metricsUrl: 'http://m:2',

@@ -1,5 +1,5 @@
 import { KeyPrefix, type ClientOptions } from '@quorate/client';
-import { ClientPort, GrpcServer, type MethodTable } from '@quorate/rpc';
+import { ClientPort, GrpcServer, LeanGrpcServer, type GrpcTransport, type MethodTable } from '@quorate/rpc';
 import { systemClock, systemRandom, type Clock, type Random } from '@quorate/std';
 import type { ServerTls } from '@quorate/tls';
 import { pause } from './back-off.ts';
@@ -226,8 +226,9 @@ function clientOptions(
 function serverOf(
   settings: ProxySettings,
   { methods, clock }: { readonly methods: MethodTable; readonly clock: Clock },
-): GrpcServer {
-  return new GrpcServer({
+): GrpcTransport {
+  const Transport = settings.grpcTransport === 'lean' ? LeanGrpcServer : GrpcServer;
+  return new Transport({
     ...{ methods, clock },
     maxReceiveBytes: Math.max(requestBytesMin, settings.maxSendBytes + requestOverheadBytes),
     limits: { maxConcurrentStreams: settings.maxConcurrentStreams },

@@ -74,6 +74,8 @@ export interface GrpcProxyOptions {
   readonly maxReceiveBytes?: number;
   /** `--max-concurrent-streams`: calls of one connection at a time. The default is that of a member, 1024. */
   readonly maxConcurrentStreams?: number;
+  /** `--grpc-transport`: what serves calls, HTTP/2 of our own or the library grpc-js. Default `lean`. */
+  readonly grpcTransport?: 'lean' | 'grpc-js';
   /** `--grpc-keepalive-min-time`: time between two pings of a client, at least. Default 5 s; 0 is gRPC's five minutes. */
   readonly keepAliveMinTimeMs?: number;
   /** `--grpc-keepalive-interval`: time between pings to clients; 0 is never. Default two hours. */
@@ -111,6 +113,7 @@ const defaults = {
   maxSendBytes: 1_572_864,
   maxReceiveBytes: 2_147_483_647,
   maxConcurrentStreams: 1_024,
+  grpcTransport: 'lean',
   keepAliveMinTimeMs: 5_000,
   keepAliveIntervalMs: 7_200_000,
   keepAliveTimeoutMs: 20_000,

@@ -66,6 +66,7 @@ export async function grpcProxyOptions(
     maxSendBytes: config.maxSendBytes,
     maxReceiveBytes: config.maxRecvBytes,
     maxConcurrentStreams: config.maxConcurrentStreams,
+    grpcTransport: config.grpcTransport,
     keepAliveMinTimeMs: config.grpcKeepaliveMinTimeMs,
     keepAliveIntervalMs: config.grpcKeepaliveIntervalMs,
     keepAliveTimeoutMs: config.grpcKeepaliveTimeoutMs,
