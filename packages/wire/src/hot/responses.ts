@@ -16,6 +16,7 @@ import type {
 } from './types.ts';
 import {
   allocate,
+  allocateBriefly,
   countFieldSize,
   flagFieldSize,
   sealed,
@@ -45,7 +46,7 @@ const opTxnTag = 0x22;
 
 /** The bytes of an etcdserverpb.RangeResponse; each encoded KeyValue is copied once, and never opened. */
 export function encodeRangeResponse(parts: RangeResponseParts): Uint8Array {
-  const target = allocate(rangeResponseSize(parts));
+  const target = allocateBriefly(rangeResponseSize(parts));
   return sealed(target, writeRangeResponse(parts, target, 0));
 }
 
@@ -77,7 +78,7 @@ function writeRangeResponse(parts: RangeResponseParts, target: Uint8Array, start
 
 /** The bytes of an etcdserverpb.PutResponse. */
 export function encodePutResponse(parts: PutResponseParts): Uint8Array {
-  const target = allocate(putResponseSize(parts));
+  const target = allocateBriefly(putResponseSize(parts));
   return sealed(target, writePutResponse(parts, target, 0));
 }
 
@@ -92,7 +93,7 @@ function writePutResponse({ header, prevKv }: PutResponseParts, target: Uint8Arr
 
 /** The bytes of an etcdserverpb.DeleteRangeResponse. */
 export function encodeDeleteRangeResponse(parts: DeleteRangeResponseParts): Uint8Array {
-  const target = allocate(deleteRangeResponseSize(parts));
+  const target = allocateBriefly(deleteRangeResponseSize(parts));
   return sealed(target, writeDeleteRangeResponse(parts, target, 0));
 }
 
@@ -113,7 +114,7 @@ function writeDeleteRangeResponse(
 /** The bytes of an etcdserverpb.TxnResponse, with the responses of nested transactions inside. */
 export function encodeTxnResponse(parts: TxnResponseParts): Uint8Array {
   const plan = new SizePlan();
-  const target = allocate(planTxnResponse(parts, plan));
+  const target = allocateBriefly(planTxnResponse(parts, plan));
   return sealed(target, writeTxnResponse(parts, plan, target, 0));
 }
 
