@@ -23,6 +23,11 @@ export interface DiskFile {
   read(offset: number, size: number): Promise<Uint8Array>;
   /** Writes all bytes at `offset`; in memory of the system until `sync`. The bytes may not change meanwhile. */
   write(offset: number, bytes: Uint8Array): Promise<void>;
+  /**
+   * `write`, and these bytes are on disk when it resolves, with what is needed to find them. What was written before
+   * and not synced may not be. After an error nothing may be assumed.
+   */
+  writeDurably(offset: number, bytes: Uint8Array): Promise<void>;
   /** Resolves when all that was written is on disk (fdatasync). After an error nothing may be assumed. */
   sync(): Promise<void>;
   truncate(size: number): Promise<void>;

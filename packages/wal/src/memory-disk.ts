@@ -163,6 +163,11 @@ class MemoryHandle implements DiskFile {
     this.#file.write(offset, bytes);
   }
 
+  async writeDurably(offset: number, bytes: Uint8Array): Promise<void> {
+    await this.write(offset, bytes);
+    this.#file.syncRange(offset, bytes.length);
+  }
+
   async sync(): Promise<void> {
     this.#check('sync', true);
     this.#file.sync();

@@ -75,6 +75,17 @@ export class MemoryFile {
     this.#sizes = [];
   }
 
+  /** Makes the sectors durable that hold these bytes, and the size, if they lie beyond the durable one. */
+  syncRange(offset: number, size: number): void {
+    const endExclusive = offset + size;
+    for (let index = Math.floor(offset / sectorSize); index * sectorSize < endExclusive; index++) {
+      this.#unsynced.delete(index);
+    }
+    if (endExclusive <= this.#durableSize) return;
+    this.#durableSize = this.#size;
+    this.#sizes = [];
+  }
+
   /** The file that a power cut leaves, all of it durable. */
   crash(options: CrashOptions): MemoryFile {
     const left = new MemoryFile();

@@ -63,13 +63,19 @@ export class SegmentFile {
     return this.#position;
   }
 
-  /** Appends frames; on disk after the next `sync`. */
-  async append(frames: Uint8Array): Promise<void> {
+  /** Appends frames: with `sync` they and all before them are on disk when it resolves, else after the next sync. */
+  async append(frames: Uint8Array, options: { readonly sync: boolean }): Promise<void> {
     const end = this.#position + frames.length;
     const slice = this.#fill.reserve(end);
     if (slice !== undefined) await slice;
-    this.#unsynced = true;
-    await this.#file.write(this.#position, frames);
+    if (options.sync && !this.#unsynced) {
+      await this.#file.writeDurably(this.#position, frames);
+    } else {
+      this.#unsynced = true;
+      await this.#file.write(this.#position, frames);
+      // What was appended before, too, which `writeDurably` would pass over.
+      if (options.sync) await this.sync();
+    }
     this.#position = end;
   }
 

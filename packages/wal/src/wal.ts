@@ -159,8 +159,7 @@ export class Wal implements AsyncDisposable {
       writer.addSnapshot({ index: 0, term: 0, confState: undefined });
       for (const entry of initial?.entries ?? []) writer.addEntry(entry);
       if (initial !== undefined) writer.addHardState(initial.hardState);
-      await tail.append(writer.bytes);
-      await tail.sync();
+      await tail.append(writer.bytes, { sync: true });
       await disk.syncDir(building);
       await disk.rename(building, dir);
       await disk.syncDir(parentOf(dir));
@@ -350,8 +349,7 @@ export class Wal implements AsyncDisposable {
 
   /** Writes what is framed. A full segment is cut in a turn of its own, for which this caller does not wait. */
   async #append({ sync }: { readonly sync: boolean }): Promise<void> {
-    await this.#tail.append(this.#writer.bytes);
-    if (sync) await this.#tail.sync();
+    await this.#tail.append(this.#writer.bytes, { sync });
     this.#bytesWritten += this.#writer.size;
     const { position } = this.#tail;
     if (position >= this.#segmentSizeBytes / 2) this.#next ??= this.#prepareNext();
@@ -374,8 +372,7 @@ export class Wal implements AsyncDisposable {
     this.#writer.addCrc();
     this.#writer.addMetadata(this.#metadata);
     if (!isEmpty(this.#hardState)) this.#writer.addHardState(this.#hardState);
-    await this.#tail.append(this.#writer.bytes);
-    await this.#tail.sync();
+    await this.#tail.append(this.#writer.bytes, { sync: true });
     this.#bytesWritten += this.#writer.size;
 
     const sequence = this.#segments.at(-1)!.sequence + 1;

@@ -154,6 +154,19 @@ test.for(segmentSizes)(
   },
 );
 
+test('a save that syncs puts on disk what was saved before without, however many sectors that takes', async () => {
+  const disk = new MemoryDisk();
+  const wal = await Wal.create({ disk, dir, metadata, segmentSizeBytes: 256 * 1024 });
+  // By then the zeros ahead, whose sync is one of the whole file, are written.
+  await wal.save({ entries: entries(1, 100), sync: true });
+  await wal.save({ entries: entries(101, 100), sync: false });
+  await wal.save({ entries: entries(201, 1), sync: true });
+  const left = disk.crash({ keep: 'none' });
+  await using opened = (await Wal.open({ disk: left, dir })).wal;
+  expect(opened.lastIndex).toBe(201);
+  await wal[Symbol.asyncDispose]();
+});
+
 function bigints(_key: string, value: unknown): unknown {
   return typeof value === 'bigint' ? `${value}n` : value;
 }

@@ -228,6 +228,7 @@ test('an endless length neither allocates nor loops', async () => {
           return file.read(offset, size);
         },
         write: (offset, bytes) => file.write(offset, bytes),
+        writeDurably: (offset, bytes) => file.writeDurably(offset, bytes),
         sync: () => file.sync(),
         truncate: (size) => file.truncate(size),
         size: () => file.size(),

@@ -66,6 +66,24 @@ for (const { name, open } of disks) {
     expect(await codeOf(file.read(0, 1))).toBe('EBADF');
   });
 
+  test(`${name} writes durably where a write would, beyond the end and under another name, too`, async () => {
+    await using opened = await open();
+    const { disk, root } = opened;
+    await disk.makeDir(root);
+    const file = await disk.open(`${root}/before`, 'create');
+    await file.write(0, fromUtf8('not synced'));
+    await file.writeDurably(4, fromUtf8('SYNCED'));
+    await disk.rename(`${root}/before`, `${root}/after`);
+    await file.writeDurably(20, fromUtf8('beyond'));
+    expect(await file.size()).toBe(26);
+    await file.close();
+    const again = await disk.open(`${root}/after`, 'read');
+    expect(toUtf8(await again.read(0, 10))).toBe('not SYNCED');
+    expect(toUtf8(await again.read(20, 10))).toBe('beyond');
+    expect(await codeOf(again.writeDurably(0, fromUtf8('x')))).toBe('EBADF');
+    await again.close();
+  });
+
   test(`${name} makes, lists, moves and removes names`, async () => {
     await using opened = await open();
     const { disk, root } = opened;

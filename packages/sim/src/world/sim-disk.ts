@@ -34,6 +34,11 @@ export class SimDisk implements Disk {
       path,
       read: (offset, size) => this.#read(file, offset, size),
       write: (offset, bytes) => this.#slow('write', path, () => file.write(offset, bytes)),
+      // The bytes may be there before they are durable.
+      writeDurably: async (offset, bytes) => {
+        await this.#slow('write', path, () => file.write(offset, bytes));
+        await this.#slow('sync', path, () => file.writeDurably(offset, bytes));
+      },
       sync: () => this.#slow('sync', path, () => file.sync()),
       truncate: (size) => this.#slow('truncate', path, () => file.truncate(size)),
       size: () => this.#quick(() => file.size()),

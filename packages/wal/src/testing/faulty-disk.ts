@@ -79,6 +79,11 @@ export class FaultyDisk implements Disk {
       path,
       read: (offset, size) => call('read', () => file.read(offset, size)),
       write: (offset, bytes) => this.#write(file, offset, bytes),
+      // As a write and a sync, so that the one may be done and the other not.
+      writeDurably: async (offset, bytes) => {
+        await this.#write(file, offset, bytes);
+        await call('sync', () => file.writeDurably(offset, bytes));
+      },
       sync: () => call('sync', () => file.sync()),
       truncate: (size) => call('truncate', () => file.truncate(size)),
       size: () => call('size', () => file.size()),
