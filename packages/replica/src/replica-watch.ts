@@ -1,7 +1,7 @@
 import { accessOfWatch, type Caller } from '@quorate/auth';
 import type { KeyRange } from '@quorate/std';
 import { watchRange, type WatchHub, type WatchStream, type WatchStreamOptions } from '@quorate/watch';
-import type { rpcpb } from '@quorate/wire';
+import type { MessageBatch, rpcpb } from '@quorate/wire';
 import type { Gate } from './gate.ts';
 
 /** What a message may be larger than a request (reference: limits). */
@@ -69,6 +69,11 @@ export class ReplicaWatch {
   /** Encoded WatchResponses, up to about that many bytes; empty when there is nothing to say. */
   take(maxBytes: number): readonly Uint8Array[] {
     return this.#stream.take(maxBytes);
+  }
+
+  /** The same in one piece, as a transport sends it. */
+  takeBatch(maxBytes: number): MessageBatch {
+    return this.#stream.takeBatch(maxBytes);
   }
 
   close(): void {

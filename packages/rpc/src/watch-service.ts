@@ -27,80 +27,95 @@ export function watchService(
 }
 
 async function watch(member: Member, call: StreamCall, caller: Caller): Promise<void> {
-  const pump = new Pump(call);
-  const stream = member.watch({ onReadable: () => pump.wake(), caller, reasonOf: statusText });
+  const pump = new Pump(call, (onReadable) => member.watch({ onReadable, caller, reasonOf: statusText }));
   try {
-    const writing = pump.run(stream);
-    const reading = (async () => {
-      for await (const bytes of call.requests) {
-        // A client that asks faster than it reads is not read from meanwhile.
-        while (!stream.accepting && !call.signal.aborted) await pump.taken();
-        await stream.request(decodeRequest(rpcpb.WatchRequest, bytes));
-        pump.wake();
-      }
-    })();
+    const reading = call.receive((bytes) => pump.request(decodeRequest(rpcpb.WatchRequest, bytes)));
     // A client that half-closed may go on listening; the stream ends when the call does.
-    await Promise.race([writing, reading.then(() => writing)]);
+    await Promise.race([pump.ended, reading.then(() => pump.ended)]);
   } finally {
     pump.stop();
-    stream.close();
   }
   if (call.signal.aborted) throw new RpcError(status.CANCELLED, 'etcdserver: watch canceled');
 }
 
-/** Moves what is there into the transport, and waits where there is nothing or no room. */
+/**
+ * Moves requests into a watch stream, and what it has to say into the transport: once in a turn, and when there is room.
+ * No promise is made for that, since a member may have an event for thousands of streams.
+ */
 class Pump {
   readonly #call: StreamCall;
-  #stopped = false;
-  #wake: (() => void) | undefined;
-  #awake = false;
+  readonly #stream: MemberWatch;
+  readonly #end = Promise.withResolvers<void>();
+  /** A pass is under way or will come. */
+  #isAwake = false;
+  #isStopped = false;
   #onTaken: (() => void)[] = [];
 
-  constructor(call: StreamCall) {
+  constructor(call: StreamCall, open: (onReadable: () => void) => MemberWatch) {
     this.#call = call;
-    call.signal.addEventListener('abort', () => this.stop(), { once: true });
+    this.#stream = open(() => this.#wake());
+    if (call.signal.aborted) this.stop();
+    else call.signal.addEventListener('abort', () => this.stop(), { once: true });
   }
 
-  wake(): void {
-    this.#awake = true;
-    this.#wake?.();
+  /** Resolves when it was stopped; rejects when it cannot go on. */
+  get ended(): Promise<void> {
+    return this.#end.promise;
   }
 
+  /** Hands a request on, now or when the client has read what it asked for before. */
+  request(request: rpcpb.WatchRequest): void | Promise<void> {
+    if (this.#stream.accepting) return this.#stream.request(request);
+    return this.#taken().then(() => this.request(request));
+  }
+
+  /** Closes the stream; what waits for it goes on. */
   stop(): void {
-    this.#stopped = true;
-    for (const onTaken of this.#onTaken.splice(0)) onTaken();
-    this.wake();
+    if (this.#isStopped) return;
+    this.#isStopped = true;
+    this.#stream.close();
+    this.#tellTaken();
+    this.#end.resolve();
   }
 
-  /** Resolves after the next take, or when the pump stops. */
-  taken(): Promise<void> {
-    if (this.#stopped) return Promise.resolve();
-    this.wake();
+  /** Resolves after the next take. */
+  #taken(): Promise<void> {
+    this.#wake();
     return new Promise((resolve) => this.#onTaken.push(resolve));
   }
 
-  async run(stream: MemberWatch): Promise<void> {
-    while (!this.#stopped && !this.#call.signal.aborted) {
-      this.#awake = false;
-      const responses = stream.take(takeBytes);
-      for (const onTaken of this.#onTaken.splice(0)) onTaken();
-      let hasRoom = true;
-      for (const response of responses) hasRoom = this.#call.send(response);
-      if (!hasRoom) await this.#call.drained();
-      else if (stream.hasPending) await nextTurn();
-      else if (!this.#awake) await this.#sleep();
+  #tellTaken(): void {
+    for (const onTaken of this.#onTaken.splice(0)) onTaken();
+  }
+
+  #wake(): void {
+    if (this.#isAwake) return;
+    this.#isAwake = true;
+    queueMicrotask(this.#pass);
+  }
+
+  readonly #pass = (): void => {
+    if (this.#isStopped) return;
+    try {
+      this.#isAwake = false;
+      const batch = this.#stream.takeBatch(takeBytes);
+      this.#tellTaken();
+      const hasRoom = batch.count === 0 || this.#call.sendBatch(batch);
+      if (!hasRoom) this.#passAfter(this.#call.drained());
+      else if (this.#stream.hasPending) this.#passNextTurn();
+    } catch (error) {
+      this.#end.reject(error);
     }
+  };
+
+  #passAfter(drained: Promise<void>): void {
+    this.#isAwake = true;
+    drained.then(this.#pass, (error: unknown) => this.#end.reject(error));
   }
 
-  async #sleep(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      this.#wake = resolve;
-    });
-    this.#wake = undefined;
+  /** Lets others have their turn: reading history goes in slices. */
+  #passNextTurn(): void {
+    this.#isAwake = true;
+    setImmediate(this.#pass);
   }
-}
-
-/** Lets others have their turn: reading history goes in slices. */
-function nextTurn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,11 +1,12 @@
 import { invariant, type Random } from '@quorate/std';
+import { MessageBatchWriter } from '@quorate/wire';
 import { EventLog, type LogPosition } from './event-log.ts';
 import type { EventSource, LiveChange } from './event-source.ts';
 import { HistoryCache } from './history-cache.ts';
 import { EventSubset } from './live-queue.ts';
 import { zeroCounters, type WatchMetrics } from './metrics.ts';
 import { WatchStream, type StreamHost, type WatchStreamOptions } from './stream.ts';
-import type { WatcherGroup } from './watcher.ts';
+import type { WatcherGroup } from './watcher-group.ts';
 import { WatcherIndex } from './watcher-index.ts';
 
 /** Memory of the log of recent events; older ones are read from the store. */
@@ -47,6 +48,8 @@ export class WatchHub {
   readonly #random: Random;
   readonly #counters = zeroCounters();
   readonly #streams = new Set<WatchStream>();
+  /** How many were opened. */
+  #streamCount = 0;
 
   constructor(options: WatchHubOptions) {
     const { source, random } = options;
@@ -60,6 +63,7 @@ export class WatchHub {
       }),
       index: new WatcherIndex(),
       counters: this.#counters,
+      batch: new MessageBatchWriter(),
       liveQueueMax: options.liveQueueMax ?? defaultLiveQueueMax,
       onClose: (stream) => this.#streams.delete(stream),
     };
@@ -87,19 +91,21 @@ export class WatchHub {
   append(revision: number, changes: readonly LiveChange[]): void {
     const { log } = this.#host;
     const start = log.append(revision, changes);
-    const streams = new Set<WatchStream>();
+    const streams: WatchStream[] = [];
     for (const group of this.#groupsOf(start, revision, changes)) {
-      const { subset, watchers } = group;
+      const { subset, audiences } = group;
       invariant(subset !== undefined, 'a group that was matched has a subset');
       group.subset = undefined;
-      // From the end, since an offer may take the watcher out of the group.
-      for (let i = watchers.length - 1; i >= 0; i--) {
-        const watcher = watchers[i]!;
-        watcher.stream.offer(watcher, subset);
-        streams.add(watcher.stream);
+      // From the end, since an offer may take the audience out of the group.
+      for (let i = audiences.length - 1; i >= 0; i--) {
+        const audience = audiences[i]!;
+        if (audience.filtersAll(subset)) continue;
+        audience.stream.offer(audience, subset);
+        streams.push(audience.stream);
       }
     }
     log.trim();
+    // One that comes twice is told once.
     for (const stream of streams) stream.signal();
   }
 
@@ -107,7 +113,10 @@ export class WatchHub {
   openStream(options: WatchStreamOptions): WatchStream {
     const spread = Math.floor(options.progressIntervalMs * progressJitter) + 1;
     const interval = options.progressIntervalMs + this.#random.below(spread);
-    const stream = new WatchStream(this.#host, options, interval);
+    const stream = new WatchStream(this.#host, options, {
+      number: this.#streamCount++,
+      progressIntervalMs: interval,
+    });
     this.#streams.add(stream);
     return stream;
   }

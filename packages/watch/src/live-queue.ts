@@ -1,4 +1,6 @@
+import { invariant } from '@quorate/std';
 import type { EventType } from '@quorate/wire';
+import type { Audience } from './audience.ts';
 import type { Segment } from './segment.ts';
 import type { Watcher } from './watcher.ts';
 
@@ -57,18 +59,94 @@ export interface ProgressMark {
   readonly syncLosses: number;
 }
 
-/** What waits in the live queue: the events of one revision for a watcher, or a progress answer. */
-export type LiveEntry =
-  | { readonly watcher: Watcher; readonly subset: EventSubset }
-  | { readonly watcher: undefined; readonly mark: ProgressMark };
+/** The events of one revision on their way to an audience as it was then. */
+export interface Delivery {
+  readonly audience: Audience;
+  readonly subset: EventSubset;
+  readonly members: readonly Watcher[];
+  /** How many of them are dealt with. */
+  done: number;
+}
 
-/** A first-in, first-out queue. Its bound is kept by the stream, which knows what to do there. */
+/** What waits in the live queue. */
+export type LiveEntry = Delivery | ProgressMark;
+
+/**
+ * The live queue of a stream. Entries have positions that only grow: those from `head` on wait.
+ *
+ * Invariant: `size` is how many watchers the deliveries still have to deal with, and how many marks there are. Its bound
+ * is kept by the stream, which knows what to do there.
+ */
+export class LiveQueue {
+  readonly #entries = new Fifo<LiveEntry>();
+  #head = 0;
+  #size = 0;
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** The position of the first entry. */
+  get head(): number {
+    return this.#head;
+  }
+
+  /** The position behind the last entry. */
+  get end(): number {
+    return this.#head + this.#entries.size;
+  }
+
+  get first(): LiveEntry | undefined {
+    return this.#entries.first;
+  }
+
+  /** Adds a revision for the members that an audience has now. */
+  deliver(audience: Audience, subset: EventSubset): void {
+    const members = audience.lend();
+    this.#entries.push({ audience, subset, members, done: 0 });
+    this.#size += members.length;
+  }
+
+  mark(mark: ProgressMark): void {
+    this.#entries.push(mark);
+    this.#size++;
+  }
+
+  /** The member of the first delivery that is next, which is dealt with now; undefined behind the last one. */
+  nextOf(delivery: Delivery): Watcher | undefined {
+    const watcher = delivery.members[delivery.done];
+    if (watcher === undefined) return undefined;
+    delivery.done++;
+    this.#size--;
+    return watcher;
+  }
+
+  /** Takes out the first entry, a delivery whose members are dealt with or a mark. */
+  shift(): void {
+    const entry = this.#entries.shift();
+    if (entry === undefined) return;
+    this.#head++;
+    if (!isDelivery(entry)) this.#size--;
+    else invariant(entry.done === entry.members.length, 'a delivery leaves when all have got it');
+  }
+}
+
+/** Whether an entry is of events. */
+export function isDelivery(entry: LiveEntry): entry is Delivery {
+  return 'subset' in entry;
+}
+
+/** A first-in, first-out queue. Its bound is kept by who has it. */
 export class Fifo<T> {
   #items: T[] = [];
   #head = 0;
 
   get size(): number {
     return this.#items.length - this.#head;
+  }
+
+  get first(): T | undefined {
+    return this.#items[this.#head];
   }
 
   push(item: T): void {

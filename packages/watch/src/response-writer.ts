@@ -1,4 +1,16 @@
-import { encodeWatchResponse, type ResponseHeader, type WatchResponseParts } from '@quorate/wire';
+import { invariant } from '@quorate/std';
+import {
+  messagePrefixBytes,
+  watchIdOffset,
+  watchIdSize,
+  watchResponseSize,
+  writeWatchId,
+  writeWatchResponse,
+  type MessageBatch,
+  type MessageBatchWriter,
+  type ResponseHeader,
+  type WatchResponseParts,
+} from '@quorate/wire';
 
 /** A response that says nothing yet; the fields that matter are set over it. */
 const blankResponse: Omit<WatchResponseParts, 'header' | 'watchId'> = {
@@ -14,13 +26,27 @@ const blankResponse: Omit<WatchResponseParts, 'header' | 'watchId'> = {
 export type Announcement = Partial<Omit<WatchResponseParts, 'header' | 'events' | 'fragment'>> &
   Pick<WatchResponseParts, 'watchId'>;
 
-/** The events of one response, which may be sent in pieces. */
+/** What watchers are told of events, but for their IDs. It may be sent in pieces. */
 export interface EventResponse {
   readonly header: ResponseHeader;
-  readonly watchId: bigint;
   readonly events: readonly Uint8Array[];
-  /** Whether the watcher takes a large response in pieces. */
+  /** Whether those who get it take a large response in pieces. */
   readonly fragment: boolean;
+  /** How many watchers may get it. */
+  readonly watchersMax: number;
+}
+
+/** A response that was written, from which the same for another watcher is made. */
+interface Written {
+  readonly response: EventResponse;
+  /** Where it begins with its prefix, and how long it is with that. */
+  readonly at: number;
+  readonly size: number;
+  /** Where its ID stands in that, and how long it is. */
+  readonly idAt: number;
+  readonly idSize: number;
+  /** Once it has been used: a copy of it, since to copy within an array takes three times as long. */
+  bytes: Uint8Array | undefined;
 }
 
 /**
@@ -31,13 +57,15 @@ export interface EventResponse {
  */
 export class ResponseWriter {
   readonly #maxFragmentBytes: number;
-  #responses: Uint8Array[] = [];
-  #bytes = 0;
+  readonly #batch: MessageBatchWriter;
   #bytesMax = 0;
-  #rest: { readonly response: EventResponse; sent: number } | undefined;
+  #rest: { readonly response: EventResponse; readonly watchId: bigint; sent: number } | undefined;
+  #last: Written | undefined;
 
-  constructor(maxFragmentBytes: number) {
+  /** `batch` is used from `begin` to `finish`; all streams of a hub may share one. */
+  constructor(maxFragmentBytes: number, batch: MessageBatchWriter) {
     this.#maxFragmentBytes = maxFragmentBytes;
+    this.#batch = batch;
   }
 
   /** Whether pieces of a response are still to be sent. */
@@ -47,49 +75,70 @@ export class ResponseWriter {
 
   /** Bytes that may still be written; none while pieces are left, since they use up all there is. */
   get room(): number {
-    return this.#bytesMax - this.#bytes;
+    return this.#bytesMax - this.#batch.size;
   }
 
   /** Starts a take; at least one response fits. */
   begin(maxBytes: number): void {
-    this.#responses = [];
-    this.#bytes = 0;
     this.#bytesMax = Math.max(1, maxBytes);
+    // A take that failed may have left something.
+    this.#batch.clear();
+    this.#last = undefined;
     this.#writePieces();
   }
 
   /** Ends a take. */
-  finish(): Uint8Array[] {
-    const responses = this.#responses;
-    this.#responses = [];
-    return responses;
+  finish(): MessageBatch {
+    this.#last = undefined;
+    return this.#batch.take();
   }
 
   announce(header: ResponseHeader, announcement: Announcement): void {
     this.#write({ ...blankResponse, header, ...announcement });
   }
 
-  sendEvents(response: EventResponse): void {
-    if (response.fragment && response.events.length > 1 && this.#isTooLarge(response)) {
-      this.#rest = { response, sent: 0 };
+  /** Sends events to a watcher. Whoever has several for the same response gives it to each of them in a row. */
+  sendEvents(response: EventResponse, watchId: bigint): void {
+    if (this.#last?.response === response && this.#writeAgain(this.#last, watchId)) return;
+    if (response.fragment && response.events.length > 1 && this.#isTooLarge(response, watchId)) {
+      this.#rest = { response, watchId, sent: 0 };
       this.#writePieces();
-    } else {
-      this.#writeEvents(response, response.events, false);
-    }
+    } else this.#writeWhole(response, watchId);
+  }
+
+  #writeWhole(response: EventResponse, watchId: bigint): void {
+    const at = this.#batch.size;
+    this.#writeEvents(response, { watchId, events: response.events, fragment: false });
+    const size = this.#batch.size - at;
+    const idAt = messagePrefixBytes + watchIdOffset(response.header);
+    this.#last = { response, at, size, idAt, idSize: watchIdSize(watchId), bytes: undefined };
+    this.#batch.reserve(Math.min(size * (response.watchersMax - 1), this.room + size));
+  }
+
+  /** Copies what was written but for the ID, if that is as long. */
+  #writeAgain(last: Written, watchId: bigint): boolean {
+    if (watchIdSize(watchId) !== last.idSize) return false;
+    const batch = this.#batch;
+    last.bytes ??= batch.target.slice(last.at, last.at + last.size);
+    const at = batch.addPrefixed(last.bytes);
+    writeWatchId(watchId, batch.target, at + last.idAt);
+    return true;
   }
 
   /** Writes pieces of the response that is on its way, each below the limit or a single event. */
   #writePieces(): void {
     const rest = this.#rest;
     if (rest === undefined) return;
-    const { response } = rest;
-    const headSize = sizeWithoutEvents(response, true);
-    while (rest.sent < response.events.length && this.#bytes < this.#bytesMax) {
-      const end = this.#endOfPiece(response.events, rest.sent, headSize);
-      this.#writeEvents(response, response.events.slice(rest.sent, end), end < response.events.length);
+    const { response, watchId } = rest;
+    const { events } = response;
+    const headSize = sizeWithoutEvents(response, watchId, true);
+    while (rest.sent < events.length && this.room > 0) {
+      const end = this.#endOfPiece(events, rest.sent, headSize);
+      const fragment = end < events.length;
+      this.#writeEvents(response, { watchId, events: events.slice(rest.sent, end), fragment });
       rest.sent = end;
     }
-    if (rest.sent === response.events.length) this.#rest = undefined;
+    if (rest.sent === events.length) this.#rest = undefined;
   }
 
   #endOfPiece(events: readonly Uint8Array[], start: number, headSize: number): number {
@@ -102,14 +151,16 @@ export class ResponseWriter {
     return end;
   }
 
-  #isTooLarge(response: EventResponse): boolean {
-    let size = sizeWithoutEvents(response, false);
+  #isTooLarge(response: EventResponse, watchId: bigint): boolean {
+    let size = sizeWithoutEvents(response, watchId, false);
     for (const event of response.events) size += fieldSize(event);
     return size >= this.#maxFragmentBytes;
   }
 
-  #writeEvents(response: EventResponse, events: readonly Uint8Array[], fragment: boolean): void {
-    const { header, watchId } = response;
+  #writeEvents(
+    { header }: EventResponse,
+    { watchId, events, fragment }: Pick<WatchResponseParts, 'watchId' | 'events' | 'fragment'>,
+  ): void {
     this.#write({
       header,
       watchId,
@@ -123,14 +174,15 @@ export class ResponseWriter {
   }
 
   #write(parts: WatchResponseParts): void {
-    const bytes = encodeWatchResponse(parts);
-    this.#responses.push(bytes);
-    this.#bytes += bytes.length;
+    const size = watchResponseSize(parts);
+    const at = this.#batch.add(size);
+    const end = writeWatchResponse(parts, this.#batch.target, at);
+    invariant(end === at + size, 'a response is written in as many bytes as it was sized');
   }
 }
 
-function sizeWithoutEvents({ header, watchId }: EventResponse, fragment: boolean): number {
-  return encodeWatchResponse({ ...blankResponse, header, watchId, fragment }).length;
+function sizeWithoutEvents({ header }: EventResponse, watchId: bigint, fragment: boolean): number {
+  return watchResponseSize({ ...blankResponse, header, watchId, fragment });
 }
 
 /** Size of an event as a field of a response: a tag byte, its length, itself. */

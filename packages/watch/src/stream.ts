@@ -1,14 +1,22 @@
 import { invariant } from '@quorate/std';
-import type { ResponseHeader, rpcpb } from '@quorate/wire';
+import {
+  emptyBatch,
+  messagesOf,
+  type MessageBatch,
+  type MessageBatchWriter,
+  type ResponseHeader,
+  type rpcpb,
+} from '@quorate/wire';
 import { collectEvents } from './catch-up.ts';
 import { autoWatchId, cancelReasons, invalidWatchId, openCreateRequest } from './create-request.ts';
 import { WatchRequestsFullError } from './errors.ts';
 import type { EventLog } from './event-log.ts';
 import type { EventSource, KeyRange } from './event-source.ts';
 import type { HistoryCache } from './history-cache.ts';
-import { Fifo, type EventSubset, type LiveEntry } from './live-queue.ts';
+import type { Audience } from './audience.ts';
+import { Fifo, isDelivery, LiveQueue, type Delivery, type EventSubset } from './live-queue.ts';
 import type { WatchCounters } from './metrics.ts';
-import { ResponseWriter, type Announcement } from './response-writer.ts';
+import { ResponseWriter, type Announcement, type EventResponse } from './response-writer.ts';
 import type { Segment } from './segment.ts';
 import { Watcher, type WatcherOptions } from './watcher.ts';
 import type { WatcherIndex } from './watcher-index.ts';
@@ -48,9 +56,11 @@ export interface StreamHost {
   readonly history: HistoryCache;
   readonly index: WatcherIndex;
   readonly counters: WatchCounters;
+  /** Whoever takes uses it for as long. */
+  readonly batch: MessageBatchWriter;
   /**
-   * Entries of the live queue of a stream, and two more for each of its watchers. A watcher whose entry finds no
-   * room becomes unsynced, and reads from the log what it missed; a progress answer without room is not sent.
+   * Deliveries to watchers that the live queue of a stream holds, and two more for each of its watchers. An audience that
+   * finds no room becomes unsynced, and reads from the log what it missed; a progress answer without room is not sent.
    */
   readonly liveQueueMax: number;
   readonly onClose: (stream: WatchStream) => void;
@@ -69,11 +79,13 @@ interface Control {
  * A closed stream ignores all calls.
  */
 export class WatchStream {
+  /** No other stream of the hub has it. */
+  readonly number: number;
   readonly #host: StreamHost;
   readonly #options: WatchStreamOptions;
   readonly #watchers: WatcherRegistry;
   readonly #controls = new Fifo<Control>();
-  readonly #live = new Fifo<LiveEntry>();
+  readonly #live = new LiveQueue();
   /** Watchers that a progress notice is due to: at most all. */
   readonly #notices = new Fifo<Watcher>();
   readonly #writer: ResponseWriter;
@@ -84,11 +96,17 @@ export class WatchStream {
   #closed = false;
 
   /** Made by `WatchHub.openStream`. */
-  constructor(host: StreamHost, options: WatchStreamOptions, progressIntervalMs: number) {
+  constructor(
+    host: StreamHost,
+    options: WatchStreamOptions,
+    made: { readonly number: number; readonly progressIntervalMs: number },
+  ) {
+    const { progressIntervalMs } = made;
+    this.number = made.number;
     this.#host = host;
     this.#options = options;
     this.#watchers = new WatcherRegistry(host);
-    this.#writer = new ResponseWriter(options.maxFragmentBytes);
+    this.#writer = new ResponseWriter(options.maxFragmentBytes, host.batch);
     this.#progressIntervalMs = progressIntervalMs;
     this.#nextProgressMs = options.nowMs + progressIntervalMs;
     host.counters.streams++;
@@ -146,7 +164,12 @@ export class WatchStream {
    * revisions that concern nobody: then call again in a later turn, so that others get theirs.
    */
   take(maxBytes: number): Uint8Array[] {
-    if (this.#closed) return [];
+    return messagesOf(this.takeBatch(maxBytes));
+  }
+
+  /** The same in one piece of memory, as a transport sends it; the prefixes count among the bytes. */
+  takeBatch(maxBytes: number): MessageBatch {
+    if (this.#closed) return emptyBatch;
     const writer = this.#writer;
     writer.begin(maxBytes);
     this.#takeControls();
@@ -201,7 +224,7 @@ export class WatchStream {
   close(): void {
     if (this.#closed) return;
     for (const watcher of this.#watchers.all()) this.#watchers.end(watcher);
-    while (this.#live.size > 0) this.#shiftLive();
+    this.#dropLive();
     this.#controls.clear();
     this.#notices.clear();
     this.#closed = true;
@@ -209,23 +232,31 @@ export class WatchStream {
     this.#host.onClose(this);
   }
 
-  /** For the hub: an appended revision concerns a synced watcher of this stream. */
-  offer(watcher: Watcher, subset: EventSubset): void {
-    if (subset.revision < watcher.next || watcher.filtersAll(subset)) return;
-    if (this.#live.size >= this.#liveQueueMax) {
-      this.#host.counters.demotionsTotal++;
-      this.#watchers.unsync(watcher, subset.revision);
+  /** For the hub: an appended revision concerns synced watchers of this stream. */
+  offer(audience: Audience, subset: EventSubset): void {
+    if (this.#live.size + audience.size <= this.#liveQueueMax) {
+      this.#live.deliver(audience, subset);
+      this.#host.counters.pendingEvents += subset.count * audience.size;
       return;
     }
-    this.#live.push({ watcher, subset });
-    watcher.queued++;
-    this.#host.counters.pendingEvents += subset.count;
+    for (const watcher of audience.lend()) if (subset.revision >= watcher.next) this.#demote(watcher, subset);
+  }
+
+  /** Makes a cursor of a watcher that cannot be given what a subset has. */
+  #demote(watcher: Watcher, subset: EventSubset): void {
+    this.#host.counters.demotionsTotal++;
+    this.#unsync(watcher, subset.revision);
+  }
+
+  #unsync(watcher: Watcher, next: number): void {
+    watcher.queueEnd = this.#live.end;
+    this.#watchers.unsync(watcher, next);
   }
 
   /** For the hub: the store was replaced; events from `revision` on may have been missed. */
   unsyncAll(revision: number): void {
     for (const watcher of this.#watchers.all()) {
-      if (watcher.state === 'synced') this.#watchers.unsync(watcher, Math.max(watcher.next, revision));
+      if (watcher.state === 'synced') this.#unsync(watcher, Math.max(watcher.next, revision));
     }
     this.signal();
   }
@@ -299,7 +330,7 @@ export class WatchStream {
       return;
     const mark = { revision: this.#revision, syncLosses: this.#watchers.syncLosses };
     if (this.#live.size === 0 && !this.#writer.hasRest) this.#announce({ watchId: invalidWatchId });
-    else if (this.#live.size < this.#liveQueueMax) this.#live.push({ watcher: undefined, mark });
+    else if (this.#live.size < this.#liveQueueMax) this.#live.mark(mark);
   }
 
   #announce(announcement: Announcement, revision = this.#revision): void {
@@ -326,47 +357,60 @@ export class WatchStream {
   /** Sends what waits in the live queue until only `roomLeft` is left. */
   #takeLive(roomLeft: number): void {
     while (this.#writer.room > roomLeft) {
-      const entry = this.#shiftLive();
+      const entry = this.#live.first;
       if (entry === undefined) return;
-      if (entry.watcher !== undefined) this.#deliver(entry.watcher, entry.subset);
-      else if (entry.mark.syncLosses === this.#watchers.syncLosses) {
-        this.#writer.announce(this.#options.headerOf(entry.mark.revision), { watchId: invalidWatchId });
+      if (isDelivery(entry)) {
+        if (!this.#deliver(entry, roomLeft)) return;
+      } else if (entry.syncLosses === this.#watchers.syncLosses) {
+        this.#writer.announce(this.#options.headerOf(entry.revision), { watchId: invalidWatchId });
         this.#host.counters.responsesTotal++;
       }
+      this.#live.shift();
     }
   }
 
-  #shiftLive(): LiveEntry | undefined {
-    const entry = this.#live.shift();
-    if (entry?.watcher !== undefined) {
-      entry.watcher.queued--;
-      this.#host.counters.pendingEvents -= entry.subset.count;
+  /** Sends a delivery to those who have not got it yet; false when there is no room for all of them. */
+  #deliver(delivery: Delivery, roomLeft: number): boolean {
+    const { audience, subset, members, done } = delivery;
+    const { counters } = this.#host;
+    let response: EventResponse | undefined;
+    while (this.#writer.room > roomLeft) {
+      const watcher = this.#live.nextOf(delivery);
+      if (watcher === undefined) return true;
+      counters.pendingEvents -= subset.count;
+      if (!isDue(subset, watcher)) continue;
+      if (subset.segment.evicted) {
+        this.#demote(watcher, subset);
+        continue;
+      }
+      response ??= {
+        header: this.#options.headerOf(subset.revision),
+        events: eventsOf(subset, audience),
+        fragment: audience.options.fragment,
+        watchersMax: members.length - done,
+      };
+      this.#send(response, watcher);
     }
-    return entry;
+    return delivery.done === members.length;
   }
 
-  #deliver(watcher: Watcher, subset: EventSubset): void {
-    if (watcher.state === 'closed' || watcher.state === 'dropped') return;
-    // A cursor stands at or before this revision: it will come by and read it.
-    if (watcher.state === 'unsynced' && subset.revision >= watcher.next) return;
-    if (subset.segment.evicted) {
-      this.#host.counters.demotionsTotal++;
-      this.#watchers.unsync(watcher, subset.revision);
-      return;
-    }
-    this.#sendEvents(watcher, eventsOf(subset, watcher), subset.revision);
-  }
-
-  #sendEvents(watcher: Watcher, events: readonly Uint8Array[], revision: number): void {
+  #send(response: EventResponse, watcher: Watcher): void {
+    const { counters } = this.#host;
     watcher.quiet = false;
-    this.#writer.sendEvents({
-      header: this.#options.headerOf(revision),
-      watchId: watcher.id,
-      events,
-      fragment: watcher.options.fragment,
-    });
-    this.#host.counters.eventsSentTotal += events.length;
-    this.#host.counters.responsesTotal++;
+    this.#writer.sendEvents(response, watcher.id);
+    counters.eventsSentTotal += response.events.length;
+    counters.responsesTotal++;
+  }
+
+  /** Forgets what waits in the live queue. */
+  #dropLive(): void {
+    for (let entry = this.#live.first; entry !== undefined; entry = this.#live.first) {
+      if (isDelivery(entry)) {
+        while (this.#live.nextOf(entry) !== undefined)
+          this.#host.counters.pendingEvents -= entry.subset.count;
+      }
+      this.#live.shift();
+    }
   }
 
   /** Moves cursors, one after the other in turns, until the room, the steps or the reads are used up. */
@@ -375,8 +419,8 @@ export class WatchStream {
     for (let steps = 0; steps < stepsPerTakeMax && this.#writer.room > 0; steps++) {
       const watcher = this.#watchers.unsynced.first;
       if (watcher === undefined) return;
-      if (watcher.queued > 0) {
-        // What the live queue holds for it is older than where its cursor stands.
+      if (watcher.queueEnd > this.#live.head) {
+        // What the live queue may hold for it is older than where its cursor stands.
         this.#watchers.toTheBack(watcher);
         continue;
       }
@@ -417,7 +461,10 @@ export class WatchStream {
     const { events, next } = collectEvents(segment, watcher, this.#writer.room);
     invariant(next > watcher.next, 'a cursor moves forward');
     watcher.next = next;
-    if (events.length > 0) this.#sendEvents(watcher, events, this.#revision);
+    if (events.length > 0) {
+      const header = this.#options.headerOf(this.#revision);
+      this.#send({ header, events, fragment: watcher.options.fragment, watchersMax: 1 }, watcher);
+    }
     if (next > this.#revision) this.#watchers.sync(watcher);
     else this.#watchers.toTheBack(watcher);
   }
@@ -433,16 +480,23 @@ export class WatchStream {
     }
   }
 
-  /** Whether everything due to a watcher up to the current revision was taken. */
+  /** Whether nothing that is due to a watcher up to the current revision has to be looked for. */
   #isUpToDate(watcher: Watcher): boolean {
-    if (watcher.state !== 'synced' || watcher.queued > 0) return false;
-    return watcher.options.startRevision <= this.#revision;
+    return watcher.state === 'synced' && watcher.options.startRevision <= this.#revision;
   }
 }
 
-/** The encoded events of a subset that pass the filters of a watcher. */
-function eventsOf(subset: EventSubset, watcher: Watcher): readonly Uint8Array[] {
-  const { noPut, noDelete, prevKv } = watcher.options;
+/** Whether a delivery to a watcher still counts. */
+function isDue({ revision }: EventSubset, watcher: Watcher): boolean {
+  const { state, next, options } = watcher;
+  if (state === 'closed' || state === 'dropped' || revision < options.startRevision) return false;
+  // A cursor that stands at or before this revision will come by and read it.
+  return state === 'synced' || revision < next;
+}
+
+/** The encoded events of a subset that pass the filters of an audience. */
+function eventsOf(subset: EventSubset, audience: Audience): readonly Uint8Array[] {
+  const { noPut, noDelete, prevKv } = audience.options;
   const { segment, count } = subset;
   const events: Uint8Array[] = [];
   for (let i = 0; i < count; i++) {

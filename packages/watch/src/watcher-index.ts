@@ -1,7 +1,8 @@
 import { invariant } from '@quorate/std';
 import { isSingleKey, type Key, type KeyRange } from './event-source.ts';
 import { IntervalTree } from './interval-tree.ts';
-import { WatcherGroup, type Watcher } from './watcher.ts';
+import type { Watcher } from './watcher.ts';
+import { WatcherGroup } from './watcher-group.ts';
 
 /** The synced watchers, found by a changed key: those of one key in a hash map, those of a range in a tree. */
 export class WatcherIndex {
@@ -17,7 +18,7 @@ export class WatcherIndex {
     const { group } = watcher;
     invariant(group !== undefined, 'a watcher that leaves the index was in it');
     group.remove(watcher);
-    if (group.watchers.length > 0) return;
+    if (group.audiences.length > 0) return;
     if (group.isSingleKey) this.#singles.delete(group.range.start);
     else this.#ranges.delete(group.range);
   }

@@ -1,6 +1,7 @@
-import { isSingleKey, type KeyRange } from './event-source.ts';
-import type { EventSubset } from './live-queue.ts';
+import type { Audience } from './audience.ts';
+import type { KeyRange } from './event-source.ts';
 import type { WatchStream } from './stream.ts';
+import type { WatcherGroup } from './watcher-group.ts';
 
 /** What a client asked for, checked and normalised. */
 export interface WatcherOptions {
@@ -32,15 +33,19 @@ export class Watcher {
   state: WatcherState = 'unsynced';
   /** Unsynced: the first revision not looked at. Synced: no event below it is due. */
   next: number;
-  /** How many entries of the live queue are for it. */
-  queued = 0;
+  /**
+   * Unsynced: where the live queue ended when it lost its sync. What it holds before that is older than `next`, and goes
+   * first.
+   */
+  queueEnd = 0;
   /** No event was sent since the last progress tick. */
   quiet = true;
   /** A progress notice is due. */
   noticeDue = false;
   /** Its place in the index while it is synced. */
   group: WatcherGroup | undefined;
-  indexInGroup = 0;
+  audience: Audience | undefined;
+  indexInAudience = 0;
   /** Its neighbours in the turn order of the stream while it is unsynced. */
   inTurnOrder = false;
   turnBefore: Watcher | undefined;
@@ -51,41 +56,5 @@ export class Watcher {
     this.stream = stream;
     this.options = options;
     this.next = next;
-  }
-
-  /** Whether its filters leave nothing of this subset. */
-  filtersAll(subset: EventSubset): boolean {
-    const { noPut, noDelete } = this.options;
-    return (noPut || subset.puts === 0) && (noDelete || subset.deletes === 0);
-  }
-}
-
-/** All synced watchers of one range: they share what a revision holds for it. */
-export class WatcherGroup {
-  readonly range: KeyRange;
-  readonly isSingleKey: boolean;
-  readonly watchers: Watcher[] = [];
-  /** What the revision that is being appended holds for the range. */
-  subset: EventSubset | undefined;
-
-  constructor(range: KeyRange) {
-    this.range = range;
-    this.isSingleKey = isSingleKey(range);
-  }
-
-  add(watcher: Watcher): void {
-    watcher.group = this;
-    watcher.indexInGroup = this.watchers.length;
-    this.watchers.push(watcher);
-  }
-
-  /** Takes a watcher out; the last one moves to its place, so a walk from the end may remove as it goes. */
-  remove(watcher: Watcher): void {
-    const last = this.watchers.pop();
-    if (last !== undefined && last !== watcher) {
-      this.watchers[watcher.indexInGroup] = last;
-      last.indexInGroup = watcher.indexInGroup;
-    }
-    watcher.group = undefined;
   }
 }
