@@ -9,18 +9,12 @@ export function registerCuts(make: MetricMaker): (reason: CutReason) => void {
   return (reason) => cuts.inc({ reason });
 }
 
-/** How near the gRPC port is to its limits. */
-export function registerUsage(make: MetricMaker, usage: () => GrpcUsage): void {
-  make.gauge('quorate_grpc_connections', 'Connections that speak gRPC.', () => usage().connections);
-  make.gauge('quorate_grpc_calls', 'Calls under way.', () => usage().calls);
-  make.gauge(
-    'quorate_grpc_unfinished_bytes',
-    'Bytes of requests that are not whole yet.',
-    () => usage().unfinishedBytes,
-  );
-  make.gauge(
-    'quorate_grpc_untaken_bytes',
-    'Bytes of responses that clients have not taken yet.',
-    () => usage().untakenBytes,
-  );
+/** How near the gRPC port is to its limits; `usages` gives that of each server behind it. */
+export function registerUsage(make: MetricMaker, usages: () => readonly GrpcUsage[]): void {
+  const gauge = (name: string, help: string, key: keyof GrpcUsage): void =>
+    make.gauge(name, help, () => usages().reduce((sum, usage) => sum + usage[key], 0));
+  gauge('quorate_grpc_connections', 'Connections that speak gRPC.', 'connections');
+  gauge('quorate_grpc_calls', 'Calls under way.', 'calls');
+  gauge('quorate_grpc_unfinished_bytes', 'Bytes of requests that are not whole yet.', 'unfinishedBytes');
+  gauge('quorate_grpc_untaken_bytes', 'Bytes of responses that clients have not taken yet.', 'untakenBytes');
 }

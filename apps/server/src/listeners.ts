@@ -1,11 +1,13 @@
 import { PeerPort } from '@quorate/peer';
-import type { ClientListener, ClientPort } from '@quorate/rpc';
+import type { ClientListener, ClientPort, IoThreads } from '@quorate/rpc';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import type { Logger } from 'pino';
 import { addressOf, listenOn, type SocketOptions } from './addresses.ts';
 import type { ServerConfig } from './config/schema.ts';
 import { isSecure } from './config/tls-checks.ts';
+import { listenInThreads } from './io-threads.ts';
+import { withNames } from './client-identity.ts';
 import { connectionsByOpenFiles } from './open-files.ts';
 import type { MemberTls } from './tls.ts';
 
@@ -64,7 +66,16 @@ export async function listenForMetrics(
 export async function listenForClients(
   port: ClientPort,
   config: ServerConfig,
-  { tls, reserved }: { readonly tls: MemberTls; readonly reserved?: ReservedPorts | undefined },
+  {
+    tls,
+    reserved,
+    threads,
+  }: {
+    readonly tls: MemberTls;
+    readonly reserved?: ReservedPorts | undefined;
+    /** They listen on `--listen-client-urls`, except on socket files. */
+    readonly threads?: IoThreads | undefined;
+  },
 ): Promise<readonly number[]> {
   const { listenClientUrls: urls, listenClientHttpUrls: httpUrls } = config;
   const open = async (flag: string, ofFlag: readonly string[], serves: ClientListener['serves']) => {
@@ -75,12 +86,20 @@ export async function listenForClients(
       async (address, url) => {
         // With and without TLS on one address is one listener.
         const sameAddress = ofFlag.filter((other) => keyOf(other) === keyOf(url));
-        const bound =
-          ports.get(keyOf(url)) ??
-          (await port.listen(reserved?.get(url) ?? address, {
+        const listen = (): Promise<number> => {
+          const isForThreads = threads !== undefined && ofFlag === urls && 'port' in address;
+          if (!isForThreads) {
+            const security = securityOf(sameAddress, config, tls);
+            return port.listen(reserved?.get(url) ?? address, { serves, ...security });
+          }
+          const isTls = sameAddress.some(isSecure);
+          const listener = {
             serves,
-            ...securityOf(sameAddress, config, tls),
-          }));
+            tls: isTls ? (sameAddress.every(isSecure) ? 'always' : 'optional') : 'never',
+          } as const;
+          return listenInThreads(threads, { address, listener, reserved: reserved?.get(url) });
+        };
+        const bound = ports.get(keyOf(url)) ?? (await listen());
         ports.set(keyOf(url), bound);
         return bound;
       },
@@ -104,12 +123,13 @@ export type ReservedPorts = ReadonlyMap<string, Server>;
  */
 export async function reservePorts(
   urls: readonly string[],
+  { reusePort = false }: SocketOptions = {},
 ): Promise<{ readonly urls: readonly string[]; readonly reserved: ReservedPorts }> {
   const reserved = new Map<string, Server>();
   try {
     const bound = await listenOn('--listen-client-urls', urls, async (address, url) => {
       if ('path' in address || address.port !== 0) return url;
-      const server = createServer((socket) => socket.destroy()).listen(address);
+      const server = createServer((socket) => socket.destroy()).listen({ ...address, reusePort });
       await once(server, 'listening');
       const own = url.replace(/:0$/, `:${portOf(server)}`);
       reserved.set(own, server);
@@ -142,11 +162,7 @@ function securityOf(
   if (!urls.some(isSecure)) return {};
   return {
     alsoCleartext: !urls.every(isSecure),
-    secure: (socket, onSecure) =>
-      clients?.accept(socket, (secured, { commonName }) =>
-        // As in etcd, a certificate names a user only where that is asked for.
-        onSecure(secured, { commonName: clientCertAuth ? commonName : undefined }),
-      ),
+    secure: clients && withNames(clients, { clientCertAuth }),
   };
 }
 

@@ -1,7 +1,15 @@
 import { PeerTransport, type PeerPort } from '@quorate/peer';
 import { defaults, LevelBackend, Replica, type ReplicaObserver } from '@quorate/replica';
 import { RestSurface } from '@quorate/rest';
-import { ClientPort, GrpcServer, HttpSurface, LeanGrpcServer, LocalCalls, methodTable } from '@quorate/rpc';
+import {
+  ClientPort,
+  GrpcServer,
+  HttpSurface,
+  LeanGrpcServer,
+  LocalCalls,
+  methodTable,
+  type IoThreads,
+} from '@quorate/rpc';
 import { idToHex, systemClock, systemRandom } from '@quorate/std';
 import type { Logger } from 'pino';
 import { resolveBootstrap, type ResolvedBootstrap } from './bootstrap.ts';
@@ -12,6 +20,7 @@ import { openCredentials, type Credentials } from './credentials.ts';
 import { firstOf, type DebugSurface } from './debug/debug-surface.ts';
 import { openDebug } from './debug/open-debug.ts';
 import { namesIn } from './config/tls-checks.ts';
+import { openIoThreads } from './io-threads.ts';
 import { memberLocalAddress } from './local-address.ts';
 import {
   listenForClients,
@@ -72,6 +81,7 @@ interface Parts {
 export class Server implements AsyncDisposable {
   readonly #replica: Replica;
   readonly #clientPort: ClientPort;
+  readonly #threads: IoThreads | undefined;
   readonly #peerPort: PeerPort;
   readonly #credentials: Credentials;
   readonly #tls: MemberTls;
@@ -177,15 +187,25 @@ export class Server implements AsyncDisposable {
       onConnectionRefused: metrics.connections.onConnectionRefused,
       onConnectionDelayed: metrics.connections.onConnectionDelayed,
     });
-    metrics.connections.watch(clientPort);
+    let threads: IoThreads | undefined;
     try {
+      threads = await openIoThreads(config, {
+        ...{ methods, maxReceiveBytes, observer, clientPort, log },
+        maxConnections: maxConnectionsOf(config),
+        metrics: metrics.connections,
+        tls: tls.forThreads,
+        onFatal: parts.events.onFatal,
+      });
+      metrics.connections.watch(clientPort, threads);
       await listenForMetrics(clientPort, config, tls);
       // Clients are let in only after the member has published itself through the log.
       await replica.ready;
-      const clientPorts = await listenForClients(clientPort, config, { tls, reserved: parts.reserved });
+      const { reserved } = parts;
+      const clientPorts = await listenForClients(clientPort, config, { tls, reserved, threads });
       return new Server({
         replica,
         clientPort,
+        threads,
         peerPort,
         credentials,
         clientPorts,
@@ -196,6 +216,7 @@ export class Server implements AsyncDisposable {
       });
     } catch (error) {
       debug[Symbol.dispose]();
+      await threads?.close({ graceMs: 0 });
       await clientPort.close({ graceMs: 0 });
       throw error;
     }
@@ -204,6 +225,7 @@ export class Server implements AsyncDisposable {
   private constructor(parts: {
     readonly replica: Replica;
     readonly clientPort: ClientPort;
+    readonly threads: IoThreads | undefined;
     readonly peerPort: PeerPort;
     readonly credentials: Credentials;
     readonly clientPorts: readonly number[];
@@ -214,6 +236,7 @@ export class Server implements AsyncDisposable {
   }) {
     this.#replica = parts.replica;
     this.#clientPort = parts.clientPort;
+    this.#threads = parts.threads;
     this.#peerPort = parts.peerPort;
     this.#credentials = parts.credentials;
     this.#tls = parts.tls;
@@ -244,7 +267,7 @@ export class Server implements AsyncDisposable {
   async #close(graceMs: number): Promise<void> {
     this.#debug[Symbol.dispose]();
     await this.#replica.handOver();
-    await this.#clientPort.close({ graceMs });
+    await Promise.all([this.#clientPort.close({ graceMs }), this.#threads?.close({ graceMs })]);
     await this.#replica.close();
     await this.#peerPort.close();
     await this.#tls[Symbol.asyncDispose]();

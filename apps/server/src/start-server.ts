@@ -47,7 +47,9 @@ export async function startServer(options: StartServerOptions = {}): Promise<Run
   const loaded = load(settings);
   const log = wantsLog(settings) ? newLogger(loaded.config) : pino({ level: 'silent' });
   for (const warning of loaded.warnings) log.warn(warning);
-  const { urls, reserved } = await reservePorts(loaded.config.listenClientUrls);
+  const { urls, reserved } = await reservePorts(loaded.config.listenClientUrls, {
+    reusePort: loaded.config.ioThreads > 0,
+  });
   const config = configAt(loaded.config, urls, settings);
   let removed: () => void = () => onRemoved?.();
   try {

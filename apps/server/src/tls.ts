@@ -7,6 +7,7 @@ import {
   type AllowedNames,
   type NamedFile,
   type ProtocolOptions,
+  type ServerTlsOptions,
   type TlsObserver,
 } from '@quorate/tls';
 import { join } from 'node:path';
@@ -23,10 +24,18 @@ export type TlsSide = 'client' | 'peer';
 export interface MemberTls extends AsyncDisposable {
   /** For the listeners of clients; undefined when none of them has TLS. */
   readonly clients: ServerTls | undefined;
+  /** The same, for threads that make it again; undefined when there is none. */
+  readonly forThreads: ThreadTls | undefined;
   /** For the listeners of members; undefined when none of them has TLS. */
   readonly peers: ServerTls | undefined;
   /** For the members that this one dials. */
   readonly dialling: ClientTls;
+}
+
+/** The policy for clients, as far as it can be handed to another thread, and who is told of what comes of it there. */
+export interface ThreadTls {
+  readonly options: Omit<ServerTlsOptions, 'observer' | 'clock' | 'resolver'>;
+  readonly observer: TlsObserver;
 }
 
 /** What opening needs beside the configuration. */
@@ -39,12 +48,15 @@ export interface MemberTlsDeps {
 /** Reads all certificates, and makes those that are to be made. @throws ConfigError that names flag and file */
 export async function openMemberTls(config: ServerConfig, deps: MemberTlsDeps): Promise<MemberTls> {
   try {
-    const clients = await openClientSide(config, deps);
+    const clientOptions = await clientSideOf(config, deps);
+    const observer = observerOf('client', deps);
+    const clients = clientOptions && (await ServerTls.open({ ...clientOptions, observer }));
     const peerPair = await peerPairOf(config, deps);
     const peers = await openPeerSide(config, peerPair, deps);
     const dialling = openDialling(config, peerPair, deps);
     return {
       ...{ clients, peers, dialling },
+      forThreads: clientOptions && { options: clientOptions, observer },
       [Symbol.asyncDispose]: async () => {
         await clients?.close();
         await peers?.close();
@@ -63,7 +75,10 @@ interface Pair {
   readonly isOwn: boolean;
 }
 
-async function openClientSide(config: ServerConfig, deps: MemberTlsDeps): Promise<ServerTls | undefined> {
+async function clientSideOf(
+  config: ServerConfig,
+  deps: MemberTlsDeps,
+): Promise<ThreadTls['options'] | undefined> {
   const urls = [...config.listenClientUrls, ...config.listenClientHttpUrls, ...config.listenMetricsUrls];
   if (!urls.some(isSecure)) return undefined;
   const pair = await pairOf(
@@ -76,9 +91,10 @@ async function openClientSide(config: ServerConfig, deps: MemberTlsDeps): Promis
     deps,
   );
   if (pair === undefined) return undefined;
-  return ServerTls.open({
+  return {
     ...protocolOf(config),
-    ...pair,
+    cert: pair.cert,
+    key: pair.key,
     trustedCa: fileOf('--trusted-ca-file', config.trustedCaFile),
     crl: fileOf('--client-crl-file', config.clientCrlFile),
     clientCertAuth: config.clientCertAuth,
@@ -90,8 +106,7 @@ async function openClientSide(config: ServerConfig, deps: MemberTlsDeps): Promis
     // gRPC clients offer HTTP/2 alone; whoever has both wants HTTP, which is served as HTTP/1.
     alpn: ['http/1.1', 'h2'],
     handshakeTimeoutMs: config.connectionTimeoutMs,
-    observer: observerOf('client', deps),
-  });
+  };
 }
 
 async function peerPairOf(config: ServerConfig, deps: MemberTlsDeps): Promise<Pair | undefined> {

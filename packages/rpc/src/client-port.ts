@@ -1,12 +1,13 @@
 import { systemClock, type Clock } from '@quorate/std';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { Connections, type ConnectionRefusal } from './connections.ts';
 import { onFirstBytes, type Spoken } from './first-bytes.ts';
 import type { GrpcTransport } from './grpc-server.ts';
 import type { HttpAccess } from './http-access.ts';
 import { serveOverHttp1 } from './http2-requests.ts';
-import { HttpFront, type HttpHandler } from './http-front.ts';
+import { HttpFront, type HttpConnections, type HttpHandler, type HttpScope } from './http-front.ts';
 import type { HttpSurface } from './http-surface.ts';
 import { Offenders } from './offenders.ts';
 import { startReading, stopReading } from './reading.ts';
@@ -30,8 +31,11 @@ export interface ClientListener {
 /** Who answers on a client port, and how long and how often it may be asked. Times are in milliseconds. */
 export interface ClientPortOptions {
   readonly grpc: GrpcTransport;
-  /** Answers HTTP requests that `api` does not: of a member, an `HttpSurface`. */
-  readonly http: Pick<HttpSurface, 'answer'>;
+  /**
+   * Answers HTTP requests that `api` does not: of a member, an `HttpSurface`. Or whoever takes connections of HTTP whole, in
+   * the place of all that is said here of HTTP.
+   */
+  readonly http: Pick<HttpSurface, 'answer'> | HttpFronts;
   /** Answers HTTP requests on paths of its own, beside the surface; nobody when it is left out. */
   readonly api?: HttpHandler | undefined;
   /** Which hosts and origins HTTP is for; all when it is left out. */
@@ -53,6 +57,9 @@ export interface ClientPortOptions {
   /** A new connection has to wait, for what others from its address have done. */
   readonly onConnectionDelayed?: () => void;
 }
+
+/** Whoever serves HTTP, where everything is served and where only metrics and health are. */
+export type HttpFronts = Readonly<Record<HttpScope, HttpConnections>>;
 
 const defaults = {
   access: { hosts: ['*'], origins: ['*'] },
@@ -78,7 +85,7 @@ export class ClientPort implements AsyncDisposable {
   readonly #listeners: Server[] = [];
   readonly #connections: Connections;
   readonly #offenders: Offenders;
-  readonly #fronts: { readonly all: HttpFront; readonly metrics: HttpFront };
+  readonly #fronts: HttpFronts;
 
   constructor(options: ClientPortOptions) {
     const complete: Settings = { ...defaults, ...options };
@@ -90,11 +97,14 @@ export class ClientPort implements AsyncDisposable {
       clock,
     );
     this.#offenders = new Offenders({ delayMsMax: complete.maxDelayMs, addressesMax: offendersMax });
-    const front = { surface: options.http, access, requestTimeoutMs };
-    this.#fronts = {
-      all: new HttpFront({ ...front, api: options.api, scope: 'all' }),
-      metrics: new HttpFront({ ...front, scope: 'metrics' }),
-    };
+    if ('all' in options.http) this.#fronts = options.http;
+    else {
+      const front = { surface: options.http, access, requestTimeoutMs };
+      this.#fronts = {
+        all: new HttpFront({ ...front, api: options.api, scope: 'all' }),
+        metrics: new HttpFront({ ...front, scope: 'metrics' }),
+      };
+    }
   }
 
   /** Connections that are open, and those among them that have said nothing useful yet. */
@@ -133,6 +143,14 @@ export class ClientPort implements AsyncDisposable {
     this.#listeners.push(listener);
     const bound: AddressInfo | string | null = listener.address();
     return bound !== null && typeof bound === 'object' ? bound.port : 0;
+  }
+
+  /** Serves HTTP/1 on a connection that somebody else has accepted, and looks after. */
+  serveHttp(
+    socket: Duplex,
+    { scope, commonName }: { readonly scope: HttpScope; readonly commonName: string | undefined },
+  ): void {
+    this.#fronts[scope].serve(socket, { commonName });
   }
 
   /** Accepts no more, lets calls finish for that long, then cuts every connection. */
@@ -208,7 +226,7 @@ export class ClientPort implements AsyncDisposable {
     if (spoken === 'http2') this.#serveHttp2(socket, visit, commonName);
     else if (serves === 'grpc') socket.destroy();
     // What is neither gets an answer of HTTP's that says so.
-    else this.#frontOf(serves).serve(socket, { commonName });
+    else this.#frontOf(serves).serve(socket, { commonName, address: socket.remoteAddress });
   }
 
   #serveHttp2(socket: Socket, { listener, onOffence }: Visit, commonName: string | undefined): void {
@@ -225,12 +243,15 @@ export class ClientPort implements AsyncDisposable {
         serveOverHttp1(
           stream,
           { headers, rawHeaders },
-          { origin, serve: (inner, identity) => front.serve(inner, identity) },
+          {
+            origin,
+            serve: (inner, identity) => front.serve(inner, { ...identity, address: origin.address }),
+          },
         ),
     });
   }
 
-  #frontOf(serves: 'all' | 'http' | 'metrics'): HttpFront {
+  #frontOf(serves: 'all' | 'http' | 'metrics'): HttpConnections {
     return this.#fronts[serves === 'metrics' ? 'metrics' : 'all'];
   }
 }

@@ -44,8 +44,21 @@ const idleTimeoutMs = 5_000;
 /** How long a client may take nothing of its answer. */
 const stallTimeoutMs = 60_000;
 
+/** Serves HTTP/1 over connections that others have accepted. */
+export interface HttpConnections {
+  /** Serves a connection from its first byte on. `commonName` is that of a certificate that was verified. */
+  serve(
+    socket: Duplex,
+    identity: { readonly commonName?: string | undefined; readonly address?: string | undefined },
+  ): void;
+  /** Ends connections between two requests. */
+  closeIdle(): void;
+  /** Ends what it has of its own; connections are whoever's who accepted them. */
+  close(): void;
+}
+
 /** HTTP/1 over sockets that others have accepted, with limits on all that a client may be slow at. */
-export class HttpFront {
+export class HttpFront implements HttpConnections {
   readonly #options: HttpFrontOptions;
   readonly #server: Server;
   /** Of connections with a certificate that names somebody. */
@@ -71,7 +84,6 @@ export class HttpFront {
     this.#server.emit('listening');
   }
 
-  /** Serves a connection from its first byte on. `commonName` is that of a certificate that was verified. */
   serve(socket: Duplex, { commonName }: { readonly commonName?: string | undefined } = {}): void {
     if (commonName !== undefined) this.#commonNames.set(socket, commonName);
     this.#server.emit('connection', socket);
@@ -81,7 +93,6 @@ export class HttpFront {
     this.#server.closeIdleConnections();
   }
 
-  /** Ends its timers; connections are whoever's who accepted them. */
   close(): void {
     this.#server.close();
   }

@@ -29,10 +29,20 @@ export type {
   StreamCall,
   StreamHandler,
   UnaryHandler,
+  Answer,
+  Message,
 } from './transport.ts';
-export type { HttpHandler } from './http-front.ts';
+export type { HttpConnections, HttpHandler, HttpScope } from './http-front.ts';
 export { LocalCalls, type LocalCallObserver, type LocalCallOptions } from './local-calls.ts';
 export { HttpSurface, type HttpAnswer, type HttpSurfaceOptions } from './http-surface.ts';
-export { ClientPort, type ClientListener, type ClientPortOptions, type SecureSocket } from './client-port.ts';
+export {
+  ClientPort,
+  type ClientListener,
+  type ClientPortOptions,
+  type HttpFronts,
+  type SecureSocket,
+} from './client-port.ts';
+export { IoThreads, type IoThreadsOptions, type IoThreadsUsage } from './io-threads/io-threads.ts';
+export type { ListenAddress, ThreadListener } from './io-threads/protocol.ts';
 export type { ConnectionRefusal } from './connections.ts';
 export type { HttpAccess } from './http-access.ts';

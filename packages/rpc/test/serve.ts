@@ -6,8 +6,20 @@ import {
   type ClientDuplexStream,
   type ClientReadableStream,
 } from '@grpc/grpc-js';
-import { ClientPort, HttpSurface, methodTable, type Member } from '../src/index.ts';
-import { ServerUnderTest } from './server-under-test.ts';
+import { afterAll } from 'vitest';
+import {
+  ClientPort,
+  HttpSurface,
+  methodTable,
+  type Member,
+  type Method,
+  type MethodTable,
+  type StreamCall,
+  type StreamHandler,
+  type UnaryHandler,
+} from '../src/index.ts';
+import { serveThreads, type ThreadsServed } from './io-threads/serve-threads.ts';
+import { hasIoThreads, ServerUnderTest } from './server-under-test.ts';
 
 /** A member behind gRPC, and a client of it. */
 export interface Served extends AsyncDisposable {
@@ -27,20 +39,16 @@ export function demandingLeader(): Metadata {
   return metadata;
 }
 
-/** Serves a member on a port of its own. */
+/** Serves a member on a port of its own: with a transport of this thread, or through I/O threads. */
 export async function serve(member: Member): Promise<Served> {
-  const port = new ClientPort({
-    grpc: new ServerUnderTest({ methods: methodTable(member), maxReceiveBytes: 64 * 1024 }),
-    http: new HttpSurface({
-      member,
-      versions: () => ({ server: '', cluster: '', storage: '' }),
-      metrics: async () => ({ contentType: 'text/plain', text: '' }),
-    }),
-  });
-  const portNumber = await port.listen({ host: '127.0.0.1', port: 0 });
+  const { port: portNumber, close } = hasIoThreads
+    ? await throughThreads(member)
+    : await onThisThread(member);
   const client = new Client(`127.0.0.1:${portNumber}`, credentials.createInsecure(), {
     // A stream's window, so that a slow reader is one soon.
     'grpc-node.flow_control_window': 64 * 1024,
+    // Otherwise clients of one port share their connections.
+    'grpc.use_local_subchannel_pool': 1,
   });
   const nothing = new Uint8Array(0);
   return {
@@ -57,9 +65,59 @@ export async function serve(member: Member): Promise<Served> {
       client.makeBidiStreamRequest(path, same, same, metadata, options),
     [Symbol.asyncDispose]: async () => {
       client.close();
-      await port.close({ graceMs: 0 });
+      await close();
     },
   };
+}
+
+async function onThisThread(member: Member): Promise<{ port: number; close: () => Promise<void> }> {
+  const port = new ClientPort({
+    grpc: new ServerUnderTest({ methods: methodTable(member), maxReceiveBytes: 64 * 1024 }),
+    http: new HttpSurface({
+      member,
+      versions: () => ({ server: '', cluster: '', storage: '' }),
+      metrics: async () => ({ contentType: 'text/plain', text: '' }),
+    }),
+  });
+  const number = await port.listen({ host: '127.0.0.1', port: 0 });
+  return { port: number, close: () => port.close({ graceMs: 0 }) };
+}
+
+/** Threads take a while to start: those of a file of tests serve one member behind the other. */
+async function throughThreads(member: Member): Promise<{ port: number; close: () => Promise<void> }> {
+  const table = methodTable(member);
+  current = table;
+  sharedThreads ??= serveThreads(member, { table: delegating(table) });
+  const { port } = await sharedThreads;
+  return { port, close: async () => {} };
+}
+
+let sharedThreads: Promise<ThreadsServed> | undefined;
+let current: MethodTable = new Map();
+
+afterAll(async () => (await sharedThreads)?.[Symbol.asyncDispose]());
+
+/** Methods that are those of the member that is served at the time of a call. */
+function delegating(table: MethodTable): MethodTable {
+  return new Map(
+    [...table].map(([path, method]): [string, Method] => {
+      if (method.kind === 'unary')
+        return [path, { kind: 'unary', handler: (request, call) => unaryAt(path)(request, call) }];
+      return [path, { ...method, handler: (call: StreamCall) => streamAt(path)(call) }];
+    }),
+  );
+}
+
+function unaryAt(path: string): UnaryHandler {
+  const method = current.get(path);
+  if (method?.kind !== 'unary') throw new Error(`no unary method ${path}`);
+  return method.handler;
+}
+
+function streamAt(path: string): StreamHandler {
+  const method = current.get(path);
+  if (method?.kind !== 'stream') throw new Error(`no stream ${path}`);
+  return method.handler;
 }
 
 function same(bytes: Buffer): Buffer {

@@ -40,6 +40,11 @@ export function checkTogether(config: ServerConfig): void {
       '--feature-gates: enabling feature gate LeaseCheckpointPersist requires enabling feature gate LeaseCheckpoint',
     );
   }
+  if (config.ioThreads > 0 && config.grpcTransport !== 'lean') {
+    throw new ConfigError(
+      `--io-threads=${config.ioThreads} needs --grpc-transport=lean: ${config.grpcTransport} serves on the member's own thread only`,
+    );
+  }
   checkLogRotation(config);
   checkTracing(config);
   checkTls(config);

@@ -136,6 +136,15 @@ export const memberFields = {
     description:
       'What serves calls of clients: HTTP/2 of our own, at a tenth of the cost, or the library grpc-js.',
   }),
+  ioThreads: integer(0, {
+    flag: 'io-threads',
+    section: 'member',
+    own: true,
+    min: 0,
+    max: 16,
+    description:
+      "Threads that hold clients' connections, TLS and HTTP/2 included; 0: the member's own thread does. Of use with more than two cores.",
+  }),
   grpcKeepAliveMinTimeMs: duration('5s', {
     flag: 'grpc-keepalive-min-time',
     section: 'member',
