@@ -7,6 +7,7 @@ import {
   type OnRequest,
   type StreamCall,
 } from '@quorate/rpc';
+import { wholeBytes } from '@quorate/std';
 import { messagesOf, type MessageBatch } from '@quorate/wire';
 import type { EncodedAsk } from './ask.ts';
 
@@ -42,7 +43,7 @@ export async function call(table: MethodTable, ask: EncodedAsk, shown: Shown): P
   const made = new HandmadeCall(shown, messages);
   const patience = made.giveUpInTime();
   try {
-    if (method.kind === 'unary') made.send(await method.handler(messages[0]!, made));
+    if (method.kind === 'unary') made.send(wholeBytes(await method.handler(messages[0]!, made)));
     else await method.handler(made);
     return { code: status.OK, text: '', messages: made.heard };
   } catch (error) {
