@@ -4,6 +4,8 @@ import type { Pages } from './pages.ts';
 
 /** Small pieces are copied together; larger ones go out from where they lie. */
 const copyMax = 4096;
+/** Pages that are remembered until they are sent. */
+const takenMax = 64;
 /** To copy so few bytes one by one is cheaper than to ask for it. */
 const fewBytes = 24;
 
@@ -96,6 +98,8 @@ export class Output {
     const parts = this.#parts;
     this.#parts = [];
     this.#bytes = 0;
+    // Of a connection on which something is always on its way pages are not got back.
+    if (this.#taken.length > takenMax) this.#taken = [];
     for (const page of this.#used) this.#taken.push(page);
     this.#used = [];
     this.#page = noPage;

@@ -265,6 +265,8 @@ export class LeanSession implements Http2Host<Served> {
     this.#isFlushing = false;
     if (this.#isClosed || this.#waitsForSocket || this.#socket.destroyed) return;
     let sentBytes = 0;
+    // With TLS a socket is never done with what it was given in the same turn.
+    if (this.#socket.writableLength === 0) this.#http2.outputSent();
     while (this.#http2.outputBytes > 0 && !this.#waitsForSocket) {
       if (sentBytes >= turnOutputBytesMax) return this.flushSoon();
       sentBytes += this.#http2.outputBytes;
