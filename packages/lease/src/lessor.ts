@@ -164,6 +164,18 @@ export class Lessor {
     return lease.ttlSeconds;
   }
 
+  /**
+   * The same where nothing is in the way; undefined, and nothing is changed, where `renew` throws and where a checkpoint
+   * has to be taken back first.
+   */
+  tryRenew(id: bigint, nowMs: number): number | undefined {
+    const lease = this.#leases.get(id);
+    if (!this.#primary || lease === undefined) return undefined;
+    if (lease.expiryMs <= nowMs || lease.remainingTtlSeconds > 0) return undefined;
+    this.#setExpiry(lease, nowMs + lease.ttlSeconds * 1000);
+    return lease.ttlSeconds;
+  }
+
   has(id: bigint): boolean {
     return this.#leases.has(id);
   }

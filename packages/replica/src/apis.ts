@@ -104,6 +104,8 @@ export function newLeaseApi(parts: ReplicaParts): LeaseApi {
     header: (revision) => generatedHeader(parts, revision),
     newLeaseId: () => parts.newRequestId() & 0x7fff_ffff_ffff_ffffn,
     confirmLeadership: () => leadership.confirm(),
+    confirmLeadershipNow: () => leadership.confirmNow(),
+    isCaughtUp: () => parts.applied() >= node.commit,
     onOverQuota: parts.onOverQuota,
     isCheckpointing: (id) => parts.leaseKeeper.isCheckpointing(id),
     ...{ gate, proposer, node, network, requestTimeoutMs, caughtUp },

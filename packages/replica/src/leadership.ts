@@ -83,8 +83,14 @@ export class Leadership {
 
   /** Whether this member leads and has no reason to doubt it. */
   get isCertain(): boolean {
-    const { node, clock } = this.#options;
-    return !this.#isStopped && node.isLeader && !this.#isDoubtful && this.#isFreshAt(clock.now());
+    return this.#isCertainAt(this.#options.clock.now());
+  }
+
+  /** Whether `confirm` has nobody to ask: this member leads, for certain. */
+  confirmNow(): boolean {
+    const nowMs = this.#options.clock.now();
+    this.#look(nowMs);
+    return this.#isCertainAt(nowMs);
   }
 
   /**
@@ -152,7 +158,8 @@ export class Leadership {
     return leaderlessTimeouts * this.#options.electionTimeoutMs;
   }
 
-  #isFreshAt(nowMs: number): boolean {
-    return nowMs - this.#lastTickMs <= freshHeartbeats * this.#options.heartbeatIntervalMs;
+  #isCertainAt(nowMs: number): boolean {
+    const isFresh = nowMs - this.#lastTickMs <= freshHeartbeats * this.#options.heartbeatIntervalMs;
+    return isFresh && !this.#isDoubtful && !this.#isStopped && this.#options.node.isLeader;
   }
 }

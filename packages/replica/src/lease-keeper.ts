@@ -41,7 +41,7 @@ export class LeaseKeeper {
 
   /** Whether a checkpoint of this lease may come out of the log yet. */
   isCheckpointing(id: bigint): boolean {
-    return this.#checkpointing.has(id);
+    return this.#checkpointing.size > 0 && this.#checkpointing.has(id);
   }
 
   /** Called on every tick. */

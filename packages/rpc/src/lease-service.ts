@@ -1,7 +1,11 @@
 import type { Caller } from '@quorate/auth';
-import { rpcpb } from '@quorate/wire';
-import { decodeRequest, generatedMethod } from './generated-method.ts';
-import { generatedHeader } from './header.ts';
+import {
+  decodeLeaseKeepAliveId,
+  encodeLeaseKeepAliveResponse,
+  rpcpb,
+  type LeaseKeepAliveResponseParts,
+} from '@quorate/wire';
+import { generatedMethod } from './generated-method.ts';
 import type { Member } from './member.ts';
 import type { ServiceMethod } from './service-method.ts';
 import type { StreamCall } from './transport.ts';
@@ -33,13 +37,18 @@ export function leaseService(member: Member): Record<keyof typeof methods, Servi
 }
 
 /** One answer for each request, in order; an unknown lease has a TTL of 0 and the stream goes on. */
-async function keepAlive(member: Member, call: StreamCall, caller: Caller): Promise<void> {
-  for await (const bytes of call.requests) {
-    const { ID } = decodeRequest(rpcpb.LeaseKeepAliveRequest, bytes);
+function keepAlive(member: Member, call: StreamCall, caller: Caller): Promise<void> {
+  const answer = (parts: LeaseKeepAliveResponseParts): void | Promise<void> => {
+    if (!call.send(encodeLeaseKeepAliveResponse(parts))) return call.drained();
+  };
+  return call.receive((bytes) => {
+    const id = decodeLeaseKeepAliveId(bytes);
     // The header is of the moment before the renewal (reference: keep-alive).
-    const header = generatedHeader(member.header());
-    const ttlSeconds = await untilAborted(member.leases.keepAlive(ID, caller), call.signal);
-    const response = rpcpb.LeaseKeepAliveResponse.encode({ header, ID, TTL: BigInt(ttlSeconds) }).finish();
-    if (!call.send(response)) await call.drained();
-  }
+    const header = member.header();
+    const ttlSeconds = member.leases.keepAliveNow(id, caller);
+    if (ttlSeconds !== undefined) return answer({ header, id, ttlSeconds });
+    return untilAborted(member.leases.keepAlive(id, caller), call.signal).then((ttlSeconds) =>
+      answer({ header, id, ttlSeconds }),
+    );
+  });
 }

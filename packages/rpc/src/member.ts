@@ -107,6 +107,8 @@ export interface MemberKv {
 export interface MemberLeases {
   grant(request: rpcpb.LeaseGrantRequest, caller: Caller): Promise<rpcpb.LeaseGrantResponse>;
   revoke(request: rpcpb.LeaseRevokeRequest, caller: Caller): Promise<rpcpb.LeaseRevokeResponse>;
+  /** What `keepAlive` comes to if that is known at once; undefined, and then nothing has happened, if it is not. */
+  keepAliveNow(id: bigint, caller: Caller): number | undefined;
   /** The new time to live in seconds, 0 when there is no such lease. */
   keepAlive(id: bigint, caller: Caller): Promise<number>;
   timeToLive(request: rpcpb.LeaseTimeToLiveRequest, caller: Caller): Promise<rpcpb.LeaseTimeToLiveResponse>;

@@ -64,6 +64,7 @@ export class FakeMember implements Member {
   readonly leases: Member['leases'] = {
     grant: async ({ ID, TTL }) => ({ header: generated, ID, TTL, error: '' }),
     revoke: async () => ({ header: generated }),
+    keepAliveNow: () => undefined,
     keepAlive: async (id) => (id === 1n ? 30 : 0),
     timeToLive: async ({ ID }) => ({ header: generated, ID, TTL: 1n, grantedTTL: 2n, keys: [] }),
     leases: async () => ({ header: generated, leases: [{ ID: 1n }] }),

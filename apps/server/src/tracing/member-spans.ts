@@ -74,6 +74,7 @@ export class MemberSpans {
     return {
       grant: (request, caller) => this.#writing(() => leases.grant(request, caller)),
       revoke: (request, caller) => this.#writing(() => leases.revoke(request, caller)),
+      keepAliveNow: (id, caller) => leases.keepAliveNow(id, caller),
       keepAlive: (id, caller) => leases.keepAlive(id, caller),
       timeToLive: (request, caller) => leases.timeToLive(request, caller),
       leases: (caller) => leases.leases(caller),
