@@ -8,7 +8,6 @@ import {
   type Caller,
 } from '@quorate/auth';
 import {
-  executeReadOnlyTxn,
   isReadOnlyTxn,
   isSerializableTxn,
   putCost,
@@ -35,13 +34,14 @@ import {
   type RangeRequest,
   type RangeResponseParts,
   type ResponseHeader,
+  type TxnRequest,
   type TxnResponseParts,
 } from '@quorate/wire';
 import { ReplicaError } from './errors.ts';
 import type { Gate, GatedRequest } from './gate.ts';
 import type { Quota } from './quota.ts';
 import type { ReplicaObserver } from './options.ts';
-import { readRange } from './sliced-range.ts';
+import { readRange, readTxn } from './sliced-range.ts';
 
 export interface KvApiOptions {
   /** The store of the moment; a snapshot of the leader puts another one in its place. */
@@ -176,13 +176,22 @@ export class KvApi {
         const encoded = encodeTxnRequest(request);
         return this.#propose<TxnResponseParts>(caller, { field: raftRequestField.txn, encoded, access });
       }
-      return this.#readable(caller, { serializable: isSerializableTxn(request) }, access).map(() => {
-        const response = executeReadOnlyTxn(this.#options.store, request);
-        this.#readOnlyTxnCount++;
-        return this.#completed(response);
-      });
+      return this.#readable(caller, { serializable: isSerializableTxn(request) }, access)
+        .map(() => this.#readTxn(request))
+        .map(this.#readOnce);
     });
   }
+
+  #readTxn(request: TxnRequest): TxnResponseParts | Later<TxnResponseParts> {
+    const { store } = this.#options;
+    const response = readTxn(store, request, () => this.#nextTurn(store));
+    return response instanceof Promise ? Later.from(response) : response;
+  }
+
+  readonly #readOnce = (response: TxnResponseParts): TxnResponseParts => {
+    this.#readOnlyTxnCount++;
+    return this.#completed(response);
+  };
 
   /** Takes an encoded CompactionRequest; with `physical` it waits until the space is free. */
   async compact(encoded: Uint8Array, caller: Caller = nobody): Promise<ResponseHeader> {

@@ -51,7 +51,7 @@ export function encodeRangeResponse(parts: RangeResponseParts): Uint8Array {
 }
 
 /** From this size on an answer is cheaper to send piece by piece than as an array. */
-const sourceSizeMin = 16 * 1024;
+const sourceSizeMin = 8 * 1024;
 
 /**
  * The same bytes for whoever sends them: of a large answer as a source, which copies the key-values when they are sent.
@@ -60,7 +60,7 @@ const sourceSizeMin = 16 * 1024;
 export function packRangeResponse(parts: RangeResponseParts): Uint8Array | ByteSource {
   const size = rangeResponseSize(parts);
   if (size >= sourceSizeMin) return new RangeResponseSource(parts, size);
-  const target = allocate(size);
+  const target = allocateBriefly(size);
   return sealed(target, writeRangeResponse(parts, target, 0));
 }
 
