@@ -1,24 +1,22 @@
 import { expect, test } from 'vitest';
 import { renderCatchUp, renderCluster, renderFailover, renderSnapshot } from '../src/bench/cluster-report.ts';
-import type { Spread } from '../src/bench/measure.ts';
-import type { ClusterRow, FailoverSide, RecoveryResult, RecoverySide } from '../src/bench/results.ts';
+import type {
+  CallRow,
+  ClusterResult,
+  ClusterRow,
+  FailoverSide,
+  Measured,
+  RecoveryResult,
+  RecoverySide,
+} from '../src/bench/results.ts';
+import { callRow, environment, flat } from './bench-figures.ts';
 
-function flat(median: number): Spread {
-  return { median, min: median, max: median, runs: 5 };
+function rowOf({ sides }: CallRow): ClusterRow {
+  return { ...{ workload: 'put', inFlight: 100, connections: 10, through: 'follower' }, sides };
 }
 
-function rowOf(rates: { readonly quorate: number; readonly etcd: number }): ClusterRow {
-  const side = (rate: number) => ({
-    perSecond: flat(rate),
-    p50Ms: flat(1000 / rate),
-    p99Ms: flat(2000 / rate),
-    cpuMicros: flat(1e6 / rate),
-    generatorMicros: flat(3),
-  });
-  return {
-    ...{ workload: 'put', inFlight: 100, connections: 10, through: 'follower' },
-    sides: { quorate: side(rates.quorate), etcd: side(rates.etcd) },
-  };
+function clusterOf(result: Partial<ClusterResult>): Measured<ClusterResult> {
+  return { environment, result: { seconds: 4, repeated: { quorate: 0, etcd: 0 }, rows: [], ...result } };
 }
 
 function recovery(quorate: Partial<RecoverySide>, etcd: Partial<RecoverySide>): RecoveryResult {
@@ -35,8 +33,8 @@ function recovery(quorate: Partial<RecoverySide>, etcd: Partial<RecoverySide>): 
 }
 
 test('rows of clusters that Quorate loses are marked and counted, and say through whom they went', () => {
-  const rows = [rowOf({ quorate: 1000, etcd: 2000 }), rowOf({ quorate: 3000, etcd: 2000 })];
-  const report = renderCluster({ seconds: 4, repeated: { quorate: 0, etcd: 0 }, rows });
+  const rows = [callRow({ quorate: 1000, etcd: 2000 }), callRow({ quorate: 3000, etcd: 2000 })].map(rowOf);
+  const report = renderCluster(clusterOf({ rows }));
   expect(report).toContain('| put | follower | 100 | 1,000 (1,000..1,000) |');
   expect(report).toContain('**0.50x, worse**');
   expect(report).toContain('etcd has the higher throughput in 1 of 2 rows and needs less CPU in 1.');
@@ -44,7 +42,7 @@ test('rows of clusters that Quorate loses are marked and counted, and say throug
 });
 
 test('measurements that were made again are told', () => {
-  const report = renderCluster({ seconds: 4, repeated: { quorate: 2, etcd: 1 }, rows: [] });
+  const report = renderCluster(clusterOf({ repeated: { quorate: 2, etcd: 1 } }));
   expect(report).toContain('because the leader changed meanwhile: 2 of Quorate, 1 of etcd.');
 });
 

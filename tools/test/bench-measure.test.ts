@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { orderOf, quantile, rateOf, spreadOf } from '../src/bench/measure.ts';
+import { inTurns, isNarrow, orderOf, quantile, rateOf, spreadOf } from '../src/bench/measure.ts';
 import { WriteRevisions } from '../src/bench/write-revisions.ts';
 
 test('a spread is the median between the extremes, whatever the order of the runs', () => {
@@ -31,6 +31,28 @@ test('of a single value every quantile is that value, and of none it is 0', () =
 test('sides take their turns in the order ABBA', () => {
   const turns = [0, 1, 2, 3].flatMap((repetition) => orderOf(repetition, ['A', 'B']));
   expect(turns.join('')).toBe('ABBAABBA');
+});
+
+test('of three sides the last one is measured twice in a row, too', () => {
+  expect([0, 1].flatMap((repetition) => orderOf(repetition, ['A', 'B', 'C'])).join('')).toBe('ABCCBA');
+});
+
+test('values within a tenth of their median are narrow', () => {
+  expect(isNarrow([100, 95, 105])).toBe(true);
+  expect(isNarrow([100, 94, 105])).toBe(false);
+  expect(isNarrow([7])).toBe(true);
+});
+
+test.each([
+  ['no more often than they must when their figures are close', [100, 101, 99, 100, 100], 3],
+  ['once more when one lies apart, until the limit', [100, 150, 100, 100, 100], 5],
+])('sides are measured %s', async (_, figures, times) => {
+  const measure = (_side: string, repetition: number) => Promise.resolve(figures[repetition]!);
+  const results = await inTurns({ repetitions: 3, repetitionsMax: 5 }, ['A', 'B'], {
+    measure,
+    figure: (value) => value,
+  });
+  expect([...results.values()].map((of) => of.length)).toEqual([times, times]);
 });
 
 test('a rate counts every call, and no more are under way than asked for', async () => {

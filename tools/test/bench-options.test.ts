@@ -1,45 +1,70 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { cpuModel, fileSystemOf } from '../src/bench/environment.ts';
-import { commandOf, parseOptions } from '../src/bench/options.ts';
-import { parseCpuMs, parseKib } from '../src/bench/proc.ts';
+import { commandOf, OptionsError, parseOptions, root, type BenchOptions } from '../src/bench/options.ts';
+import { parseCpuMs, parseKib, parseRunNanos } from '../src/bench/proc.ts';
 
-test('without arguments everything is measured, as often and as long as the documents say', () => {
-  expect(parseOptions([])).toMatchObject({
-    sections: ['grpc', 'in-process', 'restart', 'cluster', 'catch-up', 'snapshot', 'failover'],
-    repetitions: 5,
-    seconds: 4,
-    keys: 1_000_000,
-    entries: 100_000,
-    snapshotKeys: 500_000,
-    rounds: 50,
-    quick: false,
-    write: false,
+function parsed(args: readonly string[]): BenchOptions {
+  const options = parseOptions(args);
+  if (options === undefined) throw new Error('these ask for help');
+  return options;
+}
+
+test('without arguments the table is measured, as often and as long as the documents say, and nothing is written', () => {
+  expect(parsed([])).toMatchObject({
+    sections: ['tuning', 'calls', 'million', 'interference', 'cluster', 'clients'],
+    ...{ repetitions: 3, seconds: 1.5, keys: 1_000_000, entries: 100_000, snapshotKeys: 500_000, rounds: 50 },
+    ...{ quick: false, render: false, against: undefined, target: undefined },
   });
 });
 
-test('sections can be picked', () => {
-  expect(parseOptions(['--only=restart,grpc']).sections).toEqual(['restart', 'grpc']);
-  expect(() => parseOptions(['--only=disk'])).toThrow('no section "disk"');
+test('sections can be picked, or all be taken', () => {
+  expect(parsed(['--only=million,calls']).sections).toEqual(['million', 'calls']);
+  expect(parsed(['--all']).sections).toHaveLength(10);
 });
 
-test('numbers must be above zero', () => {
-  expect(() => parseOptions(['--seconds=0'])).toThrow('--seconds');
-  expect(() => parseOptions(['--keys=many'])).toThrow('--keys');
+test.each([
+  ['--only=disk', '--only must be some of tuning, calls'],
+  ['--seconds=0', '--seconds must be above 0'],
+  ['--keys=many', '--keys must be a number'],
+  ['--snapshot-keys=1.5', '--snapshot-keys must be a whole number'],
+  ['--fast', "unknown option '--fast'; --help lists all options"],
+  ['more', 'too many arguments'],
+  ['--against=/there/is/none', '--against /there/is/none: there is no etcd'],
+])('%s is refused: %s', (argument, message) => {
+  expect(() => parseOptions([argument])).toThrow(OptionsError);
+  expect(() => parseOptions([argument])).toThrow(message);
 });
 
-test('the command that a report shows has no paths in it', () => {
-  const options = parseOptions(['--only=grpc', '--dir=/somewhere', '--json=/somewhere/else', '--seconds=2']);
-  expect(commandOf(options)).toBe('npm run bench -- --only=grpc --repetitions=5 --seconds=2');
+test('a quick run does not become the page, but can be written elsewhere', () => {
+  expect(() => parseOptions(['--quick', '--write'])).toThrow('--quick says nothing');
+  expect(parsed(['--quick', '--to=/somewhere']).target).toBe('/somewhere');
+  expect(parsed(['--write']).target).toBe(join(root, 'docs'));
 });
 
-test('the command names the sizes that its sections have', () => {
-  expect(commandOf(parseOptions(['--write']))).toBe(
-    'npm run bench -- --repetitions=5 --seconds=4 --keys=1000000 --entries=100000 --snapshot-keys=500000 --rounds=50 --write',
+test('the etcd may be named itself, or by its folder', async () => {
+  const dir = await mkdtemp(join(tmpdir(), 'quorate-bench-test-'));
+  try {
+    await writeFile(join(dir, 'etcd'), '');
+    expect(parsed([`--against=${dir}`]).against).toBe(dir);
+    expect(parsed(['--against', join(dir, 'etcd')]).against).toBe(dir);
+  } finally {
+    await rm(dir, { recursive: true });
+  }
+});
+
+test('the command that a page shows has no paths in it, and what is not as usual', () => {
+  expect(commandOf(parsed(['--write']))).toBe('npm run bench -- --against PATH_TO_ETCD --write');
+  const options = parsed(['--only=million,failover', '--dir=/somewhere', '--keys=5000', '--rounds=7']);
+  expect(commandOf(options)).toBe(
+    'npm run bench -- --against PATH_TO_ETCD --only=million,failover --keys=5000 --rounds=7 --write',
   );
 });
 
 test('a quick run is short in everything but what is asked for', () => {
-  expect(parseOptions(['--quick', '--rounds=3'])).toMatchObject({ repetitions: 1, rounds: 3, quick: true });
+  expect(parsed(['--quick', '--rounds=3'])).toMatchObject({ repetitions: 1, rounds: 3, quick: true });
 });
 
 test('CPU time is found behind a command with spaces and parentheses', () => {
@@ -68,4 +93,8 @@ test('a folder is on the file system of the longest mount point above it', () =>
 test('the processor is named, or said to be unknown', () => {
   expect(cpuModel('processor\t: 0\nmodel name\t: Some CPU @ 3 GHz\n')).toBe('Some CPU @ 3 GHz');
   expect(cpuModel('')).toBe('unknown');
+});
+
+test('the time that a thread has run is the first of its figures', () => {
+  expect(parseRunNanos('1275635 12 1\n')).toBe(1_275_635);
 });

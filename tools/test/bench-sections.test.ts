@@ -1,34 +1,52 @@
 import { etcdBin } from '@quorate/e2e';
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import type { BenchResult } from '../src/bench/results.ts';
+import { readStored } from '../src/bench/stored.ts';
+import { environment } from './bench-figures.ts';
 
 const program = resolve(import.meta.dirname, '../src/bench/main.ts');
 
+/** What another run has stored. */
+const tuning: BenchResult['tuning'] = { environment, result: { seconds: 1, placements: [] } };
+
+test('what cannot be measured is refused with one sentence', async () => {
+  const ran = promisify(execFile)(process.execPath, [program, '--fast']);
+  await expect(ran).rejects.toMatchObject({
+    code: 1,
+    stderr: "bench: unknown option '--fast'; --help lists all options\n",
+  });
+});
+
 test.skipIf(etcdBin === undefined)(
-  'every section of clusters runs from end to end (QUORATE_ETCD_BIN names the etcd beside)',
+  'sections run from end to end, and are stored with the page beside those of other runs (QUORATE_ETCD_BIN names the etcd beside)',
   async () => {
     const dir = await mkdtemp(join(tmpdir(), 'quorate-bench-test-'));
     try {
-      const json = join(dir, 'result.json');
-      const args = ['--quick', '--only=cluster,catch-up,snapshot,failover', `--dir=${dir}`, `--json=${json}`];
-      const { stdout } = await promisify(execFile)(process.execPath, [program, ...args]);
-      // It was just written by that program.
-      const result = JSON.parse(await readFile(json, 'utf8')) as BenchResult;
-      expect(result.cluster?.rows).toHaveLength(11);
-      for (const { sides } of result.cluster?.rows ?? []) {
+      await mkdir(join(dir, 'benchmarks'));
+      await writeFile(join(dir, 'benchmarks/tuning.json'), JSON.stringify(tuning));
+      const args = [
+        '--quick',
+        '--only=calls,cluster,failover',
+        `--dir=${dir}`,
+        `--to=${dir}`,
+        '--seconds=0.1',
+      ];
+      await promisify(execFile)(process.execPath, [program, ...args]);
+      const { calls, cluster, failover } = await readStored(dir);
+      for (const { sides } of calls!.result.placements.flatMap(({ rows }) => rows)) {
         expect(sides.quorate.perSecond.median).toBeGreaterThan(0);
         expect(sides.etcd.perSecond.median).toBeGreaterThan(0);
       }
-      expect(result.catchUp?.sides.quorate.phases.during.count).toBeGreaterThan(0);
-      expect(result.snapshot?.sides.quorate.recoveredMs.runs).toBe(1);
-      expect(result.failover?.sides.quorate.medianMs).toBeGreaterThan(0);
-      for (const head of ['Clusters of three', 'Catching up', 'Installing a snapshot', 'Failover']) {
-        expect(stdout).toContain(`## ${head}`);
+      expect(cluster!.result.rows).toHaveLength(6);
+      expect(failover!.result.sides.quorate.medianMs).toBeGreaterThan(0);
+      const page = await readFile(join(dir, 'benchmarks.md'), 'utf8');
+      for (const head of ['How etcd was tuned', 'Calls to one member', 'Clusters of three', 'Failover']) {
+        expect(page).toContain(`## ${head}`);
       }
     } finally {
       await rm(dir, { recursive: true, force: true });

@@ -75,6 +75,25 @@ test('reads at different revisions are found when nobody writes', () => {
   expect(() => gets.check(0, reply(6n))).toThrow('one revision');
 });
 
+test('a count must be of all keys, and come without them', () => {
+  const counts = newUnaryWorkload('count of all keys', 1000);
+  expect(rpcpb.RangeRequest.decode(counts.next(0)!)).toMatchObject({ countOnly: true, limit: 0n });
+  expect(() => counts.check(0, rangeReply([], { count: 1000 }))).not.toThrow();
+  expect(() => counts.check(0, rangeReply([], { count: 999 }))).toThrow('counts all keys');
+  expect(() => counts.check(0, rangeReply([kvOf({})], { count: 1000 }))).toThrow('no keys');
+});
+
+test('a page must have the keys that were asked for, and count those behind it', () => {
+  const pages = newUnaryWorkload('page of 500 keys', 1000);
+  const { key, limit } = rpcpb.RangeRequest.decode(pages.next(3)!);
+  const first = Number(Buffer.from(key).toString().slice(prefixes.many.length));
+  const kvs = (count: number): mvccpb.KeyValue[] => Array.from({ length: count }, () => kvOf({}));
+  expect(limit).toBe(500n);
+  expect(() => pages.check(3, rangeReply(kvs(500), { count: 1000 - first }))).not.toThrow();
+  expect(() => pages.check(3, rangeReply(kvs(499), { count: 1000 - first }))).toThrow('as many keys');
+  expect(() => pages.check(3, rangeReply(kvs(500), { count: 500 }))).toThrow('from its first to the end');
+});
+
 test('a fill puts every key once and then has nothing more to ask', () => {
   const fill = fillWorkload({ prefix: prefixes.many, count: 3, keySize: 64, valueSize: 256 });
   const puts = [0, 1, 2].map(() => rpcpb.PutRequest.decode(fill.next(0)!));

@@ -9,6 +9,8 @@ export interface ClusterMemberOptions {
   readonly dataDir: string;
   /** Further flags of every start. */
   readonly flags: readonly string[];
+  /** Further variables of its environment. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** How a member comes to its cluster; one with data does not look at it. */
@@ -30,6 +32,7 @@ export class ClusterMember implements AsyncDisposable {
   readonly endpoint: string;
   readonly peerUrl: string;
   readonly #flags: readonly string[];
+  readonly #env: Readonly<Record<string, string>>;
   readonly #ports: { readonly client: number; readonly peer: number };
   readonly #outputs: string[] = [];
   #bootstrap: Bootstrap = { initialCluster: '', state: 'new' };
@@ -42,13 +45,14 @@ export class ClusterMember implements AsyncDisposable {
   }
 
   private constructor(
-    { name, kind, dataDir, flags }: ClusterMemberOptions,
+    { name, kind, dataDir, flags, env = {} }: ClusterMemberOptions,
     ports: { readonly client: number; readonly peer: number },
   ) {
     this.name = name;
     this.kind = kind;
     this.dataDir = dataDir;
     this.#flags = flags;
+    this.#env = env;
     this.#ports = ports;
     this.endpoint = `127.0.0.1:${ports.client}`;
     this.peerUrl = `http://127.0.0.1:${ports.peer}`;
@@ -123,6 +127,7 @@ export class ClusterMember implements AsyncDisposable {
         ...this.#flags,
         ...moreFlags,
       ],
+      env: this.#env,
     });
     this.#process = launched;
     void launched.exited.then(() => {

@@ -2,10 +2,8 @@ import { Client } from '@quorate/client';
 import { ClusterMember, until } from '@quorate/e2e';
 import type { rpcpb } from '@quorate/wire';
 import { join } from 'node:path';
-import type { SideName } from './results.ts';
-
-/** Enough for every section. Everything else is as both servers come. */
-const commonFlags = ['--quota-backend-bytes=8589934592'];
+import { asShipped, commonFlags } from './bench-run.ts';
+import type { Contender, EtcdSetting, SideName } from './results.ts';
 
 const memberCount = 3;
 const askTimeoutMs = 2_000;
@@ -26,29 +24,34 @@ export interface Roles {
 
 /** Three members of one kind, each a process of its own. */
 export class BenchCluster implements AsyncDisposable {
-  readonly side: SideName;
+  readonly side: Contender;
+  readonly #setting: EtcdSetting;
   readonly #dir: string;
   readonly #flags: readonly string[];
   #members: readonly ClusterMember[] = [];
   #created = 0;
 
   private constructor(options: {
-    readonly side: SideName;
+    readonly side: Contender;
     readonly dir: string;
     readonly flags: readonly string[];
+    readonly setting: EtcdSetting;
   }) {
     this.side = options.side;
+    this.#setting = options.setting;
     this.#dir = join(options.dir, options.side);
-    this.#flags = [...commonFlags, ...options.flags];
+    this.#flags = [...commonFlags, ...options.setting.flags, ...options.flags];
   }
 
   /** Starts a new cluster, its data below `dir`, and waits until all members serve. */
   static async start(options: {
-    readonly side: SideName;
+    readonly side: Contender;
     readonly dir: string;
     readonly flags?: readonly string[];
+    /** How the members are started, when they are of a tuned etcd. */
+    readonly setting?: EtcdSetting;
   }): Promise<BenchCluster> {
-    const cluster = new BenchCluster({ flags: [], ...options });
+    const cluster = new BenchCluster({ flags: [], setting: asShipped, ...options });
     try {
       for (let i = 0; i < memberCount; i++) cluster.#members = [...cluster.#members, await cluster.#create()];
       const initialCluster = cluster.#initialCluster;
@@ -161,7 +164,8 @@ export class BenchCluster implements AsyncDisposable {
     const name = `m${++this.#created}`;
     return ClusterMember.create({
       name,
-      kind: this.side,
+      kind: this.side === 'quorate' ? 'quorate' : 'etcd',
+      env: this.#setting.env,
       dataDir: join(this.#dir, name),
       flags: this.#flags,
     });

@@ -1,32 +1,45 @@
-import { latencyTable, throughputTable } from './load-tables.ts';
+import { cpuTable, latencyTable, rateTable } from './load-tables.ts';
 import { figure, mebibytes, ratio, spread, table } from './markdown-table.ts';
 import type {
   ClusterResult,
   ClusterRow,
+  Contenders,
   FailoverResult,
+  Measured,
   PutPhase,
   RecoveryResult,
   RecoverySide,
-  Sides,
 } from './results.ts';
 import { phaseNames } from './results.ts';
 
 /** Three members of each side under load. */
-export function renderCluster({ seconds, rows, repeated }: ClusterResult): string {
+export function renderCluster({ environment, result }: Measured<ClusterResult>): string {
+  const { seconds, rows, repeated } = result;
   const runs = rows[0]?.sides.quorate.perSecond.runs ?? 0;
-  const named = rows.map((row) => ({ name: nameOf(row), sides: row.sides }));
+  const named = rows.map((row) => ({
+    name: nameOf(row),
+    sides: row.sides,
+    writes: row.workload !== 'linearizable get',
+  }));
   const columns = ['operation', 'through', 'in flight'];
-  const [throughput, losses] = throughputTable(columns, named);
+  const [rates, losses] = rateTable(columns, named, {
+    placement: 'shared',
+    cores: environment.cores,
+    members: 3,
+  });
   return [
     '## Clusters of three',
     `Three members of each side on this one machine, each a process with a log of its own on the one disk.
-${runs} repetitions of ${figure(seconds)} s for each row and side; keys, values, connections and checks as above. All clients
+At least ${runs} repetitions of ${figure(seconds)} s for each row and side; keys, values, connections and checks as above. All clients
 speak to one member, the leader or a follower. A mixed load is nine linearizable gets to one put; its latencies are
-those of both. CPU is that of all three members together.`,
-    '### Throughput and CPU of clusters',
-    throughput,
+those of both. CPU is that of all three members together, and cores are shared.`,
+    '### Rate of clusters',
+    rates,
     `${losses}${repeatsOf(repeated)}`,
+    '### CPU of clusters',
+    cpuTable(columns, named),
     '### Latency of clusters',
+    'p50 / p99 / p99.9.',
     latencyTable(columns, named),
   ].join('\n\n');
 }
@@ -147,9 +160,9 @@ function nameOf({ workload, through, inFlight }: ClusterRow): [string, string, s
   return [workload, through, String(inFlight)];
 }
 
-function repeatsOf({ quorate, etcd }: Sides<number>): string {
-  if (quorate + etcd === 0) return ' The leader never changed meanwhile.';
-  return ` Measurements made again because the leader changed meanwhile: ${quorate} of Quorate, ${etcd} of etcd.`;
+function repeatsOf({ quorate, etcd, tuned = 0 }: Contenders<number>): string {
+  if (quorate + etcd + tuned === 0) return ' The leader never changed meanwhile.';
+  return ` Measurements made again because the leader changed meanwhile: ${quorate} of Quorate, ${etcd + tuned} of etcd.`;
 }
 
 function figureOf(count: number): string {

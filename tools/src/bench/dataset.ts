@@ -25,6 +25,8 @@ export const prefixes = {
   guarded: 'guarded/',
   many: 'many/',
   paced: 'paced/',
+  list: 'list/',
+  long: 'long/',
 } as const;
 
 /** The end of the range of all keys under a prefix. */
@@ -37,3 +39,12 @@ export const singleKeys = 10_000;
 export const singleKeySize = 20;
 export const rangeKeys = 1000;
 export const rangeKeySize = 20;
+
+/** A list as Kubernetes reads it: 10,000 keys with values of 1 KiB. */
+export const listKeys = 10_000;
+export const listKeySize = 20;
+export const listValueSize = 1024;
+
+/** Keys and values of the section with a million of them. */
+export const manyKeySize = 64;
+export const manyValueSize = 256;

@@ -5,6 +5,7 @@ import { open, rm } from 'node:fs/promises';
 import { availableParallelism, loadavg, release, totalmem } from 'node:os';
 import { join, resolve } from 'node:path';
 import { quantile } from './measure.ts';
+import type { Placement } from './placement.ts';
 import type { Environment } from './results.ts';
 
 const syncs = 1000;
@@ -14,6 +15,7 @@ const appendSize = 300;
 export async function describeEnvironment(options: {
   readonly dir: string;
   readonly command: string;
+  readonly placements?: readonly Placement[];
 }): Promise<Environment> {
   const [load = 0] = loadavg();
   return {
@@ -21,6 +23,7 @@ export async function describeEnvironment(options: {
     date: new Date().toISOString().slice(0, 10),
     cpu: cpuModel(readFileSync('/proc/cpuinfo', 'utf8')),
     cores: availableParallelism(),
+    placements: options.placements ?? ['shared'],
     memoryBytes: totalmem(),
     kernel: `Linux ${release()}`,
     fileSystem: fileSystemOf(options.dir, readFileSync('/proc/self/mounts', 'utf8')),
@@ -77,7 +80,7 @@ function etcdVersion(): string {
 }
 
 /** The commit that was measured. */
-function revisionOfCheckout(): string {
+export function revisionOfCheckout(): string {
   try {
     const git = (...args: string[]) =>
       execFileSync('git', args, {

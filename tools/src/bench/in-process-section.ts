@@ -1,7 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startSide, type BenchRun } from './bench-run.ts';
-import { measureOnce, perSecondOf, prepare } from './grpc-section.ts';
+import { sharedLoad, startSide, type BenchRun } from './bench-run.ts';
+import { measureOnce, perSecondOf, prepare } from './calls-section.ts';
 import { InProcessMember } from './in-process.ts';
 import type { WorkloadName } from './load-job.ts';
 import { spreadOf } from './measure.ts';
@@ -12,11 +12,17 @@ export async function runInProcessSection(run: BenchRun): Promise<InProcessResul
   const { measureMs, repetitions } = run;
   const dir = join(run.dir, 'in-process');
   await mkdir(dir);
-  await using etcd = await startSide('etcd', dir);
-  await prepare(run, etcd);
+  await using etcd = await startSide(run, 'etcd', { dir });
+  await prepare(sharedLoad(run), etcd);
   await using member = await InProcessMember.open(join(dir, 'replica'));
   const etcdRate = async (workload: WorkloadName): Promise<number> =>
-    perSecondOf(await measureOnce(run, { workload, inFlight: 100, connections: 10 }, etcd));
+    perSecondOf(
+      await measureOnce(
+        run,
+        { workload, inFlight: 100, connections: 10 },
+        { member: etcd, placement: 'shared' },
+      ),
+    );
 
   await member.putRate(run.warmUpMs);
   await member.getRate({ durationMs: run.warmUpMs, serializable: false });

@@ -1,10 +1,22 @@
 import { InvariantError } from '@quorate/std';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { valueOf } from './dataset.ts';
 import { runKeepAlive } from './keep-alive-load.ts';
 import { callOnce } from './call-once.ts';
 import { checkGet, probeRequest, rangePath } from './kv-requests.ts';
-import type { FillJob, LoadJob, LoadMessage, LoadResult, MeasureJob, ProbeJob } from './load-job.ts';
+import type {
+  ClientJob,
+  FillJob,
+  LoadJob,
+  LoadMessage,
+  LoadResult,
+  MeasureJob,
+  PacedJob,
+  ProbeJob,
+} from './load-job.ts';
 import { LoadWindow } from './load-window.ts';
+import { runClient } from './client-load.ts';
+import { PacedPuts } from './paced-puts.ts';
 import { runUnary } from './unary-load.ts';
 import { fillWorkload, newUnaryWorkload } from './unary-workloads.ts';
 import { runWatch } from './watch-load.ts';
@@ -30,6 +42,10 @@ async function run(job: LoadJob): Promise<LoadResult> {
   switch (job.kind) {
     case 'measure':
       return measure(job);
+    case 'client':
+      return measureClient(job);
+    case 'paced':
+      return pace(job);
     case 'fill':
       return fill(job);
     case 'probe':
@@ -41,12 +57,28 @@ async function measure(job: MeasureJob): Promise<LoadResult> {
   const { endpoint, connections, inFlight, workload } = job;
   // A workload prepares its requests before the clock starts.
   const unary =
-    workload === 'watch' || workload === 'lease keep-alive' ? undefined : newUnaryWorkload(workload);
+    workload === 'watch' || workload === 'lease keep-alive'
+      ? undefined
+      : newUnaryWorkload(workload, job.keys);
   const window = new LoadWindow({ ...job, now: performance.now() });
   if (unary !== undefined) await runUnary({ workload: unary, endpoint, connections, inFlight, window });
   else if (workload === 'watch') await runWatch({ endpoint, connections, watchers: inFlight, window });
   else await runKeepAlive({ endpoint, connections, inFlight, window });
   return window.result;
+}
+
+async function measureClient(job: ClientJob): Promise<LoadResult> {
+  const window = new LoadWindow({ ...job, now: performance.now() });
+  await runClient({ ...job, window });
+  return window.result;
+}
+
+async function pace({ endpoint, perSecond, measureMs }: PacedJob): Promise<LoadResult> {
+  const startedAt = performance.now();
+  const puts = await PacedPuts.start({ endpoint, perSecond });
+  await sleep(measureMs);
+  const latenciesMs = (await puts.stop()).map(({ latencyMs }) => latencyMs);
+  return { ...timed(latenciesMs.length, startedAt), latenciesMs };
 }
 
 async function fill(job: FillJob): Promise<LoadResult> {
@@ -65,5 +97,5 @@ async function probe(job: ProbeJob): Promise<LoadResult> {
 
 function timed(operations: number, startedAt: number): LoadResult {
   const seconds = (performance.now() - startedAt) / 1000;
-  return { operations, seconds, p50Ms: 0, p99Ms: 0, serverCpuMs: 0, generatorCpuMs: 0 };
+  return { operations, seconds, p50Ms: 0, p99Ms: 0, p999Ms: 0, serverCpuMs: 0, generatorCpuMs: 0 };
 }

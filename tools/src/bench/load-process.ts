@@ -2,6 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
 import type { LoadJob, LoadMessage, LoadResult } from './load-job.ts';
+import { pinTo, type Placement } from './placement.ts';
 
 /** A load that did not come to its end. */
 export class LoadError extends Error {
@@ -17,9 +18,15 @@ export class LoadError extends Error {
 
 /** The load generator in a process of its own, so that the CPU time of servers is theirs alone. */
 export class LoadProcess implements AsyncDisposable {
-  readonly #child: ChildProcess = fork(join(import.meta.dirname, 'load-generator.ts'), {
-    stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-  });
+  readonly #child: ChildProcess;
+
+  constructor(placement: Placement = 'shared') {
+    const [execPath = '', ...execArgv] = [...pinTo('generator', placement), process.execPath];
+    this.#child = fork(join(import.meta.dirname, 'load-generator.ts'), {
+      ...{ execPath, execArgv },
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+    });
+  }
 
   /** Does one job. One at a time. @throws LoadError when a server failed or answered wrongly */
   async run(job: LoadJob): Promise<LoadResult> {
@@ -49,5 +56,7 @@ export class LoadProcess implements AsyncDisposable {
 }
 
 function describe(job: LoadJob): string {
-  return job.kind === 'measure' ? `${job.workload} with ${job.inFlight} in flight` : job.kind;
+  return job.kind === 'measure' || job.kind === 'client'
+    ? `${job.workload} with ${job.inFlight} in flight`
+    : job.kind;
 }

@@ -1,61 +1,129 @@
 import { figure, ratio, spread, table } from './markdown-table.ts';
-import type { GrpcRow } from './results.ts';
+import type { Placement } from './placement.ts';
+import { timesLess, timesMore } from './ratios.ts';
+import { contenders, type CallRow, type Contender, type RowSide } from './results.ts';
+import { saturationOf } from './saturation.ts';
 
 /** One row of a load table: its leading columns, which name it, and what was measured. */
 export interface NamedRow {
   readonly name: readonly string[];
-  readonly sides: GrpcRow['sides'];
+  readonly sides: CallRow['sides'];
+  /** Whether what it does waits for the disk. */
+  readonly writes: boolean;
+  readonly memory?: CallRow['memory'];
 }
 
-/** Throughput, and processor time an operation; and the sentence that counts the losses. */
-export function throughputTable(columns: readonly string[], rows: readonly NamedRow[]): [string, string] {
-  const losses = rows.filter((row) => throughputRatio(row) < 1).length;
-  const cpuLosses = rows.filter((row) => cpuRatio(row) < 1).length;
+const headOf: Readonly<Record<Contender, string>> = { quorate: 'Quorate', etcd: 'etcd', tuned: 'tuned etcd' };
+
+/** A cell for each side; a dash where the tuned etcd was not measured. */
+function cells<T>(
+  sides: { readonly [Side in Contender]?: T },
+  of: (side: T, contender: Contender) => string,
+): string[] {
+  return contenders.map((contender) => {
+    const side = sides[contender];
+    return side === undefined ? '-' : of(side, contender);
+  });
+}
+
+const heads = contenders.map((contender) => headOf[contender]);
+
+/** Operations a second, and what bounds them; and the sentence that counts the losses. */
+export function rateTable(
+  columns: readonly string[],
+  rows: readonly NamedRow[],
+  where: { readonly placement: Placement; readonly cores: number; readonly members: number },
+): [string, string] {
   const measured = table(
-    [
-      ...columns,
-      ...['Quorate /s', 'etcd /s', 'ratio', 'Quorate CPU µs', 'etcd CPU µs', 'ratio', 'generator µs'],
-    ],
-    rows.map((row) => {
-      const { quorate, etcd } = row.sides;
-      return [
-        ...row.name,
-        spread(quorate.perSecond),
-        spread(etcd.perSecond),
-        ratio(throughputRatio(row)),
-        spread(quorate.cpuMicros),
-        spread(etcd.cpuMicros),
-        ratio(cpuRatio(row)),
-        figure(Math.max(quorate.generatorMicros.median, etcd.generatorMicros.median)),
-      ];
-    }),
+    [...columns, ...heads.map((head) => `${head} /s`), 'ratio', 'used up: Quorate', 'etcd'],
+    rows.map(({ name, sides, writes }) => [
+      ...name,
+      ...cells(sides, ({ perSecond }) => spread(perSecond)),
+      ratio(rateRatio(sides)),
+      saturationOf(sides.quorate, { ...where, writes, contender: 'quorate' }),
+      saturationOf(sides.etcd, { ...where, writes, contender: 'etcd' }),
+    ]),
     { textColumns: columns.length - 1 },
   );
+  const losses = rows.filter(({ sides }) => rateRatio(sides) < 1).length;
+  const cpuLosses = rows.filter(({ sides }) => cpuRatio(sides) < 1).length;
   const sentence = `etcd has the higher throughput in ${losses} of ${rows.length} rows and needs less CPU in ${cpuLosses}.`;
   return [measured, sentence];
 }
 
-/** Median and 99th percentile of the latency. */
-export function latencyTable(columns: readonly string[], rows: readonly NamedRow[]): string {
+/** Processor time of an operation, the server's and the generator's. */
+export function cpuTable(columns: readonly string[], rows: readonly NamedRow[]): string {
   return table(
-    [...columns, ...['Quorate p50 ms', 'etcd p50 ms', 'ratio', 'Quorate p99 ms', 'etcd p99 ms', 'ratio']],
-    rows.map(({ name, sides: { quorate, etcd } }) => [
+    [...columns, ...heads.map((head) => `${head} µs`), 'ratio', 'generator µs'],
+    rows.map(({ name, sides }) => [
       ...name,
-      spread(quorate.p50Ms),
-      spread(etcd.p50Ms),
-      ratio(etcd.p50Ms.median / quorate.p50Ms.median),
-      spread(quorate.p99Ms),
-      spread(etcd.p99Ms),
-      ratio(etcd.p99Ms.median / quorate.p99Ms.median),
+      ...cells(sides, ({ cpuMicros }) => spread(cpuMicros)),
+      ratio(cpuRatio(sides)),
+      figure(Math.max(...present(sides).map(({ generatorMicros }) => generatorMicros.median))),
     ]),
     { textColumns: columns.length - 1 },
   );
 }
 
-function throughputRatio({ sides }: NamedRow): number {
-  return sides.quorate.perSecond.median / sides.etcd.perSecond.median;
+/** Medians of three quantiles of the latency. */
+export function latencyTable(columns: readonly string[], rows: readonly NamedRow[]): string {
+  return table(
+    [...columns, ...heads.map((head) => `${head} ms`), 'p50', 'p99', 'p99.9'],
+    rows.map(({ name, sides }) => [
+      ...name,
+      ...cells(sides, ({ p50Ms, p99Ms, p999Ms }) =>
+        [p50Ms, p99Ms, p999Ms].map(({ median }) => figure(median)).join(' / '),
+      ),
+      ratio(timesLess(sides, ({ p50Ms }) => p50Ms.median)),
+      ratio(timesLess(sides, ({ p99Ms }) => p99Ms.median)),
+      ratio(timesLess(sides, ({ p999Ms }) => p999Ms.median)),
+    ]),
+    { textColumns: columns.length - 1 },
+  );
 }
 
-function cpuRatio({ sides }: NamedRow): number {
-  return sides.etcd.cpuMicros.median / sides.quorate.cpuMicros.median;
+/** Memory after a row, of all of it the anonymous part, and the most there was meanwhile. */
+export function memoryTable(columns: readonly string[], rows: readonly NamedRow[]): string {
+  return table(
+    [...columns, ...heads, 'PSS', 'peak'],
+    rows.flatMap(({ name, memory }) =>
+      memory === undefined
+        ? []
+        : [
+            [
+              ...name,
+              ...cells(memory, ({ pss, pssAnonymous, peakRss }) =>
+                [pss, pssAnonymous, peakRss].map((bytes) => figure(bytes / 2 ** 20)).join(' / '),
+              ),
+              ratio(timesLess(memory, ({ pss }) => pss)),
+              ratio(timesLess(memory, ({ peakRss }) => peakRss)),
+            ],
+          ],
+    ),
+    { textColumns: columns.length - 1 },
+  );
+}
+
+/** A row of figures that are one of each side, in favour of whoever has less. */
+export function lessRow<T>(
+  name: string,
+  sides: { readonly quorate: T; readonly etcd: T; readonly tuned?: T },
+  of: { readonly figure: (side: T) => number; readonly text: (side: T) => string },
+): string[] {
+  return [name, ...cells(sides, of.text), ratio(timesLess(sides, of.figure))];
+}
+
+/** The head of a table of such rows. */
+export const lessHead: readonly string[] = ['what', ...heads, 'ratio'];
+
+function present(sides: CallRow['sides']): RowSide[] {
+  return contenders.flatMap((contender) => sides[contender] ?? []);
+}
+
+function rateRatio(sides: CallRow['sides']): number {
+  return timesMore(sides, ({ perSecond }) => perSecond.median);
+}
+
+function cpuRatio(sides: CallRow['sides']): number {
+  return timesLess(sides, ({ cpuMicros }) => cpuMicros.median);
 }

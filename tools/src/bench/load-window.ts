@@ -2,8 +2,14 @@ import { quantile } from './measure.ts';
 import type { LoadResult } from './load-job.ts';
 import { cpuMsOf } from './proc.ts';
 
+/** Is told of every operation that a load has finished. */
+export interface OperationSink {
+  /** Takes note of an operation that has ended `now`; false when there should be no more. */
+  record(latencyMs: number, now: number): boolean;
+}
+
 /** The time that counts: it begins after the warm-up and ends with the load. */
-export class LoadWindow {
+export class LoadWindow implements OperationSink {
   #latencies = new Float64Array(1 << 16);
   #count = 0;
   #startedAt: number;
@@ -60,6 +66,7 @@ export class LoadWindow {
       seconds: (now - this.#startedAt) / 1000,
       p50Ms: quantile(sorted, 0.5),
       p99Ms: quantile(sorted, 0.99),
+      p999Ms: quantile(sorted, 0.999),
       serverCpuMs,
       generatorCpuMs: (user + system) / 1000,
     };

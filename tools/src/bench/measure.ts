@@ -20,9 +20,41 @@ export function quantile(sorted: ArrayLike<number>, share: number): number {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
 }
 
-/** The order in which two sides take their turns: ABBA, so that a drift of the machine touches both alike. */
-export function orderOf<T>(repetition: number, sides: readonly [T, T]): readonly [T, T] {
-  return repetition % 2 === 0 ? sides : [sides[1], sides[0]];
+/** The order in which sides take their turns: ABBA, so that a drift of the machine touches all alike. */
+export function orderOf<T>(repetition: number, sides: readonly T[]): readonly T[] {
+  return repetition % 2 === 0 ? sides : sides.toReversed();
+}
+
+/** Values that lie so close to each other need no more of them. */
+const narrowShare = 0.1;
+
+/** Whether the values, of which there must be one, are all about the same. */
+export function isNarrow(values: readonly number[]): boolean {
+  const { median, min, max } = spreadOf(values);
+  return max - min <= narrowShare * median;
+}
+
+/**
+ * Measures all sides in turn, `repetitions` times, and as long as the figures of one of them lie far apart up to
+ * `repetitionsMax` times.
+ */
+export async function inTurns<Side extends string, T>(
+  options: { readonly repetitions: number; readonly repetitionsMax: number },
+  sides: readonly Side[],
+  turn: {
+    readonly measure: (side: Side, repetition: number) => Promise<T>;
+    readonly figure: (result: T) => number;
+  },
+): Promise<Map<Side, readonly T[]>> {
+  const results = new Map(sides.map((side) => [side, new Array<T>()]));
+  const isClear = (): boolean => [...results.values()].every((of) => isNarrow(of.map(turn.figure)));
+  for (let repetition = 0; repetition < options.repetitionsMax; repetition++) {
+    if (repetition >= options.repetitions && isClear()) break;
+    for (const side of orderOf(repetition, sides)) {
+      results.get(side)!.push(await turn.measure(side, repetition));
+    }
+  }
+  return results;
 }
 
 /**

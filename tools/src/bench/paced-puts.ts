@@ -9,18 +9,20 @@ const keySize = 20;
 const connectionCount = 4;
 
 /** How often it is looked whether puts are due. */
-const beatMs = 2;
+const beatMs = 1;
 
 /** One put that was acknowledged. */
 export interface PacedPut {
   /** On the clock of `performance.now()`. */
   readonly sentAtMs: number;
+  /** Since it was due, which is before it was sent when this process was late. */
   readonly latencyMs: number;
 }
 
 /**
  * A light load at a fixed pace: puts are sent when they are due, whether or not those before were answered, so
- * that a server that stalls is seen for as long as it stalls. It runs in this process, which does little else.
+ * that a server that stalls is seen for as long as it stalls. It runs in the process that starts it, which should do
+ * little else.
  */
 export class PacedPuts {
   readonly #connections: readonly LoadConnection[];
@@ -72,17 +74,17 @@ export class PacedPuts {
     let sent = 0;
     while (!this.#isStopped) {
       const due = ((performance.now() - startedAtMs) / 1000) * this.#perSecond;
-      for (; sent < due; sent++) this.#put(sent);
+      for (; sent < due; sent++) this.#put(sent, startedAtMs + (1000 * sent) / this.#perSecond);
       await sleep(beatMs);
     }
   }
 
-  #put(n: number): void {
+  #put(n: number, dueAtMs: number): void {
     this.#outstanding++;
     const sentAtMs = performance.now();
     this.#connections[n % connectionCount]!.unary(this.#requests[n % keyCount]!, () => {
       this.#outstanding--;
-      this.#puts.push({ sentAtMs, latencyMs: performance.now() - sentAtMs });
+      this.#puts.push({ sentAtMs, latencyMs: performance.now() - dueAtMs });
     });
   }
 

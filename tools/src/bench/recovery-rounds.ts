@@ -1,7 +1,7 @@
 import type { ClusterMember } from '@quorate/e2e';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BenchCluster, Roles } from './bench-cluster.ts';
-import type { BenchRun } from './bench-run.ts';
+import { sharedLoad, type BenchRun } from './bench-run.ts';
 import { prefixes, valueOf } from './dataset.ts';
 import { orderOf, spreadOf } from './measure.ts';
 import { PacedPuts } from './paced-puts.ts';
@@ -36,7 +36,7 @@ export interface Recovery {
 /** Puts the keys through the leader, with 100 in flight. */
 export async function fill(run: BenchRun, { leader }: Roles, missed: MissedKeys): Promise<void> {
   const { count, keySize, valueSize } = missed;
-  await run.load.run({
+  await sharedLoad(run).run({
     ...{ kind: 'fill', endpoint: leader.endpoint, prefix: prefixes.many },
     ...{ count, keySize, valueSize, connections: 10, inFlight: 100 },
   });

@@ -53,6 +53,7 @@ export function phaseOf(latencies: readonly number[]): PutPhase {
     count: sorted.length,
     p50Ms: quantile(sorted, 0.5),
     p99Ms: quantile(sorted, 0.99),
+    p999Ms: quantile(sorted, 0.999),
     maxMs: sorted.at(-1) ?? 0,
   };
 }

@@ -1,67 +1,78 @@
+import {
+  renderCalls,
+  renderClients,
+  renderInterference,
+  renderMillion,
+  renderTuning,
+} from './calls-report.ts';
 import { renderCatchUp, renderCluster, renderFailover, renderSnapshot } from './cluster-report.ts';
-import { latencyTable, throughputTable } from './load-tables.ts';
-import { figure, mebibytes, ratio, spread, table } from './markdown-table.ts';
-import type {
-  BenchResult,
-  Environment,
-  GrpcResult,
-  GrpcRow,
-  InProcessResult,
-  RestartResult,
-  RestartSide,
-} from './results.ts';
+import { renderHeadline } from './headline.ts';
+import { figure, ratio, spread, table } from './markdown-table.ts';
+import { resultNames, type BenchResult, type Environment, type InProcessResult } from './results.ts';
+import { dataFolder, fileOf } from './stored.ts';
 
-/** The whole document, from what a run has measured; or several, each of other sections. */
-export function renderReport(...runs: readonly BenchResult[]): string {
-  const result = Object.assign({}, ...runs) as BenchResult; // Of the environment, which is in all, only one is left.
-  const parts = ['# Benchmarks', intro, renderEnvironments(runs)];
-  if (result.grpc !== undefined) parts.push(renderGrpc(result.grpc));
-  if (result.inProcess !== undefined) parts.push(renderInProcess(result.inProcess));
-  if (result.restart !== undefined) parts.push(renderRestart(result.restart));
-  if (result.cluster !== undefined) parts.push(renderCluster(result.cluster));
-  if (result.catchUp !== undefined) parts.push(renderCatchUp(result.catchUp));
-  if (result.snapshot !== undefined) parts.push(renderSnapshot(result.snapshot));
-  if (result.failover !== undefined) parts.push(renderFailover(result.failover));
+/** The whole document, of what has been measured. */
+export function renderReport(result: BenchResult): string {
+  const { tuning, calls, million, interference, cluster, clients } = result;
+  const { inProcess, catchUp, snapshot, failover } = result;
+  const parts = ['# Benchmarks', intro, renderHeadline(result), reading, renderEnvironments(result)];
+  if (tuning !== undefined) parts.push(renderTuning(tuning.result));
+  if (calls !== undefined) parts.push(renderCalls(calls));
+  if (million !== undefined) parts.push(renderMillion(million));
+  if (interference !== undefined) parts.push(renderInterference(interference.result));
+  if (cluster !== undefined) parts.push(renderCluster(cluster));
+  if (clients !== undefined) parts.push(renderClients(clients.result));
+  if (inProcess !== undefined) parts.push(renderInProcess(inProcess.result));
+  if (catchUp !== undefined) parts.push(renderCatchUp(catchUp.result));
+  if (snapshot !== undefined) parts.push(renderSnapshot(snapshot.result));
+  if (failover !== undefined) parts.push(renderFailover(failover.result));
+  parts.push(renderData(result));
   return `${parts.join('\n\n')}\n`;
 }
 
 const intro = `\
-Quorate beside a real etcd: one run, one machine, one disk, the same load. \`npm run bench -- --write\` wrote this
-page, so do not edit it. \`QUORATE_ETCD_BIN\` names the folder with the etcd to compare with.
+Quorate beside a real etcd: one machine, one disk, the same load. Each figure is how many times better Quorate is than the
+better of two etcds, one as shipped and one tuned. Pinned: the server has one core, and the load generator another; shared:
+both use all cores. \`npm run bench -- --against PATH_TO_ETCD --write\` wrote this page, so do not edit it.`;
 
+const reading = `\
 ## How to read it
 
 - Figures are the median of the repetitions, with the smallest and the largest in brackets. Two figures whose
   brackets overlap are not different.
-- A ratio above 1 is in Quorate's favour, whatever the row measures; **below 1 etcd is better**, and the row says so.
-- The two take their turns in the order ABBA; the one that is not measured idles. Both run as one member, or as
-  three where it says so, with their default settings but for a quota of 8 GiB, without TLS, and both wait for
-  fdatasync.
+- A ratio above 1 is in Quorate's favour, whatever the row measures, and is to the better etcd; **below 1 etcd is better**, and the row says
+  so.
+- Servers take their turns in the order ABBA; those that are not measured idle. They run as one member, or as
+  three where it says so, with their default settings but for a quota of 8 GiB, without TLS, and all wait for
+  fdatasync before they answer a write.
 - The load generator is a process of its own that writes HTTP/2 frames straight to its sockets and costs some
-  microseconds for a request (the last column), but it shares the cores with the server. Every answer is checked:
-  revisions without gaps, the right values and counts. A wrong one ends the run.
+  microseconds for a request, which is shown. Every answer is checked: revisions without gaps, the right values and counts. A
+  wrong one ends the run.
 - CPU is the server's, user and system, all its threads (\`/proc/PID/stat\`), for one operation. On a machine with
   few cores it says more than the throughput: etcd spreads over the cores that the generator leaves, Quorate
   answers from one thread.
+- "Used up" is what there was no more of: the generator's core, the server's core (of Quorate its thread), all cores, or none of
+  these, so that who asked waited for the disk, or for processes to wake one another.
 - Quorate runs from its sources; Node strips the types when it starts.`;
 
 /** One column for each run: machine and versions are compared only within one. */
-function renderEnvironments(runs: readonly BenchResult[]): string {
-  const environments = runs.map(({ environment }) => environment);
+function renderEnvironments(result: BenchResult): string {
+  const runs = runsOf(result);
   const row = (what: string, of: (environment: Environment) => string): string[] => [
     what,
-    ...environments.map(of),
+    ...runs.map(({ environment }) => of(environment)),
   ];
-  const isOne = environments.length === 1;
+  const isOne = runs.length === 1;
   return [
     '## Where',
     table(
-      ['what', ...environments.map((_, at) => (isOne ? 'value' : `run ${at + 1}`))],
+      ['what', ...runs.map((_, at) => (isOne ? 'value' : `run ${at + 1}`))],
       [
-        ...(isOne ? [] : [['sections', ...runs.map(sectionsOf)]]),
+        ...(isOne ? [] : [['sections', ...runs.map(({ sections }) => sections.join(', '))]]),
         row('command', ({ command }) => `\`${command}\``),
         row('date', ({ date }) => date),
         row('processor', ({ cpu, cores }) => `${cpu}, ${cores} cores`),
+        row('placements', ({ placements }) => placements.join(', ')),
         row('memory', ({ memoryBytes }) => `${figure(memoryBytes / 2 ** 30)} GiB`),
         row('kernel', ({ kernel }) => kernel),
         row('file system', ({ fileSystem }) => fileSystem),
@@ -77,40 +88,45 @@ function renderEnvironments(runs: readonly BenchResult[]): string {
         row('Node', ({ node }) => node),
         row('etcd', ({ etcd }) => etcd),
       ],
-      { textColumns: 1 + environments.length },
+      { textColumns: 1 + runs.length },
     ),
   ].join('\n\n');
 }
 
-/** What a run has measured, as `--only` calls it. */
-function sectionsOf({ environment: _, ...sections }: BenchResult): string {
-  return Object.keys(sections)
-    .map((name) => name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`))
-    .join(', ');
+/** The runs that the sections come from, told apart by where and when they were made. */
+function runsOf(result: BenchResult): { environment: Environment; sections: string[] }[] {
+  const runs = new Map<string, { environment: Environment; sections: string[] }>();
+  for (const name of resultNames) {
+    const environment = result[name]?.environment;
+    if (environment === undefined) continue;
+    const key = JSON.stringify(environment);
+    const run = runs.get(key) ?? { environment, sections: [] };
+    run.sections.push(fileOf(name).replace('.json', ''));
+    runs.set(key, run);
+  }
+  return [...runs.values()];
 }
 
-function renderGrpc({ seconds, rows }: GrpcResult): string {
-  const runs = rows[0]?.sides.quorate.perSecond.runs ?? 0;
-  const named = rows.map((row) => ({ name: nameOf(row), sides: row.sides }));
-  const columns = ['operation', 'in flight'];
-  return [
-    '## Over gRPC',
-    `${runs} repetitions of ${figure(seconds)} s for each row and side. Values have 256 bytes, keys 20; 10,000 keys. One in flight
-goes over one connection, 100 over ten connections with ten streams each. A guarded update is what Kubernetes
-writes with: compare the modRevision, then put, else get. A watch row is one put at a time to that many watchers on
-ten streams over ten connections: its rate is events a second, its latency the time from sending the put to the
-arrival of an event.`,
-    '### Throughput and CPU',
-    ...throughputTable(columns, named),
-    '### Latency',
-    latencyTable(columns, named),
-  ].join('\n\n');
-}
+/** How to make all of it again, and where the raw figures are. */
+function renderData(result: BenchResult): string {
+  const files = resultNames
+    .filter((name) => result[name] !== undefined)
+    .map((name) => `[${fileOf(name)}](${dataFolder}/${fileOf(name)})`);
+  return `\
+## Raw data, and how to make it again
 
-function nameOf(row: GrpcRow): [string, string] {
-  return row.workload === 'watch'
-    ? ['watch, events', `${row.inFlight} watchers`]
-    : [row.workload, String(row.inFlight)];
+What was measured is beside this page, a file for each section: ${files.join(', ')}.
+
+\`\`\`sh
+npm run bench -- --against PATH_TO_ETCD --write                # the table and what it is made of: some 20 minutes
+npm run bench -- --against PATH_TO_ETCD --only=million --write # one section; the rest stays as it is stored
+npm run bench -- --against PATH_TO_ETCD --all --write          # with what clusters do when members fail: an hour
+npm run bench -- --against PATH_TO_ETCD --quick                # whether all of it runs; writes nothing
+npm run bench -- --render                                      # the page anew, of what is stored
+\`\`\`
+
+Files are written when a run is over; one that is aborted changes nothing. \`npm run check:cpu\` looks by itself whether operations have become
+dearer than they were.`;
 }
 
 /** What is asked of the state machine by itself. */
@@ -164,51 +180,4 @@ flight, in turn with it.`,
 
 function verdict(passes: boolean): string {
   return passes ? 'pass' : '**fail**';
-}
-
-function renderRestart({ keys, sides }: RestartResult): string {
-  const { quorate, etcd } = sides;
-  const memoryRow = (name: string, of: (side: RestartSide) => number): string[] => [
-    name,
-    mebibytes(of(quorate)),
-    mebibytes(of(etcd)),
-    ratio(of(etcd) / of(quorate)),
-  ];
-  return [
-    '## Memory and restart',
-    `${keys.toLocaleString('en-US')} keys of 64 bytes with values of 256, put one by one with 500 in flight over ten connections. A restart is
-SIGTERM, a new process, and the time from its start to the answer to a first linearizable get (${quorate.firstReadMs.runs} times, files in
-the page cache). RSS counts pages of mapped files as well: etcd maps its whole database, and the kernel can drop
-those pages again; the anonymous part cannot be dropped. After a load memory is read 3 s later, after a restart right after the
-first get.`,
-    table(
-      ['what', 'Quorate', 'etcd', 'ratio'],
-      [
-        memoryRow('RSS after load', (side) => side.afterLoad.rss),
-        memoryRow('PSS after load', (side) => side.afterLoad.pss),
-        memoryRow('of it anonymous', (side) => side.afterLoad.pssAnonymous),
-        memoryRow('RSS after restart', (side) => side.afterRestart.rss),
-        memoryRow('PSS after restart', (side) => side.afterRestart.pss),
-        memoryRow('of it anonymous', (side) => side.afterRestart.pssAnonymous),
-        [
-          'load, s',
-          figure(quorate.loadSeconds),
-          figure(etcd.loadSeconds),
-          ratio(etcd.loadSeconds / quorate.loadSeconds),
-        ],
-        [
-          'stop, ms',
-          spread(quorate.stopMs),
-          spread(etcd.stopMs),
-          ratio(etcd.stopMs.median / quorate.stopMs.median),
-        ],
-        [
-          'start to first get, ms',
-          spread(quorate.firstReadMs),
-          spread(etcd.firstReadMs),
-          ratio(etcd.firstReadMs.median / quorate.firstReadMs.median),
-        ],
-      ],
-    ),
-  ].join('\n\n');
 }

@@ -1,5 +1,6 @@
 import type { WorkloadName } from './load-job.ts';
 import type { Spread } from './measure.ts';
+import type { Placement } from './placement.ts';
 import type { MemoryUse } from './proc.ts';
 
 export const sideNames = ['quorate', 'etcd'] as const;
@@ -8,12 +9,29 @@ export type SideName = (typeof sideNames)[number];
 /** Two sides of a comparison. */
 export type Sides<T> = Readonly<Record<SideName, T>>;
 
+/** Those that are compared, where the tuned etcd is one of them. */
+export const contenders = ['quorate', 'etcd', 'tuned'] as const;
+export type Contender = (typeof contenders)[number];
+
+/** Quorate, an etcd as shipped and, where it was measured, a tuned one. */
+export type Contenders<T> = Sides<T> & { readonly tuned?: T };
+
+/** How an etcd is started that is not as shipped. */
+export interface EtcdSetting {
+  /** As the page calls it. */
+  readonly name: string;
+  readonly flags: readonly string[];
+  readonly env: Readonly<Record<string, string>>;
+}
+
 /** Where and how it was measured. Nothing in it names a host or a folder. */
 export interface Environment {
   readonly command: string;
   readonly date: string;
   readonly cpu: string;
   readonly cores: number;
+  /** How servers and generators were placed on them. */
+  readonly placements: readonly Placement[];
   readonly memoryBytes: number;
   readonly kernel: string;
   readonly fileSystem: string;
@@ -32,21 +50,49 @@ export interface RowSide {
   readonly perSecond: Spread;
   readonly p50Ms: Spread;
   readonly p99Ms: Spread;
+  readonly p999Ms: Spread;
   readonly cpuMicros: Spread;
   /** The load generator's CPU time for an operation. */
   readonly generatorMicros: Spread;
 }
 
-export interface GrpcRow {
+/** Memory of a server right after a row, the largest of all repetitions, in bytes. */
+export interface RowMemory {
+  readonly pss: number;
+  readonly pssAnonymous: number;
+  /** The most that was in memory while the row was measured, mapped files included. */
+  readonly peakRss: number;
+}
+
+export interface CallRow {
   readonly workload: WorkloadName;
   readonly inFlight: number;
   readonly connections: number;
-  readonly sides: Sides<RowSide>;
+  readonly sides: Contenders<RowSide>;
+  readonly memory: Contenders<RowMemory>;
 }
 
-export interface GrpcResult {
+/** Calls to one member, for each placement. */
+export interface CallsResult {
   readonly seconds: number;
-  readonly rows: readonly GrpcRow[];
+  readonly placements: readonly { readonly placement: Placement; readonly rows: readonly CallRow[] }[];
+}
+
+/** One way to start an etcd, and what came of it. */
+export interface TuningTrial {
+  readonly setting: EtcdSetting;
+  readonly putsPerSecond: number;
+  readonly getsPerSecond: number;
+}
+
+export interface TuningResult {
+  readonly seconds: number;
+  readonly placements: readonly {
+    readonly placement: Placement;
+    readonly trials: readonly TuningTrial[];
+    /** The best one that is not as shipped: what is called tuned. */
+    readonly chosen: EtcdSetting;
+  }[];
 }
 
 /** Operations a second through `replica`, and what etcd showed over gRPC in turn with it. */
@@ -60,7 +106,7 @@ export interface InProcessResult {
   readonly etcdLinearizableGets: Spread;
 }
 
-export interface RestartSide {
+export interface MillionSide {
   readonly loadSeconds: number;
   readonly afterLoad: MemoryUse;
   /** Of the last restart, right after its first read. */
@@ -70,9 +116,52 @@ export interface RestartSide {
   readonly firstReadMs: Spread;
 }
 
-export interface RestartResult {
+/** A member with many keys. */
+export interface MillionResult {
   readonly keys: number;
-  readonly sides: Sides<RestartSide>;
+  readonly sides: Contenders<MillionSide>;
+  /** What it takes to count all of them, and to get some of them. */
+  readonly rows: readonly CallRow[];
+}
+
+/** Puts at a fixed pace while a long list is read over and over. */
+export interface InterferenceSide {
+  readonly quiet: PutPhase;
+  readonly during: PutPhase;
+  /** The same of each repetition by itself. */
+  readonly p99Ms: Spread;
+  readonly listsPerSecond: Spread;
+}
+
+export interface InterferenceResult {
+  readonly putsPerSecond: number;
+  readonly listKeys: number;
+  readonly listBytes: number;
+  readonly seconds: number;
+  readonly placements: readonly {
+    readonly placement: Placement;
+    readonly sides: Contenders<InterferenceSide>;
+  }[];
+}
+
+/** What one client that anybody can get showed. */
+export interface ClientSide {
+  readonly perSecond: Spread;
+  readonly cpuMicros: Spread;
+  /** The client's own CPU time for an operation. */
+  readonly clientMicros: Spread;
+}
+
+export interface ClientRow {
+  readonly client: string;
+  readonly operation: string;
+  readonly sides: Sides<ClientSide>;
+}
+
+export interface ClientsResult {
+  readonly rows: readonly ClientRow[];
+  /** What could not be run here, and why. */
+  readonly missing: readonly string[];
 }
 
 export type MemberRole = 'leader' | 'follower';
@@ -84,14 +173,14 @@ export interface ClusterRow {
   /** The member that clients speak to. */
   readonly through: MemberRole;
   /** CPU is that of all members together. */
-  readonly sides: Sides<RowSide>;
+  readonly sides: Contenders<RowSide>;
 }
 
 /** Three members of each side. */
 export interface ClusterResult {
   readonly seconds: number;
   /** Measurements that were made again because the leader changed meanwhile. */
-  readonly repeated: Sides<number>;
+  readonly repeated: Contenders<number>;
   readonly rows: readonly ClusterRow[];
 }
 
@@ -100,6 +189,7 @@ export interface PutPhase {
   readonly count: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  readonly p999Ms?: number;
   readonly maxMs: number;
 }
 
@@ -141,14 +231,36 @@ export interface FailoverResult {
   readonly sides: Sides<FailoverSide>;
 }
 
-/** All that a run has measured; sections that were not asked for are not there. */
-export interface BenchResult {
+/** A section that was measured, and where and how. */
+export interface Measured<T> {
   readonly environment: Environment;
-  readonly grpc?: GrpcResult;
-  readonly inProcess?: InProcessResult;
-  readonly restart?: RestartResult;
-  readonly cluster?: ClusterResult;
-  readonly catchUp?: RecoveryResult;
-  readonly snapshot?: RecoveryResult;
-  readonly failover?: FailoverResult;
+  readonly result: T;
 }
+
+/** All that was measured, maybe in several runs; sections that never were are not there. */
+export interface BenchResult {
+  readonly tuning?: Measured<TuningResult>;
+  readonly calls?: Measured<CallsResult>;
+  readonly million?: Measured<MillionResult>;
+  readonly interference?: Measured<InterferenceResult>;
+  readonly cluster?: Measured<ClusterResult>;
+  readonly clients?: Measured<ClientsResult>;
+  readonly inProcess?: Measured<InProcessResult>;
+  readonly catchUp?: Measured<RecoveryResult>;
+  readonly snapshot?: Measured<RecoveryResult>;
+  readonly failover?: Measured<FailoverResult>;
+}
+
+/** The sections in the order of the page. */
+export const resultNames = [
+  'tuning',
+  'calls',
+  'million',
+  'interference',
+  'cluster',
+  'clients',
+  'inProcess',
+  'catchUp',
+  'snapshot',
+  'failover',
+] as const satisfies readonly (keyof BenchResult)[];

@@ -54,6 +54,9 @@ async function install(
     return added;
   };
   const recovery = await recover(run, { leader: roles.leader, launch, landmark });
-  invariant(added.output.includes(installedTexts[cluster.side]), 'the new member got a snapshot');
+  invariant(
+    added.output.includes(installedTexts[cluster.side === 'quorate' ? 'quorate' : 'etcd']),
+    'the new member got a snapshot',
+  );
   return recovery;
 }

@@ -38,4 +38,5 @@ export async function steadily<T>(
 export class Repeats {
   quorate = 0;
   etcd = 0;
+  tuned = 0;
 }

@@ -1,5 +1,5 @@
 import { LoadConnection } from './load-connection.ts';
-import type { LoadWindow } from './load-window.ts';
+import type { OperationSink } from './load-window.ts';
 import type { UnaryWorkload } from './unary-workloads.ts';
 
 /**
@@ -11,7 +11,7 @@ export async function runUnary(options: {
   readonly endpoint: string;
   readonly connections: number;
   readonly inFlight: number;
-  readonly window?: LoadWindow;
+  readonly window?: OperationSink;
 }): Promise<void> {
   const { workload, endpoint, inFlight, window } = options;
   const ended = Promise.withResolvers<void>();

@@ -3,6 +3,9 @@ import { encodePutRequest, encodeRangeRequest, encodeTxnRequest, type Compare } 
 import {
   endOf,
   keyOf,
+  listKeys,
+  listKeySize,
+  listValueSize,
   prefixes,
   rangeKeys,
   rangeKeySize,
@@ -22,6 +25,7 @@ import {
   rangePath,
 } from './kv-requests.ts';
 import type { UnaryWorkloadName } from './load-job.ts';
+import { countAll, pages } from './many-keys-workloads.ts';
 import { MixedWorkload } from './mixed-workload.ts';
 import { numberAt, occurrencesOf, ReplyFields, revisionOf } from './reply-fields.ts';
 import { WriteRevisions } from './write-revisions.ts';
@@ -40,7 +44,8 @@ export interface UnaryWorkload {
   finish(): void;
 }
 
-export function newUnaryWorkload(name: UnaryWorkloadName): UnaryWorkload {
+/** A workload by its name; `keys` is how many keys there are, for those that read all of them. */
+export function newUnaryWorkload(name: UnaryWorkloadName, keys = 0): UnaryWorkload {
   switch (name) {
     case 'put':
       return puts();
@@ -49,7 +54,21 @@ export function newUnaryWorkload(name: UnaryWorkloadName): UnaryWorkload {
     case 'serializable get':
       return gets(true);
     case 'range of 1,000 keys':
-      return ranges();
+      return lists({ prefix: prefixes.range, count: rangeKeys, keySize: rangeKeySize, valueSize });
+    case 'list of 10,000 keys of 1 KiB':
+      return lists({
+        ...{ prefix: prefixes.list, count: listKeys },
+        ...{ keySize: listKeySize, valueSize: listValueSize },
+      });
+    case 'list of 100 MB':
+      return lists({
+        ...{ prefix: prefixes.long, count: keys },
+        ...{ keySize: listKeySize, valueSize: listValueSize },
+      });
+    case 'count of all keys':
+      return countAll(keys);
+    case 'page of 500 keys':
+      return pages(keys);
     case 'mixed 9:1':
       return new MixedWorkload();
     case 'guarded update':
@@ -111,11 +130,19 @@ function gets(serializable: boolean): UnaryWorkload {
   };
 }
 
-function ranges(): UnaryWorkload {
+/** All keys under a prefix, which a fill has put. */
+interface FilledKeys {
+  readonly prefix: string;
+  readonly count: number;
+  readonly keySize: number;
+  readonly valueSize: number;
+}
+
+function lists(keys: FilledKeys): UnaryWorkload {
   const request = encodeRangeRequest({
     ...emptyRange,
-    key: keyOf(prefixes.range, 0, rangeKeySize),
-    rangeEnd: endOf(prefixes.range),
+    key: keyOf(keys.prefix, 0, keys.keySize),
+    rangeEnd: endOf(keys.prefix),
   });
   let size = 0;
   return {
@@ -123,18 +150,18 @@ function ranges(): UnaryWorkload {
     next: () => request,
     check: (_slot, reply) => {
       if (size === 0) {
-        checkRange(reply);
+        checkList(reply, keys);
         size = reply.length;
       }
       invariant(reply.length === size, 'the answers to one range are alike');
-      invariant(occurrencesOf(reply, 2) === rangeKeys, 'a range returns all keys');
+      invariant(occurrencesOf(reply, 2) === keys.count, 'a range returns all keys');
     },
     finish: () => {},
   };
 }
 
 /** Looks at every value of a range. */
-function checkRange(reply: Uint8Array): void {
+function checkList(reply: Uint8Array, { count, valueSize: size }: FilledKeys): void {
   const fields = new ReplyFields(reply);
   let n = 0;
   while (fields.next()) {
@@ -142,11 +169,11 @@ function checkRange(reply: Uint8Array): void {
     const kv = new ReplyFields(reply, fields.start, fields.end);
     while (kv.next()) {
       if (kv.field !== 5) continue;
-      const value = valueOf(n++, valueSize);
+      const value = valueOf(n++, size);
       invariant(equalBytes(reply.subarray(kv.start, kv.end), value), 'a range returns values in key order');
     }
   }
-  invariant(n === rangeKeys, 'a range returns every value');
+  invariant(n === count, 'a range returns every value');
 }
 
 /**

@@ -2,7 +2,7 @@ import { fromUtf8, invariant } from '@quorate/std';
 import { encodePutRequest, rpcpb } from '@quorate/wire';
 import { valueOf, valueSize } from './dataset.ts';
 import { LoadConnection, type LoadStream } from './load-connection.ts';
-import type { LoadWindow } from './load-window.ts';
+import type { OperationSink } from './load-window.ts';
 import { numberAt, ReplyFields, revisionOf } from './reply-fields.ts';
 
 const watchedKey = fromUtf8('watched');
@@ -15,7 +15,7 @@ export async function runWatch(options: {
   readonly endpoint: string;
   readonly connections: number;
   readonly watchers: number;
-  readonly window: LoadWindow;
+  readonly window: OperationSink;
 }): Promise<void> {
   const { endpoint, window } = options;
   const ended = Promise.withResolvers<void>();
@@ -64,7 +64,7 @@ const createRequest = rpcpb.WatchRequest.encode({
 class WatchRound {
   readonly #writer: LoadConnection;
   readonly #watchers: number;
-  readonly #window: LoadWindow;
+  readonly #window: OperationSink;
   readonly #onEnd: () => void;
   #created = 0;
   /** Sum of all watch IDs: that of the watchers which have seen the event must be the same. */
@@ -80,7 +80,7 @@ class WatchRound {
   constructor(options: {
     readonly writer: LoadConnection;
     readonly watchers: number;
-    readonly window: LoadWindow;
+    readonly window: OperationSink;
     readonly onEnd: () => void;
   }) {
     this.#writer = options.writer;
