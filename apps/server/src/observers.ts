@@ -16,6 +16,12 @@ export function replicaLog(log: Logger, { slowApplyMs }: { readonly slowApplyMs:
         log.warn({ entries, durationMs, thresholdMs: slowApplyMs }, 'applying entries took long');
     },
     onLogRepaired: (event) => log.warn(event, 'cut a torn tail off the log; nothing acknowledged was in it'),
+    onImage: ({ outcome, reason }) => {
+      if (outcome === 'used') log.info('opened the store from the image that the last stop left');
+      else if (outcome === 'refused')
+        log.warn({ reason }, 'the image of the store is of no use; read its rows instead');
+      else log.warn({ reason }, 'could not leave an image of the store; the next start reads its rows');
+    },
     onLeaderChange: ({ leader, term }) => log.debug({ leader: idToHex(leader), term }, 'the leader changed'),
     onCompacted: (event) => log.info(event, 'compacted the store'),
     onSnapshot: ({ index, released }) => log.info({ index, released }, 'marked a snapshot in the log'),

@@ -2,6 +2,7 @@ import { openStore } from '@quorate/data-dir';
 import type { BytesLevel, ReplicaOptions } from '@quorate/replica';
 import { MemoryDisk, NodeDisk } from '@quorate/wal';
 import { MemoryLevel } from 'memory-level';
+import { join } from 'node:path';
 import type { Logger } from 'pino';
 import type { ServerConfig } from './config/schema.ts';
 import { openDataDir } from './data-dir.ts';
@@ -15,7 +16,7 @@ const memorySegmentBytes = 512 * 1024;
 /** Where a member keeps what it must not lose. */
 export interface MemberStorage {
   /** Where its log and snapshot files lie. */
-  readonly log: Pick<ReplicaOptions, 'disk' | 'walDir' | 'snapDir' | 'segmentSizeBytes'>;
+  readonly log: Pick<ReplicaOptions, 'disk' | 'walDir' | 'snapDir' | 'segmentSizeBytes' | 'imagePath'>;
   /** Whether there is a log: then the member goes by that, and not by what the flags say of a new cluster. */
   readonly hasLog: boolean;
   /** Opens the database below its store. Called once; the caller owns it. */
@@ -26,7 +27,8 @@ export interface MemberStorage {
 export async function openDiskStorage(config: ServerConfig, log: Logger): Promise<MemberStorage> {
   const { walDir, snapDir, storeDir, hasLog } = await openDataDir(config, log);
   return {
-    log: { disk: new NodeDisk(), walDir, snapDir },
+    // Among the files of the store, so that whoever puts another in its place takes the image away with it.
+    log: { disk: new NodeDisk(), walDir, snapDir, imagePath: join(storeDir, 'QUORATE-IMAGE') },
     hasLog,
     openDatabase: () => openStore(storeDir, log),
   };

@@ -1,16 +1,22 @@
-import { fromLatin1, type BucketChanges } from '@quorate/std';
+import { fromLatin1, type BackendReader, type BucketChanges } from '@quorate/std';
 import type { KeyIndex } from './key-index.ts';
 import { KeyValuesHash, type RevisionHash } from './key-values-hash.ts';
 import { rowCostBytes, type RevisionLog } from './revision-log.ts';
 import { RevisionSet } from './revision-set.ts';
 import { RowBuilder, RowReader } from './row.ts';
-import { encodeRevisionKey } from './revision-key.ts';
+import { decodeRevisionKey, encodeRevisionKey } from './revision-key.ts';
 import type { Key } from './types.ts';
 
 /** Where bucket `meta` says up to which revision a compaction was asked for. Shared: nobody writes to it. */
 export const scheduledCompactKey = fromLatin1('scheduledCompactRev');
 /** Where bucket `meta` says up to which revision compactions have been done. Shared: nobody writes to it. */
 export const finishedCompactKey = fromLatin1('finishedCompactRev');
+
+/** What one of these keys says, -1 when it says nothing. */
+export function readRevision(backend: BackendReader, metaKey: Uint8Array): number {
+  const stored = backend.get('meta', metaKey);
+  return stored === undefined ? -1 : decodeRevisionKey(stored).main;
+}
 
 export interface CompactionOptions {
   /** All versions that a newer one at or below this revision supersedes go. */

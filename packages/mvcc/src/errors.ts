@@ -1,4 +1,4 @@
-/** Codes of the errors that the store throws. */
+/** Codes of the errors that calls of a store throw. */
 export type MvccErrorCode = 'MVCC_COMPACTED' | 'MVCC_FUTURE_REVISION' | 'MVCC_DAMAGED_ROW';
 
 /** The revision asked for is below the compacted one, or, for a compaction, not above it. */
@@ -28,5 +28,17 @@ export class DamagedRowError extends Error {
   readonly code = 'MVCC_DAMAGED_ROW' satisfies MvccErrorCode;
   constructor(row: string, reason: string, options?: ErrorOptions) {
     super(`row ${row} of bucket key is damaged: ${reason}`, options);
+  }
+}
+
+/**
+ * An image of the store is not whole, or not of the rows that are there. Only `open` throws it; without the image the
+ * store opens as well, from the rows.
+ */
+export class DamagedImageError extends Error {
+  override readonly name = 'DamagedImageError';
+  readonly code = 'MVCC_DAMAGED_IMAGE';
+  constructor(reason: string, options?: ErrorOptions) {
+    super(`the image of the store is of no use: ${reason}`, options);
   }
 }

@@ -10,7 +10,14 @@ export type { RevisionHash } from './key-values-hash.ts';
 export type { History, HistoryChange, HistoryOptions } from './history.ts';
 export { keyRange, prefixEnd, singleKey } from '@quorate/std';
 export { unboundedEnd } from './types.ts';
-export { CompactedError, DamagedRowError, FutureRevisionError, type MvccErrorCode } from './errors.ts';
+export {
+  CompactedError,
+  DamagedImageError,
+  DamagedRowError,
+  FutureRevisionError,
+  type MvccErrorCode,
+} from './errors.ts';
+export type { ImageBlock, LeasedKeys } from './store-image.ts';
 export type {
   Change,
   Key,

@@ -1,4 +1,5 @@
 import { invariant } from '@quorate/std';
+import { packLeaf, summaryOf, unpackLeaf, type PackedLeaf } from './packed-leaf.ts';
 import { insertInto, SortedKeys } from './sorted-keys.ts';
 import type { Key } from './types.ts';
 
@@ -14,13 +15,53 @@ import type { Key } from './types.ts';
 export class Leaf extends SortedKeys {
   heads: number[];
   previous: Leaf | undefined = undefined;
-  next: Leaf | undefined = undefined;
   live = 0;
   /** No key of it has changed after this revision; NaN where nobody has looked yet. */
   newest = NaN;
+  #next: Leaf | undefined = undefined;
+  /** What it holds, while nobody has asked for it since the store was opened; `keys` and `heads` are empty then. */
+  #packed: PackedLeaf | undefined;
 
-  constructor(keys: Key[], heads: number[]) {
+  constructor(keys: Key[], heads: number[], packed?: PackedLeaf) {
     super(keys);
+    this.heads = heads;
+    this.#packed = packed;
+  }
+
+  /** The leaf behind this one, ready to be read. */
+  get next(): Leaf | undefined {
+    this.#next?.unpack();
+    return this.#next;
+  }
+
+  set next(leaf: Leaf | undefined) {
+    this.#next = leaf;
+  }
+
+  /** The same, as it is: for its bytes. */
+  get nextAsItIs(): Leaf | undefined {
+    return this.#next;
+  }
+
+  /** What it holds as bytes. It must hold something. */
+  get packed(): PackedLeaf {
+    return this.#packed ?? packLeaf(this, this.live);
+  }
+
+  /** Whether it holds nothing. */
+  get isEmpty(): boolean {
+    return this.#packed === undefined && this.keys.length === 0;
+  }
+
+  /** Makes `keys` and `heads` of what is packed. Whoever comes to a leaf by another way than `next` calls it. */
+  unpack(): void {
+    if (this.#packed !== undefined) this.#unpackNow(this.#packed);
+  }
+
+  #unpackNow(packed: PackedLeaf): void {
+    this.#packed = undefined;
+    const { keys, heads } = unpackLeaf(packed);
+    this.setKeys(keys);
     this.heads = heads;
   }
 }
@@ -101,6 +142,7 @@ export class KeyTree {
       node = node.children[step]!; // There is one child more than there are separators.
     }
     this.#depth = depth;
+    node.unpack();
     this.leaf = node;
     this.position = node.lowerBound(key, known);
     this.found = node.keys[this.position] === key;
@@ -143,6 +185,31 @@ export class KeyTree {
     this.#liveCount = level.counts[0]!;
   }
 
+  /** The leaves as bytes, in key order. */
+  *packedLeaves(): Generator<PackedLeaf> {
+    let node = this.#root;
+    while (node instanceof Inner) node = node.children[0]!; // An inner node has children.
+    for (let leaf: Leaf | undefined = node; leaf !== undefined; leaf = leaf.nextAsItIs) {
+      if (!leaf.isEmpty) yield leaf.packed;
+    }
+  }
+
+  /**
+   * Fills an empty tree with leaves as bytes, which stay so until somebody comes to them: views of them are kept.
+   *
+   * @throws RangeError when the bytes are none of a leaf
+   */
+  buildPacked(leaves: readonly PackedLeaf[]): void {
+    invariant(this.#keyCount === 0, 'only an empty tree is built');
+    if (leaves.length === 0) return;
+    const lowest = takePackedLeaves(leaves);
+    let level: Level = lowest;
+    while (level.nodes.length > 1) level = buildInners(level, entriesBuilt.roomy);
+    this.#root = level.nodes[0]!; // One is left.
+    this.#keyCount = lowest.keyCount;
+    this.#liveCount = level.counts[0]!;
+  }
+
   /** Removes a key that is there. */
   remove(key: Key): void {
     this.seek(key);
@@ -166,6 +233,7 @@ export class KeyTree {
       for (let i = 0; i < step; i++) rank += node.counts[i]!;
       node = node.children[step]!;
     }
+    node.unpack();
     const end = node.lowerBound(key, known);
     for (let i = 0; i < end; i++) if (node.heads[i]! > 0) rank++;
     return rank;
@@ -303,6 +371,25 @@ function buildLeaves(keys: readonly Key[], heads: readonly number[], size: numbe
   return level;
 }
 
+function takePackedLeaves(leaves: readonly PackedLeaf[]): Level & { readonly keyCount: number } {
+  const level: Level = { nodes: [], firsts: [], counts: [] };
+  let previous: Leaf | undefined;
+  let keyCount = 0;
+  for (const packed of leaves) {
+    const { count, live, first } = summaryOf(packed);
+    const leaf = new Leaf([], [], packed);
+    leaf.live = live;
+    leaf.previous = previous;
+    if (previous !== undefined) previous.next = leaf;
+    previous = leaf;
+    level.nodes.push(leaf);
+    level.firsts.push(first);
+    level.counts.push(live);
+    keyCount += count;
+  }
+  return { ...level, keyCount };
+}
+
 function buildInners({ nodes, firsts, counts }: Level, size: number): Level {
   const above: Level = { nodes: [], firsts: [], counts: [] };
   forEachShare(nodes.length, size, (start, end) => {
@@ -332,6 +419,7 @@ function checkLeaf(
   below: Key | undefined,
   seen: { keys: number; last: Leaf | undefined },
 ): number {
+  leaf.unpack();
   invariant(leaf.previous === seen.last, 'a leaf knows the one before it');
   invariant(seen.last === undefined || seen.last.next === leaf, 'a leaf knows the one behind it');
   invariant(leaf.keys.length === leaf.heads.length && leaf.keys.length <= leafMax, 'a leaf is not overfull');
@@ -365,6 +453,8 @@ function removeChild(parent: Inner, step: number, child: TreeNode): void {
 function joinChildren(parent: Inner, step: number): boolean {
   const left = parent.children[step];
   const right = parent.children[step + 1];
+  if (left instanceof Leaf) left.unpack();
+  if (right instanceof Leaf) right.unpack();
   if (left === undefined || right === undefined || entriesOf(left) + entriesOf(right) > joinMax) return false;
   if (left instanceof Leaf && right instanceof Leaf) {
     left.appendKeys(right.keys);

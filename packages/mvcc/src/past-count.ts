@@ -47,6 +47,7 @@ export class PastCount {
   }
 
   #countLeaf(leaf: Leaf, start: Key | undefined, endExclusive: Key | undefined): number {
+    leaf.unpack();
     const from = start === undefined ? 0 : leaf.lowerBound(start);
     const to = endExclusive === undefined ? leaf.keys.length : leaf.lowerBound(endExclusive);
     if (from >= to) return 0;

@@ -1,5 +1,5 @@
 import { invariant, type BackendReader, type BackendRow } from '@quorate/std';
-import { finishedCompactKey, scheduledCompactKey } from './compaction.ts';
+import { finishedCompactKey, readRevision, scheduledCompactKey } from './compaction.ts';
 import { HeadGathering } from './head-gathering.ts';
 import type { KeyIndex } from './key-index.ts';
 import { isRevisionMark, KeyValueFields, keyOf } from './key-value-bytes.ts';
@@ -34,11 +34,6 @@ export async function restore(
     finished: readRevision(backend, finishedCompactKey),
     scheduled: readRevision(backend, scheduledCompactKey),
   };
-}
-
-function readRevision(backend: BackendReader, metaKey: Uint8Array): number {
-  const stored = backend.get('meta', metaKey);
-  return stored === undefined ? -1 : decodeRevisionKey(stored).main;
 }
 
 class RowLoader {

@@ -1,5 +1,9 @@
 import { invariant } from '@quorate/std';
 
+/** Rows in a piece of an image, and the bytes of each: its main as a double, its sub. */
+const pieceRows = 16_384;
+const rowBytes = Float64Array.BYTES_PER_ELEMENT + Uint32Array.BYTES_PER_ELEMENT;
+
 /**
  * Which rows there are: their keys (as main and sub), ascending, in flat arrays. A row that goes is marked and
  * stays in its place until `purge`, so that places do not move under a compaction at work.
@@ -70,6 +74,28 @@ export class RowDirectory {
     this.#count = kept;
     this.#goneCount = 0;
     this.#gone.fill(0);
+  }
+
+  /** The keys of all rows, in pieces: first the mains of a piece, then its subs. Copies; no row may be gone. */
+  *pieces(): Generator<Uint8Array> {
+    invariant(this.#goneCount === 0, 'the gaps of rows that are gone are closed');
+    for (let start = 0; start < this.#count; start += pieceRows) {
+      const end = Math.min(this.#count, start + pieceRows);
+      const mains = this.#mains.slice(start, end);
+      const piece = new Uint8Array((end - start) * rowBytes);
+      piece.set(new Uint8Array(mains.buffer));
+      piece.set(new Uint8Array(this.#subs.slice(start, end).buffer), mains.byteLength);
+      yield piece;
+    }
+  }
+
+  /** Adds the rows of a piece. @throws InvariantError when they do not follow those that are there */
+  addPiece(piece: Uint8Array): void {
+    const copy = piece.slice().buffer;
+    const rows = Math.floor(piece.length / rowBytes);
+    const mains = new Float64Array(copy, 0, rows);
+    const subs = new Uint32Array(copy, mains.byteLength, rows);
+    for (let i = 0; i < rows; i++) this.append(mains[i]!, subs[i]!);
   }
 
   #lastAtOrBefore(main: number, sub: number): number {

@@ -48,6 +48,17 @@ export class Slabs {
     this.#options = options;
   }
 
+  /** The number of the next slab. Versions know slabs by number, those that are gone too. */
+  get nextId(): number {
+    return this.#firstId + this.#slabs.length;
+  }
+
+  /** While there are no slabs: the first one to come has this number. */
+  startAt(id: number): void {
+    invariant(this.#slabs.length === 0, 'slabs are numbered from the start');
+    this.#firstId = id;
+  }
+
   /** Bytes of memory that the slabs take. */
   get bytes(): number {
     return this.#bytes;
@@ -172,7 +183,7 @@ export class Slabs {
     // Uninitialised, since a view only ever covers what was written.
     const memory = Buffer.allocUnsafeSlow(size);
     const slab: Slab = {
-      id: this.#firstId + this.#slabs.length,
+      id: this.nextId,
       bytes: new Uint8Array(memory.buffer, memory.byteOffset, size),
       used: 0,
       live: 0,

@@ -10,6 +10,7 @@ import { restore } from './restore.ts';
 import { encodeRevisionKey } from './revision-key.ts';
 import { defaultTuning, RevisionLog, type MvccTuning, type RevisionScan } from './revision-log.ts';
 import { RevisionSet } from './revision-set.ts';
+import { decodeImage, encodeImage, type ImageBlock, type LeasedKeys } from './store-image.ts';
 import type {
   Key,
   KeyRange,
@@ -30,6 +31,8 @@ export interface MvccStoreOptions {
   readonly backend: BackendReader;
   /** Told which key hangs on which lease; at `open`, of all live keys. */
   readonly leases?: LeaseAttachments;
+  /** What `image` gave of a store whose rows the backend holds, and nothing since: it opens without reading the rows. */
+  readonly image?: AsyncIterable<ImageBlock>;
   /** Memory for the newest values; 512 MiB by default. What does not fit is read from the backend. */
   readonly valueBudgetBytes?: number;
   /** Lets other work run between two slices of a hash; at once by default. */
@@ -69,10 +72,16 @@ export class MvccStore implements ReadView {
   readonly #hashes = new StoredHashes();
   #hashesRunning = 0;
 
-  /** Reads the backend; a compaction that was not finished is taken up again by `compactSlice`. */
+  /**
+   * Reads the backend, or an image; a compaction that was not finished is taken up again by `compactSlice`.
+   *
+   * @throws DamagedRowError; DamagedImageError when it is the image that is of no use, no lease has got a key then
+   */
   static async open(options: MvccStoreOptions): Promise<MvccStore> {
     const store = new MvccStore(options);
-    await store.#restore(options.backend, options.leases);
+    const { backend, leases, image } = options;
+    if (image === undefined) await store.#restore(backend, leases);
+    else await store.#restoreImage(image, backend, leases);
     return store;
   }
 
@@ -96,6 +105,18 @@ export class MvccStore implements ReadView {
     this.#currentRevision = Math.max(firstRevision, lastRevision, finished, scheduled);
     this.#compactedRevision = Math.max(finished, scheduled);
     if (scheduled > finished) this.#enqueueCompaction(scheduled, undefined);
+  }
+
+  async #restoreImage(
+    image: AsyncIterable<ImageBlock>,
+    backend: BackendReader,
+    leases: LeaseAttachments | undefined,
+  ): Promise<void> {
+    const head = await decodeImage(image, { index: this.#index, log: this.#log }, backend, leases);
+    this.#currentRevision = head.currentRevision;
+    this.#newestRevision = head.newestRevision;
+    this.#compactedRevision = head.compactedRevision;
+    this.#sizeBytes = head.sizeBytes;
   }
 
   /** The newest revision that is visible; 1 in a fresh store. */
@@ -165,6 +186,22 @@ export class MvccStore implements ReadView {
   /** The batch that was drained with this token is stored, and all before it. */
   markFlushed(token: number): void {
     this.#log.rows.markFlushed(token);
+  }
+
+  /**
+   * What `open` needs to open this store without reading its rows, once all that was drained is stored; undefined while
+   * a compaction is at work. The store may not change before the last block was taken.
+   */
+  image(leases: LeasedKeys): Iterable<ImageBlock> | undefined {
+    invariant(!this.#txnOpen, 'an image is none of an open transaction');
+    if (this.hasCompaction) return undefined;
+    const head = {
+      currentRevision: this.#currentRevision,
+      newestRevision: this.#newestRevision,
+      compactedRevision: this.#compactedRevision,
+      sizeBytes: this.#sizeBytes,
+    };
+    return encodeImage({ index: this.#index, log: this.#log }, head, leases);
   }
 
   /**

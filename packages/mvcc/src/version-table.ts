@@ -15,6 +15,7 @@ const recordWords = 9;
 const pageBits = 13;
 const pageRecords = 1 << pageBits;
 const pageMask = pageRecords - 1;
+const recordBytes = recordWords * Uint32Array.BYTES_PER_ELEMENT;
 const twoTo32 = 0x1_0000_0000;
 
 const mainLow = 0;
@@ -34,6 +35,16 @@ const subMask = 0x1fff_ffff;
 
 /** Most changes that one main revision can hold. */
 export const subMax = subMask;
+
+/** How far a table reaches. */
+export interface VersionExtent {
+  /** The lowest number that was never given out. */
+  readonly unused: number;
+  /** The first number of the free list, 0 when it is empty. */
+  readonly free: number;
+  /** How many versions there are. */
+  readonly count: number;
+}
 
 /** The chained versions of all keys. */
 export class VersionTable {
@@ -152,6 +163,41 @@ export class VersionTable {
     this.#free = id;
     this.#count--;
     return older;
+  }
+
+  /** What an image says of the table beside its pages. */
+  get extent(): VersionExtent {
+    return { unused: this.#unused, free: this.#free, count: this.#count };
+  }
+
+  /** The records as bytes in the order of this machine, page by page: views, good until the table changes. */
+  *pages(): Generator<Uint8Array> {
+    for (let first = 0; first < this.#unused; first += pageRecords) {
+      const page = this.#pages[first >>> pageBits];
+      const records = Math.min(pageRecords, this.#unused - first);
+      if (page !== undefined) yield new Uint8Array(page.buffer, page.byteOffset, records * recordBytes);
+    }
+  }
+
+  /** Takes in the next page of an image, while the table is empty. Returns false when it is none. */
+  addPage(bytes: Uint8Array): boolean {
+    if (bytes.length === 0 || bytes.length > pageRecords * recordBytes || bytes.length % recordBytes !== 0)
+      return false;
+    const page = new Uint32Array(pageRecords * recordWords);
+    new Uint8Array(page.buffer).set(bytes);
+    this.#pages.push(page);
+    return true;
+  }
+
+  /** Goes on from there, once all pages of an image were added. Returns false when they do not reach so far. */
+  resume({ unused, free, count }: VersionExtent): boolean {
+    // The first page comes with the first version, whose number is 1.
+    if (this.#pages.length !== (unused === 1 ? 0 : Math.ceil(unused / pageRecords))) return false;
+    if (unused < 1 || free >= unused || count >= unused) return false;
+    this.#unused = unused;
+    this.#free = free;
+    this.#count = count;
+    return true;
   }
 
   /** Whether `a` lies strictly behind `b` in their chain. */

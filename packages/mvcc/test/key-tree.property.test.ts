@@ -70,6 +70,35 @@ test('the tree holds what a sorted array holds, and counts what is live', () => 
   );
 });
 
+test('a tree of packed leaves is the one that they were taken from, whatever is asked of it first', () => {
+  fc.assert(
+    fc.property(
+      fc.array(command, { minLength: 50, maxLength: 600, size: 'max' }),
+      fc.array(command, { maxLength: 60 }),
+      fc.array(command, { maxLength: 60 }),
+      (before, between, after) => {
+        let tree = new KeyTree();
+        const model = new Model();
+        let id = 0;
+        for (const commands of [before, between, after]) {
+          for (const each of commands) {
+            run(tree, model, each, ++id);
+            if (each.kind === 'look') expect(tree.liveRank(each.key)).toBe(model.rank(each.key));
+          }
+          // Leaves that nobody came to are passed on as they are.
+          const leaves = [...tree.packedLeaves()].map((packed) => packed.slice());
+          tree = new KeyTree();
+          tree.buildPacked(leaves);
+          expect([tree.keyCount, tree.liveCount]).toEqual([model.heads.size, model.rank(unboundedEnd)]);
+        }
+        expect(entries(tree)).toEqual(model.sorted());
+        tree.checkInvariants();
+      },
+    ),
+    { numRuns: 100 },
+  );
+});
+
 test.each([
   ['ascending', (i: number) => i],
   ['descending', (i: number) => 20_000 - i],

@@ -7,6 +7,7 @@ import {
   MvccStore,
   unboundedEnd,
   type HistoryChange,
+  type ImageBlock,
   type KeyRange,
   type LeaseAttachments,
   type MvccTuning,
@@ -53,6 +54,7 @@ const step = fc.oneof(
   { weight: 1, arbitrary: fc.constant({ kind: 'cleanAll' as const }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('hash' as const), back: fc.nat(6) }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'crash' as const }) },
+  { weight: 2, arbitrary: fc.constant({ kind: 'stop' as const }) },
   {
     weight: 4,
     arbitrary: fc.record({
@@ -97,10 +99,11 @@ class Pair {
     this.#options = { valueBudgetBytes, tuning };
   }
 
-  async open(): Promise<void> {
+  async open(blocks?: readonly ImageBlock[]): Promise<void> {
     this.#leases = new Leases();
     this.store = await MvccStore.open({
       ...this.#options,
+      ...(blocks !== undefined && { image: streamOf(blocks) }),
       backend: this.#backend,
       leases: this.#leases,
       yieldToLoop: async () => this.onYield(),
@@ -136,6 +139,9 @@ class Pair {
         break;
       case 'crash':
         await this.#crash();
+        break;
+      case 'stop':
+        await this.#stop();
         break;
       case 'look':
         this.#look(step);
@@ -301,11 +307,27 @@ class Pair {
     await this.#forgetHashes();
   }
 
+  /** Everything is stored, and the next opening is from an image of it. */
+  async #stop(): Promise<void> {
+    this.#cleanAll();
+    this.#drain();
+    await this.#write();
+    const leases = [...this.#leases.attached].map(([leased, id]) => [id, [leased]] as const);
+    const blocks = [...this.store.image(leases)!].map(({ kind, bytes }) => ({ kind, bytes: bytes.slice() }));
+    this.#backend = this.#backend.copy();
+    await this.open(blocks);
+    this.model.storedHashes = [];
+  }
+
   async #forgetHashes(): Promise<void> {
     this.#drain();
     await this.#write();
     await this.open();
   }
+}
+
+async function* streamOf(blocks: readonly ImageBlock[]): AsyncGenerator<ImageBlock> {
+  yield* blocks;
 }
 
 function replay(model: ModelStore, step: Step): void {

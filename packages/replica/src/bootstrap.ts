@@ -11,7 +11,7 @@ import {
   type MemberChange,
 } from '@quorate/membership';
 import { decodeConfChange, encodeConfChange } from '@quorate/raft';
-import { idToHex, invariant } from '@quorate/std';
+import { idToHex, invariant, type Backend, type StagedBackend } from '@quorate/std';
 import { Wal, type WalCreateOptions } from '@quorate/wal';
 import { etcdserverpb, type ConfState, type Entry, type HardState, type WalSnapshot } from '@quorate/wire';
 import { readPosition } from './backend-writer.ts';
@@ -51,9 +51,10 @@ export async function openLog(options: ReplicaOptions): Promise<OpenedLog> {
 
 async function openExisting(options: ReplicaOptions): Promise<OpenedLog> {
   const { disk, walDir, segmentSizeBytes, observer, backend } = options;
-  const marks = await Wal.validSnapshots(disk, walDir);
-  await finishInstallation(options, marks);
+  const staged = await backend.sealedStage();
+  if (staged !== undefined) await finishInstallation(backend, staged, await Wal.validSnapshots(disk, walDir));
   const position = readPosition(backend);
+  const marks = await Wal.validSnapshots(disk, walDir, { upTo: position.index });
   const from = newestMark(marks, position.index);
   if (from === undefined) {
     throw new StartError(
@@ -194,9 +195,11 @@ function newLog(wal: Wal, memberId: bigint, clusterId: bigint): OpenedLog {
 }
 
 /** Installs a snapshot that was staged when the member stopped, if the log speaks of it; else forgets it. */
-async function finishInstallation({ backend }: ReplicaOptions, marks: readonly WalSnapshot[]): Promise<void> {
-  const stage = await backend.sealedStage();
-  if (stage === undefined) return;
+async function finishInstallation(
+  backend: Backend,
+  stage: StagedBackend,
+  marks: readonly WalSnapshot[],
+): Promise<void> {
   const { index } = readPosition(stage);
   const isInLog = marks.some((mark) => mark.index === index);
   if (isInLog && index > readPosition(backend).index) await stage.install();

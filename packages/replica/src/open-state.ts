@@ -1,7 +1,7 @@
 import { AuthStore, SimpleTokens } from '@quorate/auth';
 import { Lessor, minTtlSeconds } from '@quorate/lease';
 import { decodeConfState, Membership } from '@quorate/membership';
-import { MvccStore } from '@quorate/mvcc';
+import { MvccStore, type ImageBlock } from '@quorate/mvcc';
 import type { BackendReader } from '@quorate/std';
 import { WatchHub, type EventSource } from '@quorate/watch';
 import type { ConfState } from '@quorate/wire';
@@ -11,14 +11,24 @@ import { metaKeys } from './backend-writer.ts';
 import { defaults, type FullOptions } from './options.ts';
 import { Quota } from './quota.ts';
 
-/** The replicated state as the backend, or a snapshot of the leader staged beside it, holds it. */
-export async function openState(options: FullOptions, backend: BackendReader): Promise<MemberState> {
+/**
+ * The replicated state as the backend, or a snapshot of the leader staged beside it, holds it; the store from an image
+ * of it, if there is one.
+ *
+ * @throws DamagedImageError when the image is of no use, and what the parts throw when their rows are damaged
+ */
+export async function openState(
+  options: FullOptions,
+  backend: BackendReader,
+  image?: AsyncIterable<ImageBlock>,
+): Promise<MemberState> {
   const { clock, random, quotaBytes, valueBudgetBytes } = options;
   // Leases first: the store then hangs its keys on them.
   const lessor = await openLessor(options, backend);
   const store = await MvccStore.open({
     backend,
     leases: lessor,
+    ...(image !== undefined && { image }),
     valueBudgetBytes,
     yieldToLoop: () => new Promise((resolve) => clock.soon(resolve)),
   });

@@ -11,6 +11,11 @@ export interface ReplicaOptions {
   readonly walDir: string;
   /** Where `.snap` files and snapshots on their way in lie; by default the sibling `snap` of the log. */
   readonly snapDir?: string;
+  /**
+   * The file that an image of the store is left in at the end, so that the next start need not read all rows. It
+   * belongs beside the rows, in whose place others must not be put without it. None when left out.
+   */
+  readonly imagePath?: string;
   /** The durable store; the replica closes it. */
   readonly backend: Backend;
   readonly clock: Clock;
@@ -131,6 +136,8 @@ export interface ReplicaObserver {
   onLeaseExpired?(event: { readonly count: number }): void;
   /** A damaged tail of the log was cut off at the start. */
   onLogRepaired?(event: { readonly file: string; readonly offset: number }): void;
+  /** The store was opened from its image, or had one that was of no use, or could not leave one. */
+  onImage?(event: { readonly outcome: 'used' | 'refused' | 'not written'; readonly reason?: string }): void;
   /** The member was removed from the cluster: whoever owns it closes it. Called once. */
   onRemoved?(): void;
   /** A snapshot for another member was sent, or not. */

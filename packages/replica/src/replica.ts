@@ -38,7 +38,7 @@ import type { LeaseKeeper } from './lease-keeper.ts';
 import type { MaintenanceApi } from './maintenance-api.ts';
 import { noNetwork } from './no-network.ts';
 import { openNode } from './open-node.ts';
-import { emptyConfState, openState, readConfState } from './open-state.ts';
+import { emptyConfState, readConfState } from './open-state.ts';
 import { withDefaults, type FullOptions, type ReplicaOptions } from './options.ts';
 import { OwnStanding, versionRefusal } from './own-standing.ts';
 import { ReplicaHost } from './peer-host.ts';
@@ -50,6 +50,7 @@ import { Reads } from './reads.ts';
 import { ReplicaWatch, type WatchOptions } from './replica-watch.ts';
 import { RequestIds } from './request-ids.ts';
 import { Snapshots } from './snapshots.ts';
+import { openStateAtStart, saveImageAtStop } from './state-image.ts';
 import { StateMachine, type Applied } from './state-machine.ts';
 import type { VersionMonitor } from './version-monitor.ts';
 import { Waiters } from './waiters.ts';
@@ -119,7 +120,7 @@ export class Replica implements AsyncDisposable {
     let replica: Replica | undefined;
     try {
       const position = readPosition(full.backend);
-      const state = await openState(full, full.backend);
+      const state = await openStateAtStart(full);
       const refusal = versionRefusal(full.serverVersion, state.membership);
       if (refusal !== undefined) throw refusal;
       replica = new Replica(full, { log, state, position });
@@ -590,6 +591,7 @@ export class Replica implements AsyncDisposable {
       if (failedBefore) return;
       await this.#driver.saveCommit();
       await this.#writer.flush({ sync: true });
+      await saveImageAtStop(this.#options, this.state, this.#backend);
     } finally {
       this.#writer.close();
       await this.#log.wal[Symbol.asyncDispose]();

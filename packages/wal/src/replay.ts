@@ -160,10 +160,21 @@ export class Replay {
   }
 }
 
-/** The marks of snapshots and the last HardState, for choosing where to start. */
+/** The marks of snapshots and the last HardState, for choosing where to start. Segments come newest first. */
 export class MarkCollector {
-  readonly #marks: WalSnapshot[] = [];
-  #commit = 0;
+  /** Of the segment being read, and of those behind it. */
+  #marks: WalSnapshot[] = [];
+  #marksBehind: readonly WalSnapshot[] = [];
+  #commit: number | undefined;
+  #commitBehind: number | undefined;
+
+  /** The records to come are of the segment before those that were added. */
+  beginSegmentBefore(): void {
+    this.#marksBehind = [...this.#marks, ...this.#marksBehind];
+    this.#commitBehind ??= this.#commit;
+    this.#marks = [];
+    this.#commit = undefined;
+  }
 
   /** Takes one record. @throws WalCorruptError */
   add(record: LogRecord): void {
@@ -178,7 +189,8 @@ export class MarkCollector {
 
   /** Marks that are committed, in the order of the log. One beyond was written just before a crash. */
   valid(): WalSnapshot[] {
-    return this.#marks.filter((mark) => mark.index <= this.#commit);
+    const commit = this.#commitBehind ?? this.#commit ?? 0;
+    return [...this.#marks, ...this.#marksBehind].filter((mark) => mark.index <= commit);
   }
 }
 

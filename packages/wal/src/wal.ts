@@ -212,16 +212,31 @@ export class Wal implements AsyncDisposable {
 
   /**
    * The marks of snapshots that a member may start from, in the order they were written: those at or below the
-   * last commit index. Reads the whole log; a torn tail is passed over.
+   * last commit index. Reads the whole log, or with `upTo` only its newest segments, as many as hold such a mark at
+   * or below that index; a torn tail is passed over.
    *
    * @throws WalError WAL_NOT_FOUND, WalCorruptError, DiskError
    */
-  static async validSnapshots(disk: Disk, dir: string): Promise<WalSnapshot[]> {
+  static async validSnapshots(
+    disk: Disk,
+    dir: string,
+    options: { readonly upTo?: number } = {},
+  ): Promise<WalSnapshot[]> {
+    const { upTo = -1 } = options;
+    const segments = segmentsOf(await disk.list(dir));
+    if (segments.length === 0) throw new WalError('WAL_NOT_FOUND', `${dir} has no segment`);
     const collector = new MarkCollector();
-    try {
-      for await (const record of Wal.read({ disk, dir })) collector.add(record);
-    } catch (error) {
-      if (!(error instanceof WalTornError)) throw error;
+    for (const segment of consecutiveTail(segments).toReversed()) {
+      collector.beginSegmentBefore();
+      try {
+        for await (const batch of new LogReader(disk, dir, [segment]).batches()) {
+          for (const record of batch) collector.add(record);
+        }
+      } catch (error) {
+        // One behind which there is another is read again by whoever needs it, who refuses it then.
+        if (!(error instanceof WalTornError)) throw error;
+      }
+      if (collector.valid().some((mark) => mark.index <= upTo)) break;
     }
     return collector.valid();
   }

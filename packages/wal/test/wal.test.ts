@@ -172,6 +172,10 @@ test('a reader that starts at a snapshot gets what is behind it, out of the segm
     { index: 0, term: 0, confState: undefined },
     mark,
   ]);
+  const isRead = async (upTo: number) =>
+    (await Wal.validSnapshots(disk, dir, { upTo })).map(({ index }) => index);
+  expect(await isRead(170), 'the newest segments hold one that will do').toEqual([150]);
+  expect(await isRead(149), 'the whole log is gone through').toEqual([0, 150]);
   const opened = await Wal.open({ disk, dir, segmentSizeBytes, from: mark });
   expect(opened.snapshot).toEqual(mark);
   expect(describe(opened.entries)).toEqual(describe(entries(151, 51)));

@@ -1,0 +1,142 @@
+import { SeededRandom, toUtf8 } from '@quorate/std';
+import { MemoryBackend } from '@quorate/std/testing';
+import { MemoryDisk } from '@quorate/wal/testing';
+import { decodeKeyValue, rpcpb } from '@quorate/wire';
+import { expect, test } from 'vitest';
+import type { ReplicaObserver } from '../src/index.ts';
+import { openTestMember, putRequest, rangeRequest, type TestMember } from '../src/testing/index.ts';
+
+const imagePath = '/store/image';
+
+/** The disks of one member, and what its starts and stops said of the image. */
+class Home {
+  disk = new MemoryDisk();
+  backend = new MemoryBackend();
+  readonly said: string[] = [];
+  readonly #observer: ReplicaObserver = { onImage: ({ outcome }) => this.said.push(outcome) };
+
+  async open(): Promise<TestMember> {
+    const { disk, backend } = this;
+    await disk.makeDir('/store');
+    return openTestMember({ disk, backend, imagePath, snapshotCount: 15, observer: this.#observer });
+  }
+
+  async image(): Promise<Uint8Array | undefined> {
+    if (!(await this.disk.list('/store')).includes('image')) return undefined;
+    const file = await this.disk.open(imagePath, 'read');
+    const bytes = await file.read(0, await file.size());
+    await file.close();
+    return bytes;
+  }
+
+  async setImage(bytes: Uint8Array): Promise<void> {
+    if ((await this.image()) !== undefined) await this.disk.remove(imagePath);
+    const file = await this.disk.open(imagePath, 'create');
+    await file.write(0, bytes);
+    await file.close();
+  }
+}
+
+async function write(member: TestMember, keys: number, mark: string): Promise<void> {
+  for (let i = 0; i < keys; i++)
+    await member.during(member.replica.kv.put(putRequest(`k${i % 7}`, `${mark} ${i}`)));
+}
+
+async function readBack(member: TestMember, key: string): Promise<string> {
+  const { kvs } = await member.during(member.replica.kv.range(rangeRequest(key)));
+  return toUtf8(decodeKeyValue(kvs[0]!).value);
+}
+
+const hashOf = async ({ replica }: TestMember): Promise<unknown> => replica.state.store.hashKv(0);
+
+async function stopped(home: Home): Promise<unknown> {
+  const member = await home.open();
+  await member.during(member.replica.leases.grant({ ID: 77n, TTL: 1000n }));
+  await member.during(member.replica.kv.put(putRequest('leased', 'x', { lease: 77n })));
+  await write(member, 30, 'first');
+  const compaction = { revision: 20n, physical: true };
+  await member.during(member.replica.kv.compact(rpcpb.CompactionRequest.encode(compaction).finish()));
+  await write(member, 5, 'second');
+  const hash = await member.replica.state.store.hashKv(0);
+  await member.during(member.replica.close());
+  return { hash: hash.hash, hashRevision: hash.hashRevision };
+}
+
+test('a member that stopped starts from its image, once, with all keys on their leases', async () => {
+  const home = new Home();
+  const before = await stopped(home);
+  expect(await home.image()).toBeDefined();
+  const member = await home.open();
+  expect(home.said).toEqual(['used']);
+  expect(await home.image()).toBeUndefined();
+  expect(await hashOf(member)).toMatchObject(before as object);
+  expect(member.replica.state.lessor.keys(77n)).toEqual(['leased']);
+  expect(await readBack(member, 'k4')).toBe('second 4');
+  await write(member, 3, 'third');
+  await member.during(member.replica.close());
+  const again = await home.open();
+  expect(home.said).toEqual(['used', 'used']);
+  expect(await readBack(again, 'k2')).toBe('third 2');
+  again.replica.state.store.checkInvariants();
+  await again.during(again.replica.close());
+});
+
+test('a member that was killed starts from its rows; an image of an older entry that comes back is refused', async () => {
+  const home = new Home();
+  await stopped(home);
+  const image = (await home.image())!;
+  const member = await home.open();
+  await write(member, 9, 'third');
+  await member.advance(500); // The store is written; then the member is killed.
+  const hash = await hashOf(member);
+  const after = new Home();
+  after.disk = home.disk.crash({ keep: 'all' });
+  after.backend = home.backend.copy();
+  const killed = await after.open();
+  expect(after.said).toEqual([]);
+  expect(await hashOf(killed)).toEqual(hash);
+  await killed.during(killed.replica.close());
+  after.disk = home.disk.crash({ keep: 'all' });
+  after.backend = home.backend.copy();
+  await after.setImage(image);
+  const misled = await after.open();
+  expect(after.said).toEqual(['refused']);
+  expect(await hashOf(misled)).toEqual(hash);
+  await misled.during(misled.replica.close());
+  await member.during(member.replica.close());
+});
+
+test('an image that is cut off, or has any bit flipped, is refused, and the state is the same', async () => {
+  const home = new Home();
+  const before = await stopped(home);
+  const image = (await home.image())!;
+  const random = new SeededRandom(7);
+  const damages = [0, 7, 8, 40, image.length - 1].map((size) => image.slice(0, size));
+  for (let i = 0; i < 12; i++) {
+    const flipped = image.slice();
+    const at = i < 6 ? random.below(image.length) : image.length - 1 - random.below(120);
+    flipped[at] = flipped[at]! ^ (1 << random.below(8));
+    damages.push(flipped);
+  }
+  for (const damaged of damages) {
+    const copy = new Home();
+    copy.disk = home.disk.crash({ keep: 'all' });
+    copy.backend = home.backend.copy();
+    await copy.setImage(damaged);
+    const member = await copy.open();
+    expect(copy.said).toEqual(['refused']);
+    expect(await copy.image()).toBeUndefined();
+    expect(await hashOf(member)).toMatchObject(before as object);
+    expect(member.replica.state.lessor.keys(77n)).toEqual(['leased']);
+    await member.during(member.replica.close());
+  }
+});
+
+test('a member that cannot leave an image stops as well', async () => {
+  const home = new Home();
+  const member = await home.open();
+  await member.during(member.replica.kv.put(putRequest('k', 'v')));
+  await home.disk.makeDir(`${imagePath}/in-the-way`);
+  await member.during(member.replica.close());
+  expect(home.said).toEqual(['not written']);
+});
