@@ -1,8 +1,8 @@
-import { executeRange } from '@quorate/mvcc';
+import { executeRange, executeReadOnlyTxn } from '@quorate/mvcc';
 import { expect, test } from 'vitest';
 import { openTestMember, putRequest, rangeRequest } from '../src/testing/index.ts';
-import { readRange } from '../src/sliced-range.ts';
-import { rpcpb, type RangeRequest } from '@quorate/wire';
+import { readRange, readTxn } from '../src/sliced-range.ts';
+import { rpcpb, type RangeRequest, type TxnRequest } from '@quorate/wire';
 
 const all = new Uint8Array([0]);
 
@@ -24,6 +24,8 @@ test('a long range is read in slices, and is what one read would have been', asy
     { keysOnly: true },
     { revision: 3_000 },
     { sortOrder: 1 },
+    { sortOrder: 2, sortTarget: 3, limit: 10 },
+    { minModRevision: 5_990 },
   ];
   for (const variant of variants) {
     const request = rangeRequest('k', { rangeEnd: all, ...variant });
@@ -39,6 +41,35 @@ test('a long range is read in slices, and is what one read would have been', asy
     );
     expect([sliced.count, sliced.more, sliced.header]).toEqual([whole.count, whole.more, whole.header]);
   }
+});
+
+test('a short range, and the count of a long one, need no second turn', async () => {
+  const member = await memberWithKeys(3_000);
+  const { store } = member.replica.state;
+  const noTurn = (): Promise<void> => Promise.reject(new Error('no turn was to be waited for'));
+  const page = readRange(store, rangeRequest('k', { rangeEnd: all, limit: 500 }), noTurn);
+  expect(page).toMatchObject({ count: 3_000, more: true });
+  const old = rangeRequest('k', { rangeEnd: all, countOnly: true, revision: 2_990 });
+  expect(readRange(store, old, noTurn)).toMatchObject({ count: 2_989 });
+});
+
+test('a transaction of long ranges is read in slices, all as of the revision at which it began', async () => {
+  const member = await memberWithKeys(3_000);
+  const { store } = member.replica.state;
+  const range = (variant: Partial<RangeRequest> = {}) =>
+    ({ kind: 'range', range: rangeRequest('k', { rangeEnd: all, ...variant }) }) as const;
+  const request: TxnRequest = {
+    compare: [],
+    success: [range(), range({ limit: 1 }), range({ revision: 2_000 }), range({ countOnly: true })],
+    failure: [],
+  };
+  const whole = executeReadOnlyTxn(store, request);
+  let turns = 0;
+  const sliced = await readTxn(store, request, async () => {
+    if (turns++ === 0) await member.during(member.replica.kv.put(putRequest('k0', 'early')));
+  });
+  expect(turns).toBeGreaterThan(1);
+  expect(sliced).toEqual(whole);
 });
 
 test('writes between two slices are not seen', async () => {
