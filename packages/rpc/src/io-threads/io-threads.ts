@@ -188,7 +188,11 @@ class ThreadHandle {
       execArgv: [],
       env: {},
     });
-    this.#worker.on('message', (report: ThreadReport) => this.#waiting.shift()?.resolve(report));
+    this.#worker.on('message', (report: ThreadReport) => {
+      // Its exit may be told of in the same breath.
+      if (report.kind === 'closed') this.#isOver = true;
+      this.#waiting.shift()?.resolve(report);
+    });
     this.#worker.once('error', (error: unknown) => this.#died(error));
     this.#worker.once('exit', (code) => this.#died(new Error(`an I/O thread ended with ${code}`)));
     this.ready = this.#report().then(() => undefined);
