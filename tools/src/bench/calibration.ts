@@ -25,7 +25,7 @@ export class JsLoop {
     this.#keys.forEach((key, n) => this.#blocks.set(key, Buffer.alloc(blockSize, n)));
   }
 
-  /** Returns a number that depends on every round, so that none can be left out. */
+  /** Returns a number that depends on every round. */
   run(rounds: number): number {
     let sum = 0;
     for (let round = 0; round < rounds; round++) {

@@ -21,7 +21,7 @@ export async function readStored(target: string): Promise<BenchResult> {
     const file = join(target, dataFolder, fileOf(name));
     if (existsSync(file)) stored[name] = JSON.parse(await readFile(file, 'utf8'));
   }
-  return stored as BenchResult; // Nobody else writes these files.
+  return stored; // Nobody else writes these files.
 }
 
 /** Stores what was measured, section by section, and the page. */
