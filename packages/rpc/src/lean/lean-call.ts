@@ -334,6 +334,9 @@ export class LeanCall implements StreamCall, MessageSink, Outcome<Message> {
       this.session.server.observer.onSent?.(this.head.path, response.length);
       this.stream.answer(responseHeader, [prefixOf(response.length), response], okTrailer);
       this.session.sent(this);
+      if (!(response instanceof Uint8Array) && !this.stream.isClosed) {
+        this.session.server.lend(this, response);
+      }
     }
     this.#done(status.OK);
   }

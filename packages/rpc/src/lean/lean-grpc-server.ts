@@ -1,5 +1,5 @@
 import { Pages, type HeaderList, type Http2Limits, type Http2Stream } from '@quorate/http2';
-import { Slices, systemClock, type Clock, type Timer } from '@quorate/std';
+import { Slices, systemClock, type ByteSource, type Clock, type Timer } from '@quorate/std';
 import type { Socket } from 'node:net';
 import { Debts } from '../debts.ts';
 import { RpcError, status } from '../errors.ts';
@@ -18,6 +18,8 @@ const lookIntervalMs = 25;
 /** So long calls are started before everything else that happens has its turn, so many of a connection in a row. */
 const sliceMs = 2;
 const rowMax = 8;
+/** So long an answer may keep the memory that it is read from; then the client takes the rest from a copy. */
+const lendMs = 2_000;
 /** Calls that are given up of which handlers hear at once. */
 const endsAtOnceMax = 64;
 /** Of all that waits to be taken, the part that one connection may hold before it gets no more calls. */
@@ -50,6 +52,8 @@ export class LeanGrpcServer implements AsyncDisposable {
   readonly #timed = new Set<LeanCall>();
   readonly #unfinished = new Debts<LeanCall>();
   readonly #untaken = new Debts<LeanCall>();
+  /** Answers that are read from memory of the store while their clients take them; the oldest first. */
+  readonly #lent = new Map<LeanCall, { readonly source: ByteSource; readonly sinceMs: number }>();
   readonly #cutCalls = new WeakMap<LeanSession, { readonly meter: TrafficMeter; count: number }>();
   /** What handlers are told of calls that were given up. */
   readonly #ends: Slices;
@@ -289,8 +293,24 @@ export class LeanGrpcServer implements AsyncDisposable {
       session.cut('cut_calls');
   }
 
+  /** What a call answers keeps memory of somebody else until it is sent. */
+  lend(call: LeanCall, source: ByteSource): void {
+    this.#lent.set(call, { source, sinceMs: this.clock.now() });
+  }
+
+  /** A client that takes its time does not keep what the store would have freed: it might be far more than the answer. */
+  #endOldestLoan(nowMs: number): void {
+    for (const [call, { source, sinceMs }] of this.#lent) {
+      if (nowMs - sinceMs < lendMs) return;
+      this.#lent.delete(call);
+      // One copy a turn, since it may be large.
+      return source.detach();
+    }
+  }
+
   /** The stream of a call is over; its handler may still run. */
   streamClosed(call: LeanCall): void {
+    this.#lent.delete(call);
     this.#unfinished.forgive(call);
     call.session.untakenBytes -= this.#untaken.forgive(call);
     call.session.taken();
@@ -328,6 +348,7 @@ export class LeanGrpcServer implements AsyncDisposable {
       else if (call.deadlineMs <= nowMs)
         call.fail(new RpcError(status.DEADLINE_EXCEEDED, 'context deadline exceeded'));
     }
+    this.#endOldestLoan(nowMs);
     const { requestTimeoutMs } = this.#limits;
     if (requestTimeoutMs > 0) this.#endLateRequests(nowMs - requestTimeoutMs);
     for (const session of this.#sessions) this.#keepAliveOf(session, nowMs);

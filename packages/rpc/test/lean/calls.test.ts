@@ -35,6 +35,23 @@ async function start(method: Method, options: { readonly maxReceiveBytes?: numbe
   return { clock, handled, server, session };
 }
 
+/** An answer of `length` bytes that is put together as it is sent; it counts how often it was copied. */
+function pattern(length: number) {
+  let at = 0;
+  const source = {
+    length,
+    copies: 0,
+    read(target: Uint8Array, start: number, end: number): void {
+      for (let to = start; to < end; to++) target[to] = at++ % 251;
+    },
+    detach(): void {
+      source.copies++;
+    },
+  };
+  const expected = Uint8Array.from({ length }, (_, index) => index % 251);
+  return { source, expected };
+}
+
 interface Reply {
   readonly http: number;
   readonly code: number;
@@ -284,4 +301,35 @@ test('a request larger than any window comes whole, and so does its answer', asy
   const large = message(Buffer.alloc(5 << 20, 'x'));
   const reply = await call(session, large);
   expect(reply.body.equals(large)).toBe(true);
+});
+
+test('an answer that is put together as it is sent comes whole, through whatever windows', async () => {
+  for (const length of [1, 16_379, 16_384, 70_000, 3_000_000]) {
+    const { source, expected } = pattern(length);
+    const { session } = await start({ kind: 'unary', handler: async () => source });
+    const reply = await call(session, message(new Uint8Array(0)));
+    expect([reply.code, reply.body.equals(message(expected))]).toEqual([0, true]);
+    expect(source.copies).toBe(0);
+  }
+});
+
+test('an answer whose client takes its time is read from a copy, and one that was taken is not', async () => {
+  const slow = pattern(1_000_000);
+  const answers = [pattern(100_000).source, slow.source];
+  const { clock, session } = await start({ kind: 'unary', handler: async () => answers.shift()! });
+  await call(session, message(new Uint8Array(0)));
+  const stream = session.request({ ':method': 'POST', ':path': path, 'content-type': 'application/grpc' });
+  stream.pause();
+  stream.end(message(new Uint8Array(0)));
+  await once(stream, 'response');
+  clock.advance(1_900);
+  expect(slow.source.copies).toBe(0);
+  clock.advance(200);
+  expect(slow.source.copies).toBe(1);
+  clock.advance(10_000);
+  expect(slow.source.copies).toBe(1);
+  const chunks: Buffer[] = [];
+  stream.on('data', (chunk: Buffer) => chunks.push(chunk)).resume();
+  await once(stream, 'close');
+  expect(Buffer.concat(chunks).equals(message(slow.expected))).toBe(true);
 });
