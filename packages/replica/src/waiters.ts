@@ -1,5 +1,6 @@
 import { Later, SettleQueue } from '@quorate/std';
 import { ReplicaError, type ReplicaErrorCode } from './errors.ts';
+import { RisingMap } from './rising-map.ts';
 
 /** A proposal under way, of that many bytes. */
 class Waiter<R> extends Later<R> {
@@ -16,11 +17,11 @@ class Waiter<R> extends Later<R> {
 }
 
 /**
- * Who waits for which proposal. Every proposal has the same time-out and a Map keeps the order of insertion,
- * so the oldest deadlines come first and one sweep a tick replaces a timer for each.
+ * Who waits for which proposal. Every proposal has the same time-out and suffixes rise, so the oldest deadlines come
+ * first and one sweep a tick replaces a timer for each.
  */
 export class Waiters {
-  readonly #waiters = new Map<number, Waiter<unknown>>();
+  readonly #waiters = new RisingMap<Waiter<unknown>>();
   /** What waits goes on behind the work in which its outcome was found. */
   readonly #settled = new SettleQueue();
   #bytes = 0;
@@ -48,12 +49,12 @@ export class Waiters {
     const waiter = new Waiter<R>(options);
     this.#bytes += options.bytes;
     // What an ID resolves to is decided by whoever proposed it; see `Replica`'s typed wrappers.
-    this.#waiters.set(suffix, waiter);
+    this.#waiters.add(suffix, waiter);
     return waiter;
   }
 
   has(suffix: number): boolean {
-    return this.#waiters.has(suffix);
+    return this.#waiters.get(suffix) !== undefined;
   }
 
   resolve(suffix: number, result: unknown): void {
@@ -71,22 +72,20 @@ export class Waiters {
    * may still be applied.
    */
   sweep(nowMs: number, codeOf: (startedAtMs: number) => ReplicaErrorCode): void {
-    for (const [suffix, waiter] of this.#waiters) {
-      if (waiter.deadlineMs > nowMs) return;
+    for (let first = this.#waiters.first; first !== undefined; first = this.#waiters.first) {
+      if (first.deadlineMs > nowMs) return;
       this.#expiredCount++;
-      this.reject(suffix, new ReplicaError(codeOf(waiter.startedAtMs)));
+      this.reject(this.#waiters.lowest, new ReplicaError(codeOf(first.startedAtMs)));
     }
   }
 
   rejectAll(error: unknown): void {
-    for (const suffix of [...this.#waiters.keys()]) this.reject(suffix, error);
+    while (this.#waiters.size > 0) this.reject(this.#waiters.lowest, error);
   }
 
   #take(suffix: number): Waiter<unknown> | undefined {
-    const waiter = this.#waiters.get(suffix);
-    if (waiter === undefined) return undefined;
-    this.#waiters.delete(suffix);
-    this.#bytes -= waiter.bytes;
+    const waiter = this.#waiters.take(suffix);
+    if (waiter !== undefined) this.#bytes -= waiter.bytes;
     return waiter;
   }
 }

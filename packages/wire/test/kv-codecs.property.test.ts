@@ -39,11 +39,13 @@ interface Codec<T> {
   readonly encode: (value: T) => Uint8Array;
   readonly decode: (bytes: Uint8Array, start?: number, endExclusive?: number) => T;
   readonly generated: (value: T) => Uint8Array;
+  /** Whether what it writes is cut out of a sheet with others. */
+  readonly isCut?: boolean;
 }
 
 /** The properties that every hot codec of a proto3 message has. */
 function codecSuite<T>(name: string, codec: Codec<T>): void {
-  const { arbitrary, encode, decode, generated } = codec;
+  const { arbitrary, encode, decode, generated, isCut = false } = codec;
   describe(name, () => {
     test('writes the bytes that the generated code writes', () => {
       fc.assert(
@@ -71,6 +73,7 @@ function codecSuite<T>(name: string, codec: Codec<T>): void {
       );
     });
 
+    if (isCut) return;
     test('hands out arrays with nothing around them', () => {
       fc.assert(
         fc.property(arbitrary, (value) => {
@@ -122,6 +125,7 @@ codecSuite('TxnRequest', {
   encode: encodeTxnRequest,
   decode: decodeTxnRequest,
   generated: (value) => rpcpb.TxnRequest.encode(generatedTxn(value)).finish(),
+  isCut: true,
 });
 
 describe('Event', () => {

@@ -1,9 +1,9 @@
 import { concatBytes, emptyBytes, fromAnyUtf8, invariant } from '@quorate/std';
+import { Cutter } from './cutter.ts';
 import { WireReader } from './reader.ts';
 import type { RaftEnvelope } from './types.ts';
 import { halvesSize, varintSize, writeHalves, writeVarint } from './varint.ts';
 import {
-  allocate,
   bytesFieldSize,
   countFieldSize,
   sealed,
@@ -61,9 +61,12 @@ const headerUsernameTag = 0x12;
 const headerAuthRevisionTag = 0x18;
 const headerLastField = 3;
 
+/** The log keeps envelopes in the order in which they are made, and lets go of them in this order. */
+const cutter = new Cutter();
+
 /**
  * The bytes of an etcdserverpb.InternalRaftRequest: a header (always), and the one request spliced in (unless
- * `requestField` is 0), in the order of their field numbers.
+ * `requestField` is 0), in the order of their field numbers. Their memory may hold others, too.
  */
 export function encodeRaftEnvelope(envelope: RaftEnvelope): Uint8Array {
   const { requestField, request } = envelope;
@@ -74,7 +77,7 @@ export function encodeRaftEnvelope(envelope: RaftEnvelope): Uint8Array {
   const requestSize =
     requestField === 0 ? 0 : varintSize(requestTag) + varintSize(request.length) + request.length;
 
-  const target = allocate(varintSize(headerTag) + varintSize(headerSize) + headerSize + requestSize);
+  const target = cutter.cut(varintSize(headerTag) + varintSize(headerSize) + headerSize + requestSize);
   let offset = 0;
   if (requestField !== 0 && requestField < headerField) {
     offset = writeRequest(requestTag, request, target, offset);

@@ -1,5 +1,6 @@
 import { invariant } from '@quorate/std';
 import { compareSize, readCompare, writeCompare } from './compare.ts';
+import { Cutter } from './cutter.ts';
 import { nestingMax, WireReader } from './reader.ts';
 import {
   deleteRangeRequestSize,
@@ -17,7 +18,7 @@ import {
 } from './requests.ts';
 import { SizePlan } from './size-plan.ts';
 import type { RequestOp, TxnRequest } from './types.ts';
-import { allocate, sealed, splicedSize, writeHead } from './writer.ts';
+import { sealed, splicedSize, writeHead } from './writer.ts';
 
 const compareTag = 0x0a;
 const successTag = 0x12;
@@ -30,10 +31,13 @@ const opDeleteRangeTag = 0x1a;
 const opTxnTag = 0x22;
 const opLastField = 4;
 
-/** The bytes of an etcdserverpb.TxnRequest, nested no deeper than its decoder follows. */
+/** Encoded transactions go at once, into the envelopes of the log. */
+const cutter = new Cutter();
+
+/** The bytes of an etcdserverpb.TxnRequest, nested no deeper than its decoder follows; its memory may hold others, too. */
 export function encodeTxnRequest(request: TxnRequest): Uint8Array {
   const plan = new SizePlan();
-  const target = allocate(planTxn(request, plan, 0));
+  const target = cutter.cut(planTxn(request, plan, 0));
   return sealed(target, writeTxn(request, plan, target, 0));
 }
 
