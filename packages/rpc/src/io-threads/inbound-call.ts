@@ -130,22 +130,21 @@ export class InboundStreamCall extends InboundCall implements StreamCall {
   }
 
   receive(onRequest: OnRequest): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const handOver = (): void => {
-        try {
-          for (let message = this.#next(); message !== undefined; message = this.#next()) {
-            const dealtWith = onRequest(message);
-            if (dealtWith !== undefined) return void dealtWith.then(handOver, reject);
-          }
-        } catch (error) {
-          // What a handler throws is what it is told of its own.
-          return reject(error as Error);
+    const done = Promise.withResolvers<void>();
+    const handOver = (): void => {
+      try {
+        for (let message = this.#next(); message !== undefined; message = this.#next()) {
+          const dealtWith = onRequest(message);
+          if (dealtWith !== undefined) return void dealtWith.then(handOver, done.reject);
         }
-        if (this.#hasNoMore) resolve();
-        else this.#onNews = handOver;
-      };
-      handOver();
-    });
+      } catch (error) {
+        return done.reject(error);
+      }
+      if (this.#hasNoMore) done.resolve();
+      else this.#onNews = handOver;
+    };
+    handOver();
+    return done.promise;
   }
 
   /** The next message, which counts as taken. */

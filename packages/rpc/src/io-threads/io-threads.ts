@@ -57,7 +57,7 @@ export interface IoThreadsOptions {
   readonly onConnectionDelayed?: () => void;
   /** What a thread tells with `IoThread.tell`. */
   readonly onAppEvent?: (event: unknown) => void;
-  /** A thread has died, its connections with it: a bug. The others go on; it is for the owner to stop them. */
+  /** A thread has died, its connections with it: a bug. Called once; the others go on until the owner stops them. */
   readonly onFatal: (error: unknown) => void;
 }
 
@@ -81,7 +81,13 @@ export class IoThreads implements AsyncDisposable {
 
   /** Starts the threads; each is ready to listen. @throws Error that a thread's module threw */
   static async open(options: IoThreadsOptions): Promise<IoThreads> {
-    const threads = Array.from({ length: options.count }, () => new ThreadHandle(options));
+    let hasDied = false;
+    const onFatal = (error: unknown): void => {
+      if (hasDied) return;
+      hasDied = true;
+      options.onFatal(error);
+    };
+    const threads = Array.from({ length: options.count }, () => new ThreadHandle({ ...options, onFatal }));
     try {
       await Promise.all(threads.map((thread) => thread.ready));
     } catch (error) {

@@ -92,8 +92,8 @@ export class OutboundCalls {
       },
     });
     this.#cancelWith(call, number);
-    const sending = this.#sendAll(number, call, window).catch(() => this.#tell(record.cancel, number));
-    await Promise.race([ended.promise, sending.then(() => ended.promise)]);
+    this.#sendAll(number, call, window).catch(() => this.#tell(record.cancel, number));
+    await ended.promise;
   }
 
   /** Sends messages of the client as fast as the main thread takes them. */
