@@ -103,8 +103,8 @@ async function clientSideOf(
       hostNames: namesIn(config.clientCertAllowedHostname),
       flags: { commonNames: '', hostNames: '--client-cert-allowed-hostname' },
     },
-    // gRPC clients offer HTTP/2 alone; whoever has both wants HTTP, which is served as HTTP/1.
-    alpn: ['http/1.1', 'h2'],
+    // Whoever has both gets HTTP/2, as from etcd: a proxy in between that offers both may carry gRPC.
+    alpn: ['h2', 'http/1.1'],
     handshakeTimeoutMs: config.connectionTimeoutMs,
   };
 }

@@ -30,8 +30,8 @@ export async function openListenTls({
   return await ServerTls.open({
     ...others,
     ...{ cert: files.cert, key: files.key },
-    // gRPC clients offer HTTP/2 alone; whoever has both wants HTTP.
-    alpn: ['http/1.1', 'h2'],
+    // Whoever has both gets HTTP/2, as from etcd: a proxy in between that offers both may carry gRPC.
+    alpn: ['h2', 'http/1.1'],
     observer: {
       onRefused: ({ reason }) => observer.onConnectionRefused?.(reason),
       onReloadFailed: ({ error }) => onWarning(keptText(error)),

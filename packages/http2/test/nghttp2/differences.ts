@@ -149,7 +149,6 @@ function fieldDifference({ fields }: HeaderList): Difference | undefined {
     }
     if (name.startsWith(':')) continue;
     if (!/^[!#$%&'*+\-.^_`|~0-9a-zA-Z]+$/.test(name)) return 'malformedField';
-    // eslint-disable-next-line no-control-regex -- it is about them
     if (/[\x00-\x08\x0a-\x1f\x7f]|^[ \t]|[ \t]$/.test(value)) return 'malformedField';
   }
   const isTrailer = !fields.some(({ name }) => name.startsWith(':'));
