@@ -26,8 +26,8 @@ export const defaultTuning: MvccTuning = {
   slabBytes: 1024 * 1024,
   rowRevisionsMax: 64,
   rowBytesMax: 64 * 1024,
-  sliceKeys: 8192,
-  sliceBytes: 512 * 1024,
+  sliceKeys: 4096,
+  sliceBytes: 256 * 1024,
 };
 
 /**
