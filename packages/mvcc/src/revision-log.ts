@@ -27,7 +27,7 @@ export const defaultTuning: MvccTuning = {
   rowRevisionsMax: 64,
   rowBytesMax: 64 * 1024,
   sliceKeys: 4096,
-  sliceBytes: 256 * 1024,
+  sliceBytes: 512 * 1024,
 };
 
 /**
