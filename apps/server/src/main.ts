@@ -7,6 +7,7 @@ import type { Server } from './server.ts';
 import { tellServiceManager } from './service-manager.ts';
 import { signalCodes } from './signal-codes.ts';
 import { serverVersion } from './version.ts';
+import { boundYoungGeneration } from './young-generation.ts';
 
 /** Runs `quorate` with these arguments and ends the process. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -37,6 +38,7 @@ export async function main(args: readonly string[]): Promise<void> {
 }
 
 async function run(config: ServerConfig, warnings: readonly string[]): Promise<void> {
+  boundYoungGeneration();
   const log = newLogger(config);
   for (const warning of warnings) log.warn(warning);
   log.info(

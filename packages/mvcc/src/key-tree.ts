@@ -19,8 +19,10 @@ export class Leaf extends SortedKeys {
   /** No key of it has changed after this revision; NaN where nobody has looked yet. */
   newest = NaN;
   #next: Leaf | undefined = undefined;
-  /** What it holds, while nobody has asked for it since the store was opened; `keys` and `heads` are empty then. */
+  /** What it holds, while nobody asks for it; `keys` and `heads` are empty then. */
   #packed: PackedLeaf | undefined;
+  /** Whether somebody came to it since `packIfIdle` was called last. */
+  #visited = true;
 
   constructor(keys: Key[], heads: number[], packed?: PackedLeaf) {
     super(keys);
@@ -55,7 +57,19 @@ export class Leaf extends SortedKeys {
 
   /** Makes `keys` and `heads` of what is packed. Whoever comes to a leaf by another way than `next` calls it. */
   unpack(): void {
+    this.#visited = true;
     if (this.#packed !== undefined) this.#unpackNow(this.#packed);
+  }
+
+  /** Packs it when nobody came to it since the last call. Returns whether it did. */
+  packIfIdle(): boolean {
+    const isIdle = !this.#visited;
+    this.#visited = false;
+    if (!isIdle || this.#packed !== undefined || this.keys.length === 0) return false;
+    this.#packed = packLeaf(this, this.live);
+    this.setKeys([]);
+    this.heads = [];
+    return true;
   }
 
   #unpackNow(packed: PackedLeaf): void {
@@ -113,6 +127,8 @@ export class KeyTree {
   readonly #path: Inner[] = [];
   readonly #steps: number[] = [];
   #depth = 0;
+  /** Where `packIdle` goes on; undefined for the first leaf. */
+  #nextToPack: Leaf | undefined;
 
   /** The node above all others. */
   get root(): TreeNode {
@@ -185,11 +201,31 @@ export class KeyTree {
     this.#liveCount = level.counts[0]!;
   }
 
-  /** The leaves as bytes, in key order. */
-  *packedLeaves(): Generator<PackedLeaf> {
+  /**
+   * Goes on its round through the leaves for `visits` of them, and packs up to `packs` that nobody came to since the
+   * last round: a tenth of the memory. The cursor is void then.
+   */
+  packIdle({ visits, packs }: { readonly visits: number; readonly packs: number }): void {
+    let leaf = this.#nextToPack ?? this.#firstLeaf();
+    let packed = 0;
+    for (let visited = 0; visited < visits && packed < packs; visited++) {
+      if (leaf.packIfIdle()) packed++;
+      const next = leaf.nextAsItIs;
+      this.#nextToPack = next;
+      if (next === undefined) return;
+      leaf = next;
+    }
+  }
+
+  #firstLeaf(): Leaf {
     let node = this.#root;
     while (node instanceof Inner) node = node.children[0]!; // An inner node has children.
-    for (let leaf: Leaf | undefined = node; leaf !== undefined; leaf = leaf.nextAsItIs) {
+    return node;
+  }
+
+  /** The leaves as bytes, in key order. */
+  *packedLeaves(): Generator<PackedLeaf> {
+    for (let leaf: Leaf | undefined = this.#firstLeaf(); leaf !== undefined; leaf = leaf.nextAsItIs) {
       if (!leaf.isEmpty) yield leaf.packed;
     }
   }

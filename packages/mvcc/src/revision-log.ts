@@ -16,6 +16,11 @@ export interface MvccTuning {
   readonly sliceKeys: number;
   /** Bytes of rows that one slice of a compaction or hash reads. */
   readonly sliceBytes: number;
+  /** Leaves that one call of `packIdleKeys` visits, and how many of them it packs at most. */
+  readonly packVisits: number;
+  readonly packsMax: number;
+  /** So many keys there must be before any are packed. */
+  readonly packedFrom: number;
 }
 
 /** What it costs to get a row at all, in bytes that could be read meanwhile. */
@@ -28,6 +33,9 @@ export const defaultTuning: MvccTuning = {
   rowBytesMax: 64 * 1024,
   sliceKeys: 4096,
   sliceBytes: 512 * 1024,
+  packVisits: 256,
+  packsMax: 48,
+  packedFrom: 20_000,
 };
 
 /**

@@ -33,7 +33,7 @@ export interface MvccStoreOptions {
   readonly leases?: LeaseAttachments;
   /** What `image` gave of a store whose rows the backend holds, and nothing since: it opens without reading the rows. */
   readonly image?: AsyncIterable<ImageBlock>;
-  /** Memory for the newest values; 512 MiB by default. What does not fit is read from the backend. */
+  /** Memory for the newest values; 256 MiB by default. What does not fit is read from the backend. */
   readonly valueBudgetBytes?: number;
   /** Lets other work run between two slices of a hash; at once by default. */
   readonly yieldToLoop?: () => Promise<void>;
@@ -45,7 +45,7 @@ export interface HashKvResult extends RevisionHash {
   readonly currentRevision: number;
 }
 
-const defaultValueBudgetBytes = 512 * 1024 * 1024;
+const defaultValueBudgetBytes = 256 * 1024 * 1024;
 const defaultHistoryBytes = 1024 * 1024;
 /** A store that nobody has written to is at this revision. */
 const firstRevision = 1;
@@ -186,6 +186,17 @@ export class MvccStore implements ReadView {
   /** The batch that was drained with this token is stored, and all before it. */
   markFlushed(token: number): void {
     this.#log.rows.markFlushed(token);
+  }
+
+  /**
+   * Packs keys that nobody asked for since the last round; to be called now and then, for half a millisecond. In a small
+   * store there is nothing to gain.
+   */
+  packIdleKeys(): void {
+    invariant(!this.#txnOpen, 'an open transaction has its place in the tree');
+    const { packVisits, packsMax, packedFrom } = this.#log.tuning;
+    const { tree } = this.#index;
+    if (tree.keyCount >= packedFrom) tree.packIdle({ visits: packVisits, packs: packsMax });
   }
 
   /**

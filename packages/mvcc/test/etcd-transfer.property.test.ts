@@ -22,7 +22,7 @@ import {
 
 const all: KeyRange = { start: '', endExclusive: unboundedEnd };
 /** Small enough that rows are many, and compactions stop half way and join rows. */
-const tiny: MvccTuning = {
+const tiny: Partial<MvccTuning> & RowLimits = {
   slabBytes: 256,
   rowRevisionsMax: 4,
   rowBytesMax: 160,

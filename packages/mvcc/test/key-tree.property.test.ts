@@ -83,6 +83,7 @@ test('a tree of packed leaves is the one that they were taken from, whatever is 
         for (const commands of [before, between, after]) {
           for (const each of commands) {
             run(tree, model, each, ++id);
+            if (id % 3 === 0) tree.packIdle({ visits: 1 + (id % 7), packs: 2 });
             if (each.kind === 'look') expect(tree.liveRank(each.key)).toBe(model.rank(each.key));
           }
           // Leaves that nobody came to are passed on as they are.

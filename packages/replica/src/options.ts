@@ -178,7 +178,7 @@ export const defaults = {
   backendBatchLimit: 10_000,
   compactionSleepMs: 10,
   watchProgressIntervalMs: 600_000,
-  valueBudgetBytes: 512 * 1024 ** 2,
+  valueBudgetBytes: 256 * 1024 ** 2,
   learnerCountMax: 1,
   strictReconfiguration: true,
   corruptionCheckMs: 0,

@@ -493,6 +493,7 @@ export class Replica implements AsyncDisposable {
     this.#versions.tick(nowMs);
     this.state.hub.tick(nowMs);
     this.state.tokens.sweep(nowMs);
+    this.state.store.packIdleKeys();
     this.#autoCompactor.tick(nowMs, {
       isLeader: this.isLeader,
       revision: this.state.store.currentRevision,
