@@ -132,6 +132,26 @@ describe('expiry', () => {
     expect(lessor.expired(9 * second, 500)).toEqual([1n]);
   });
 
+  test('what can be renewed at once is, and nothing else', () => {
+    const lessor = primaryWith([5]);
+    expect(lessor.tryRenew(1n, 4 * second)).toBe(5);
+    expect(lessor.expired(5 * second, 10)).toEqual([]);
+    expect(lessor.tryRenew(2n, 4 * second)).toBeUndefined();
+    lessor.applyCheckpoint(
+      { id: 1n, remainingTtlSeconds: 3 },
+      { nowMs: 4 * second, changes, persist: false },
+    );
+    expect(lessor.tryRenew(1n, 4 * second)).toBeUndefined();
+    lessor.applyCheckpoint(
+      { id: 1n, remainingTtlSeconds: 0 },
+      { nowMs: 4 * second, changes, persist: false },
+    );
+    expect(lessor.tryRenew(1n, 9 * second)).toBeUndefined();
+    expect(lessor.expired(9 * second, 10)).toEqual([1n]);
+    lessor.demote();
+    expect(lessor.tryRenew(1n, 0)).toBeUndefined();
+  });
+
   test('an expired lease cannot be renewed, nor one elsewhere than at the primary', () => {
     const lessor = primaryWith([5]);
     expect(codeOf(() => lessor.renew(1n, 5 * second))).toBe('LEASE_EXPIRED');

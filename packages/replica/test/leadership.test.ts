@@ -68,6 +68,26 @@ test.each(['timers', 'messages'])(
   },
 );
 
+test('what needs nobody to be asked is known at once', async () => {
+  const { clock, node, rounds, leadership: made } = leadership();
+  made.tick(clock.now());
+  expect(made.confirmNow()).toBe(true);
+  clock.advance(301);
+  expect(made.confirmNow()).toBe(false);
+  made.tick(clock.now());
+  // That it stood still is not forgotten with the next tick.
+  expect(made.confirmNow()).toBe(false);
+  const confirming = made.confirm();
+  rounds[0]!.resolve();
+  await confirming;
+  expect(made.confirmNow()).toBe(true);
+  node.isLeader = false;
+  expect(made.confirmNow()).toBe(false);
+  node.isLeader = true;
+  made.stop();
+  expect(made.confirmNow()).toBe(false);
+});
+
 test('a leader that is none any more says so', async () => {
   const { clock, node, rounds, leadership: made } = leadership();
   made.tick(clock.now());
