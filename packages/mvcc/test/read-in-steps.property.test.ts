@@ -3,7 +3,14 @@ import { MemoryBackend } from '@quorate/std/testing';
 import type { RangeRequest } from '@quorate/wire';
 import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
-import { executeRange, MvccStore, RangeRun, unboundedEnd, type MvccTuning } from '../src/index.ts';
+import {
+  executeRange,
+  MvccStore,
+  RangeRun,
+  RangeStreamer,
+  unboundedEnd,
+  type MvccTuning,
+} from '../src/index.ts';
 
 /** Reads that are cut into steps, and what a step costs: in keys that are looked at, since time is not for tests. */
 
@@ -139,6 +146,26 @@ describe('what a step costs', () => {
     expect(cold.kvs.length).toBeGreaterThan(0);
     expect(cold.kvs.length).toBeLessThan(200);
     expect(cold.next).toBe(keyOf(cold.count));
+  });
+
+  test('a stream of such values comes in smaller chunks, and is whole', async () => {
+    remove(store, keyOf(2_000), keyOf(19_000));
+    await flush(store, backend);
+    const poor = await MvccStore.open({ backend, tuning: tiny, valueBudgetBytes: 1 });
+    const asked = { from: 0, to: undefined, limit: 0, sortOrder: 0, sortTarget: 0, keysOnly: false };
+    const request = rangeRequest({ ...asked, countOnly: false, minModRevision: 0, revisionShare: 0 }, 0);
+    for (const revision of [0, count]) {
+      const whole = executeRange(poor, { ...request, revision });
+      const streamer = new RangeStreamer({ ...request, revision }, { maxRequestBytes: 1_000_000 });
+      const kvs: Uint8Array[] = [];
+      let most = 0;
+      for (let chunk = streamer.next(poor); chunk !== undefined; chunk = streamer.next(poor)) {
+        kvs.push(...chunk.kvs);
+        most = Math.max(most, chunk.kvs.length);
+      }
+      expect([kvs.length, most < 1_000]).toEqual([whole.kvs.length, true]);
+      expect(Buffer.concat(kvs).equals(Buffer.concat(whole.kvs))).toBe(true);
+    }
   });
 });
 

@@ -7,6 +7,8 @@ import { withoutValue } from './encoded-key-value.ts';
 import { revisionHeader } from './revision-header.ts';
 
 const firstChunkLimit = 10;
+/** A chunk ends early where its values have to be got from rows (see `RangeOptions`). */
+const chunkWorkMax = 8_000;
 
 /**
  * A RangeStream: the answer to a Range in chunks, each read from a view of its own, all at the revision that
@@ -42,11 +44,19 @@ export class RangeStreamer {
     if (this.#request.countOnly) return this.#countOnly(view);
     const limit = Math.min(this.#chunkLimit, this.#remainingLimit());
     const revision = this.#fixed?.readRevision ?? this.#request.revision;
-    const found = view.range(this.#range, { revision, limit, countsOnlyPage: this.#fixed !== undefined });
+    const found =
+      this.#fixed === undefined
+        ? view.range(this.#range, { revision, limit })
+        : view.range(this.#range, { revision, limit, countsOnlyPage: true, workMax: chunkWorkMax });
     const fixed = (this.#fixed ??= fixAnswer(view, this.#request, found));
     const kvs = this.#request.keysOnly ? found.kvs.map(withoutValue) : found.kvs;
     this.#sent += kvs.length;
     this.#done = this.#sent === fixed.count || this.#remainingLimit() === 0;
+    if (!this.#done && kvs.length === 0 && found.next !== undefined) {
+      // Nothing but keys that were not there then.
+      this.#range = { ...this.#range, start: found.next };
+      return this.next(view);
+    }
     invariant(this.#done || kvs.length > 0, 'a chunk that is not the last one has keys');
     if (this.#done) return lastChunk(fixed, kvs, { more: this.#sent < fixed.count });
     this.#advance(kvs, limit);
