@@ -1,5 +1,5 @@
 import { PeerPort } from '@quorate/peer';
-import type { ClientListener, ClientPort, IoThreads } from '@quorate/rpc';
+import type { ClientListener, ClientPort, IoThreads, ThreadListener } from '@quorate/rpc';
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:net';
 import type { Logger } from 'pino';
@@ -92,11 +92,7 @@ export async function listenForClients(
             const security = securityOf(sameAddress, config, tls);
             return port.listen(reserved?.get(url) ?? address, { serves, ...security });
           }
-          const isTls = sameAddress.some(isSecure);
-          const listener = {
-            serves,
-            tls: isTls ? (sameAddress.every(isSecure) ? 'always' : 'optional') : 'never',
-          } as const;
+          const listener = { serves, tls: tlsOn(sameAddress) };
           return listenInThreads(threads, { address, listener, reserved: reserved?.get(url) });
         };
         const bound = ports.get(keyOf(url)) ?? (await listen());
@@ -151,6 +147,12 @@ function portOf(server: Server): number {
   const bound = server.address();
   if (bound === null || typeof bound === 'string') throw new Error('a TCP server has a port');
   return bound.port;
+}
+
+/** Whether an address that these URLs name has TLS. */
+function tlsOn(urls: readonly string[]): ThreadListener['tls'] {
+  if (!urls.some(isSecure)) return 'never';
+  return urls.every(isSecure) ? 'always' : 'optional';
 }
 
 /** What TLS there is on an address that these URLs name. */
