@@ -9,6 +9,7 @@ import {
   type CpuSample,
 } from '../src/bench/cpu-baseline.ts';
 import { cpuKinds } from '../src/bench/cpu-kinds.ts';
+import { verdictOfCpu } from '../src/bench/cpu-verdict.ts';
 import { runInStep } from '../src/bench/in-step.ts';
 import baselineJson from '../src/bench/cpu-baseline.json' with { type: 'json' };
 
@@ -60,6 +61,22 @@ test('the calibration of many samples is the median of each loop', () => {
 test('every kind of operation is recorded', () => {
   const { operations } = cpuBaseline.parse(baselineJson);
   expect(Object.keys(operations).toSorted()).toEqual(cpuKinds.map(({ name }) => name).toSorted());
+});
+
+test('an operation may cost its factor times what was recorded, and no more', () => {
+  const kind = { name: 'put', factor: 1.6 };
+  const baseline = { operations: { put: costOf([sample()]) } };
+  expect(verdictOfCpu(kind, baseline, [sample(1.6)])).toEqual({
+    text: 'put: 64.0 µs of CPU, 40.0 expected on this machine; 1.60 times what was recorded',
+  });
+  const { problem } = verdictOfCpu(kind, baseline, [sample(1.7)]);
+  expect(problem).toContain('68.0 µs of CPU, 40.0 expected');
+  expect(problem).toContain('npm run check:cpu -- --record');
+});
+
+test('an operation that was never recorded is a failure that says so', () => {
+  const { problem } = verdictOfCpu({ name: 'put', factor: 1.6 }, { operations: {} }, [sample()]);
+  expect(problem).toContain('put was never recorded');
 });
 
 test('a file that is no baseline is refused', () => {

@@ -42,6 +42,7 @@ async function measure(options: BenchOptions, stored: BenchResult): Promise<Benc
   }
   mkdirSync(options.dir, { recursive: true });
   const dir = mkdtempSync(join(options.dir, 'quorate-bench-'));
+  const startedAt = performance.now();
   const remove = (): void => rmSync(dir, { recursive: true, force: true });
   process.once('exit', remove);
   try {
@@ -56,7 +57,7 @@ async function measure(options: BenchOptions, stored: BenchResult): Promise<Benc
       warmUpMs: Math.min(500, measureMs / 2),
       calmMs: options.quick ? 200 : 5000,
       settings: settingsOf(stored.tuning?.result ?? defaultTuning),
-      progress: (text) => process.stderr.write(`${text}\n`),
+      progress: (text) => process.stderr.write(`${minutesSince(startedAt)} ${text}\n`),
     };
     const sections = await runSections(run, options);
     const [loadAfter = 0] = loadavg();
@@ -71,6 +72,12 @@ async function measure(options: BenchOptions, stored: BenchResult): Promise<Benc
     process.off('exit', remove);
     remove();
   }
+}
+
+/** As `3:07`. */
+function minutesSince(startedAt: number): string {
+  const seconds = Math.round((performance.now() - startedAt) / 1000);
+  return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, '0')}`;
 }
 
 /** What each section has measured, without where. */

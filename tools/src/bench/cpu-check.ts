@@ -2,20 +2,11 @@ import { tellCounts } from '@quorate/e2e/test-run';
 import { Command } from 'commander';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import {
-  costOf,
-  cpuBaseline,
-  expectedMicros,
-  median,
-  medianCalibration,
-  ratioOf,
-  type CpuBaseline,
-  type CpuSample,
-} from './cpu-baseline.ts';
-import { cpuKinds, type CpuKind } from './cpu-kinds.ts';
+import { costOf, cpuBaseline, medianCalibration, type CpuBaseline } from './cpu-baseline.ts';
+import { cpuKinds } from './cpu-kinds.ts';
 import { CpuRounds, type CpuSamples } from './cpu-rounds.ts';
+import { verdictOfCpu, type CpuVerdict } from './cpu-verdict.ts';
 import { revisionOfCheckout } from './environment.ts';
-import { figure } from './markdown-table.ts';
 
 /**
  * `npm run check:cpu`: whether an operation costs a member more CPU time than it did when it was recorded. Time is
@@ -29,6 +20,9 @@ const rounds = 5;
 /** Rounds that are added when something seems too dear: one more look before it counts. */
 const moreRounds = 6;
 
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => process.exit(1)); // The member ends with this process.
+}
 await new Command('npm run check:cpu --')
   .description(
     'Compares the CPU time of operations with what was recorded, and fails when one has become dearer.',
@@ -68,37 +62,14 @@ async function check(): Promise<boolean> {
   await using running = await CpuRounds.start();
   const samples: CpuSamples = new Map();
   for (let i = 0; i < rounds; i++) await running.run(samples);
-  const judge = (): Judged[] => cpuKinds.map((kind) => judgeOf(kind, baseline, samples.get(kind.name)!));
+  const judge = (): CpuVerdict[] =>
+    cpuKinds.map((kind) => verdictOfCpu(kind, baseline, samples.get(kind.name)!));
   if (judge().some(({ problem }) => problem !== undefined)) {
     for (let i = 0; i < moreRounds; i++) await running.run(samples);
   }
   const judged = judge();
-  for (const { text, problem } of judged)
-    console.log(problem === undefined ? text : `${text}\nFAILED ${problem}`);
+  for (const { text, problem } of judged) console.log(problem === undefined ? text : `FAILED ${problem}`);
   const failed = judged.filter(({ problem }) => problem !== undefined).length;
   tellCounts({ passed: judged.length - failed, failed, skipped: 0 });
   return failed === 0;
-}
-
-/** What one kind of operation came to, for readers, and what is wrong with it. */
-interface Judged {
-  readonly text: string;
-  readonly problem?: string;
-}
-
-const remedy = 'If that is meant, record it anew: npm run check:cpu -- --record';
-
-function judgeOf(
-  { name, factor }: CpuKind,
-  { operations }: CpuBaseline,
-  samples: readonly CpuSample[],
-): Judged {
-  const measured = `${name}: ${figure(median(samples.map(({ micros }) => micros)))} µs of CPU`;
-  const cost = operations[name];
-  if (cost === undefined) return { text: measured, problem: `${name} was never recorded. ${remedy}` };
-  const ratio = ratioOf(cost, samples);
-  const expected = figure(expectedMicros(cost, medianCalibration(samples)));
-  const text = `${measured}, ${expected} expected on this machine; ${figure(ratio)} times what was recorded`;
-  if (ratio <= factor) return { text };
-  return { text, problem: `${name} may cost ${factor} times what was recorded, and costs more. ${remedy}` };
 }

@@ -1,7 +1,7 @@
 import { startQuorate } from '@quorate/e2e';
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Calibration } from './calibration.ts';
@@ -29,8 +29,13 @@ export class CpuRounds implements AsyncDisposable {
   /** Starts both and warms them up. */
   static async start(): Promise<CpuRounds> {
     await using resources = new AsyncDisposableStack();
-    const dir = await mkdtemp(join(tmpdir(), 'quorate-cpu-'));
-    resources.defer(() => rm(dir, { recursive: true, force: true }));
+    const dir = mkdtempSync(join(tmpdir(), 'quorate-cpu-'));
+    const remove = (): void => rmSync(dir, { recursive: true, force: true });
+    process.once('exit', remove); // Also when it is ended before its time.
+    resources.defer(() => {
+      process.off('exit', remove);
+      remove();
+    });
     const { endpoint, pid } = resources.use(await startQuorate({ dataDir: join(dir, 'data') }));
     const fill = { endpoint, connections: 1, inFlight: 100 };
     for (const [prefix, count, keySize] of [
