@@ -16,6 +16,7 @@ const nullFile: DiskFile = {
   path: 'null',
   read: async () => emptyBytes,
   write: async () => undefined,
+  writeDurably: async () => undefined,
   sync: async () => undefined,
   truncate: async () => undefined,
   size: async () => 0,

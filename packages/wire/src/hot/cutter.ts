@@ -11,7 +11,7 @@ const cutSizeMax = sheetBytes / 8;
  * any array cut out of it, so this is for what is let go of in about the order in which it was made.
  */
 export class Cutter {
-  #sheet = new Uint8Array(0);
+  #sheet: Uint8Array = new Uint8Array(0);
   #used = 0;
 
   /** An array that nobody else writes to. The caller must overwrite all of it: what it holds is arbitrary. */
