@@ -71,7 +71,7 @@ const pseudoFields = Buffer.of(0x83, 0x86, 0x84, 0x01, 0x01, 0x61);
 const goodBlock = fc
   .tuple(
     fc.oneof(
-      { weight: 5, arbitrary: fc.constant([]) },
+      { weight: 5, arbitrary: fc.constant<Buffer[]>([]) },
       { weight: 1, arbitrary: fc.array(resize, { maxLength: 2 }) },
     ),
     fc.array(fc.oneof({ weight: 4, arbitrary: literal }, { weight: 1, arbitrary: indexed }), {
@@ -90,7 +90,7 @@ const change = fc.record({
 export const headerBlocks = fc.array(
   fc
     .tuple(goodBlock, fc.option(fc.array(change, { minLength: 1, maxLength: 3 }), { nil: [], freq: 3 }))
-    .map(([block, changes]) => changes.reduce((bytes, one) => changed(bytes, one), block)),
+    .map(([block, changes]) => changes.reduce<Buffer>((bytes, one) => changed(bytes, one), block)),
   { minLength: 1, maxLength: 8 },
 );
 
