@@ -325,9 +325,10 @@ export class ConnectionGuard {
 
   /** Ends a connection that pings more often than it was told, in the words that gRPC's clients know: they slow down. */
   #policePing(connection: Connection): void {
-    const { session, pings, open, waiting, held, isCut } = connection;
+    const { session, socket, pings, open, waiting, held, isCut } = connection;
     const hasCalls = open.size + waiting.length + held.length > 0;
-    if (!pings.isTooMany({ nowMs: this.#options.clock.now(), hasCalls })) return;
+    const sentBytes = socket?.bytesWritten ?? 0;
+    if (!pings.isTooMany({ nowMs: this.#options.clock.now(), hasCalls, sentBytes })) return;
     if (isCut || session.destroyed) return;
     session.goaway(constants.NGHTTP2_ENHANCE_YOUR_CALM, 0, Buffer.from('too_many_pings'));
     // No offence: others from there need not wait for it.

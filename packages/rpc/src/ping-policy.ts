@@ -3,6 +3,16 @@ const strikesMax = 2;
 /** Between two pings of a connection without calls, as gRPC's servers have it where such pings are not welcome. */
 const idleMinTimeMs = 2 * 3_600_000;
 
+/** More than the answer to a ping and what else belongs to no call: some of an answer has gone that was begun before. */
+const noAnswerBytes = 1_024;
+
+/** When a ping has come, and to whom. */
+export interface PingCircumstances {
+  readonly nowMs: number;
+  readonly hasCalls: boolean;
+  readonly sentBytes: number;
+}
+
 /**
  * Whether a client pings more often than it may: with calls under way, every `minTimeMs`; without, every two hours. The
  * third ping too soon, with nothing sent to the client in between, is one too many. What answers a ping to measure the
@@ -11,6 +21,7 @@ const idleMinTimeMs = 2 * 3_600_000;
 export class PingPolicy {
   readonly #minTimeMs: number;
   #lastAtMs = -Infinity;
+  #lastAtBytes = 0;
   #strikes = 0;
   #hasSent = false;
 
@@ -23,11 +34,13 @@ export class PingPolicy {
     this.#hasSent = true;
   }
 
-  /** A ping has come; true when it is one too many. */
-  isTooMany({ nowMs, hasCalls }: { readonly nowMs: number; readonly hasCalls: boolean }): boolean {
+  /** A ping has come, when so many bytes in all had been sent; true when it is one too many. */
+  isTooMany({ nowMs, hasCalls, sentBytes }: PingCircumstances): boolean {
     const sinceMs = nowMs - this.#lastAtMs;
+    const sinceBytes = sentBytes - this.#lastAtBytes;
     this.#lastAtMs = nowMs;
-    if (this.#hasSent) {
+    this.#lastAtBytes = sentBytes;
+    if (this.#hasSent || sinceBytes > noAnswerBytes) {
       this.#hasSent = false;
       this.#strikes = 0;
       return false;

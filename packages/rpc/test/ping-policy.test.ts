@@ -3,16 +3,17 @@ import fc from 'fast-check';
 import { once } from 'node:events';
 import { connect, constants, type ClientHttp2Session } from 'node:http2';
 import { afterEach, describe, expect, test } from 'vitest';
-import { ClientPort, GrpcServer, HttpSurface, type CutReason, type Method } from '../src/index.ts';
+import { ClientPort, HttpSurface, type CutReason, type Method } from '../src/index.ts';
 import { PingPolicy } from '../src/ping-policy.ts';
 import { FakeMember } from './fake-member.ts';
+import { ServerUnderTest } from './server-under-test.ts';
 
 const hourMs = 3_600_000;
 
 describe('pings', () => {
   const verdicts = (timesMs: readonly number[], hasCalls: boolean): boolean[] => {
     const policy = new PingPolicy(5_000);
-    return timesMs.map((nowMs) => policy.isTooMany({ nowMs, hasCalls }));
+    return timesMs.map((nowMs) => policy.isTooMany({ nowMs, hasCalls, sentBytes: 0 }));
   };
 
   test('every five seconds are fine during calls; too soon, the third is one too many', () => {
@@ -39,7 +40,7 @@ describe('pings', () => {
         let nowMs = 0;
         for (const gapMs of gapsMs) {
           policy.noteSent();
-          expect(policy.isTooMany({ nowMs: (nowMs += gapMs), hasCalls })).toBe(false);
+          expect(policy.isTooMany({ nowMs: (nowMs += gapMs), hasCalls, sentBytes: 0 })).toBe(false);
         }
       }),
     );
@@ -51,7 +52,7 @@ describe('pings', () => {
         const policy = new PingPolicy(5_000);
         let nowMs = 0;
         for (const gapMs of gapsMs)
-          expect(policy.isTooMany({ nowMs: (nowMs += gapMs), hasCalls: true })).toBe(false);
+          expect(policy.isTooMany({ nowMs: (nowMs += gapMs), hasCalls: true, sentBytes: 0 })).toBe(false);
       }),
     );
   });
@@ -71,6 +72,7 @@ describe('a connection', () => {
       new Promise((resolve) => call.signal.addEventListener('abort', () => resolve(), { once: true })),
   };
   const echo: Method = { kind: 'unary', handler: (request) => request };
+  const large: Method = { kind: 'unary', handler: () => new Uint8Array(8 * 1024 * 1024) };
 
   async function start(options: { readonly keepAliveMinTimeMs?: number } = {}) {
     const clock = new ManualClock();
@@ -78,10 +80,11 @@ describe('a connection', () => {
     const methods = new Map([
       ['/test.Test/Wait', waiting],
       ['/test.Test/Echo', echo],
+      ['/test.Test/Large', large],
     ]);
     const observer = { onCut: (reason: CutReason) => cuts.push(reason) };
     const port = new ClientPort({
-      grpc: new GrpcServer({ methods, maxReceiveBytes: 1 << 20, clock, observer, ...options }),
+      grpc: new ServerUnderTest({ methods, maxReceiveBytes: 1 << 20, clock, observer, ...options }),
       http: new HttpSurface({
         member: new FakeMember(),
         versions: () => ({ server: '', cluster: '', storage: '' }),
@@ -151,6 +154,24 @@ describe('a connection', () => {
       await ping(session);
       clock.advance(100);
     }
+    expect(cuts).toEqual([]);
+  });
+
+  test('may ping while a large answer comes, to see how wide its window has to be', async () => {
+    const { cuts, session } = await start();
+    let isPinging = false;
+    let pings = 0;
+    const call = open(session, '/test.Test/Large').on('data', () => {
+      if (isPinging) return;
+      isPinging = true;
+      session.ping(() => {
+        isPinging = false;
+        pings++;
+      });
+    });
+    call.end(Buffer.alloc(5));
+    await once(call, 'close');
+    expect(pings).toBeGreaterThan(10);
     expect(cuts).toEqual([]);
   });
 });

@@ -234,7 +234,9 @@ export class LeanSession implements Http2Host<Served> {
 
   /** A client that pings more often than it was told goes, and hears why in the words that gRPC's clients know. */
   onPing(): void {
-    if (!this.#pings.isTooMany({ nowMs: this.server.clock.now(), hasCalls: this.calls > 0 })) return;
+    const sentBytes = this.#socket.bytesWritten;
+    if (!this.#pings.isTooMany({ nowMs: this.server.clock.now(), hasCalls: this.calls > 0, sentBytes }))
+      return;
     this.server.observer.onCut?.('pings');
     // No offence: others from there need not wait for it.
     this.#end(errorCode.ENHANCE_YOUR_CALM, 'too_many_pings');
