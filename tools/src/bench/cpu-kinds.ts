@@ -24,13 +24,13 @@ export interface CpuKind {
 
 const batch = 100;
 const watchers = 500;
-const factor = 1.6;
+const factor = 2;
 
 /** All of them, in the order in which they take their turns. */
 export const cpuKinds: readonly CpuKind[] = [
   unary('put', { batch, count: 3000, factor }),
   unary('linearizable get', { batch, count: 6000, factor }),
-  unary('range of 1,000 keys', { batch: 1, count: 150, factor: 2 }),
+  unary('range of 1,000 keys', { batch: 1, count: 150, factor: 2.5 }),
   unary('guarded update', { batch, count: 3000, factor }),
   { name: 'lease keep-alive', count: 10_000, skip: 500, factor, drive: keepAlive },
   {
