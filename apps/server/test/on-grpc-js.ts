@@ -1,3 +1,5 @@
+import type * as Rpc from '@quorate/rpc';
+import { GrpcServer, LeanGrpcServer } from '@quorate/rpc';
 import { vi } from 'vitest';
 
 /**
@@ -5,11 +7,10 @@ import { vi } from 'vitest';
  * transport in this process serves with it.
  */
 vi.mock('@quorate/rpc', async (original) => {
-  const rpc = await original<typeof import('@quorate/rpc')>();
+  const rpc = await original<typeof Rpc>();
   return { ...rpc, LeanGrpcServer: rpc.GrpcServer };
 });
 
-const { GrpcServer, LeanGrpcServer } = await import('@quorate/rpc');
 // The types of both differ in what they keep to themselves.
 const [wanted, served]: readonly unknown[] = [GrpcServer, LeanGrpcServer];
 if (served !== wanted) throw new Error('tests of members would not run on grpc-js');
