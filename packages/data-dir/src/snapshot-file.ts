@@ -58,7 +58,12 @@ export async function openSnapshot(source: BoltSource, { skipHashCheck }: Snapsh
   const file = await openDatabase(source, {
     sizeBytes: hasSnapshotHash(sizeBytes) ? sizeBytes - hashBytes : sizeBytes,
   });
-  await refuseForeign(file);
+  try {
+    await refuseForeign(file);
+  } catch (error) {
+    // A name that is damaged makes no page damaged.
+    throw error instanceof BoltError ? damaged(error) : error;
+  }
   return file;
 }
 
