@@ -97,11 +97,11 @@ export const storageBugs: readonly PlantedBug[] = [
   },
   {
     name: 'sync-error-forgotten',
-    file: 'packages/wal/src/wal.ts',
+    file: 'packages/wal/src/segment-file.ts',
     edits: [
       {
-        find: 'if (sync) await this.#tail.sync();',
-        replace: 'if (sync) await this.#tail.sync().catch(() => undefined);',
+        find: 'await this.#file.writeDurably(this.#position, frames);',
+        replace: 'await this.#file.write(this.#position, frames); await this.sync().catch(() => undefined);',
       },
     ],
     faults: ['diskError', 'powerCut'],
