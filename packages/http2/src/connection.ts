@@ -189,6 +189,7 @@ export class Http2Connection<C> {
    * closed, and nothing else may be received
    */
   receive(bytes: Uint8Array, from: number, nowMs: number): number {
+    if (this.#isOver) return bytes.length;
     this.#nowMs = nowMs;
     this.#isStopped = false;
     try {
@@ -283,7 +284,8 @@ export class Http2Connection<C> {
         // Of types that nobody knows nothing is said (§4.1).
         this.#overhead(end - start);
     }
-    return !this.#isStopped;
+    // Whoever serves requests may have ended it while this one came.
+    return !this.#isStopped && !this.#isOver;
   };
 
   // -- Requests

@@ -20,6 +20,8 @@ export class MessageReader {
   /** Of a message that has begun; most come whole. */
   #prefix: Uint8Array = empty;
   #prefixFilled = 0;
+  /** Of the message that has begun: how long it will be, and what came of it. */
+  #length = 0;
   #message: Uint8Array = empty;
   #filled = 0;
 
@@ -58,19 +60,28 @@ export class MessageReader {
         this.#prefix[this.#prefixFilled++] = bytes[at++] ?? 0;
       }
       if (this.#prefixFilled < prefixBytes) return at;
-      this.#message = new Uint8Array(this.#lengthIn(this.#prefix, 0));
+      this.#length = this.#lengthIn(this.#prefix, 0);
       this.#filled = 0;
     }
-    const taken = Math.min(bytes.length - at, this.#message.length - this.#filled);
+    const taken = Math.min(bytes.length - at, this.#length - this.#filled);
+    this.#makeRoom(this.#filled + taken);
     this.#message.set(bytes.subarray(at, at + taken), this.#filled);
     this.#filled += taken;
-    if (this.#filled < this.#message.length) return at + taken;
+    if (this.#filled < this.#length) return at + taken;
     const message = this.#message;
     this.#message = empty;
     this.#filled = 0;
     this.#prefixFilled = 0;
     sink.onMessage(message, this.#prefix[0] === 1);
     return at + taken;
+  }
+
+  /** Memory for what came, and for as much again: to say that a megabyte follows costs nothing. */
+  #makeRoom(bytes: number): void {
+    if (bytes <= this.#message.length) return;
+    const grown = new Uint8Array(Math.min(this.#length, 2 * bytes));
+    grown.set(this.#message.subarray(0, this.#filled));
+    this.#message = grown;
   }
 
   #lengthIn(bytes: Uint8Array, at: number): number {

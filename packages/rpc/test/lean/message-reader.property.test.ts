@@ -53,3 +53,16 @@ test.each([
     expect.objectContaining({ status }),
   );
 });
+
+test('a message that only says how large it will be takes no memory of that size', () => {
+  const before = process.memoryUsage().arrayBuffers;
+  const readers = Array.from({ length: 500 }, () => {
+    const reader = new MessageReader(2_000_000);
+    reader.push(Buffer.concat([prefixOf(2_000_000), Buffer.alloc(1_000)]), {
+      onMessage: () => expect.unreachable(),
+    });
+    return reader;
+  });
+  expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(50 * 1024 * 1024);
+  expect(readers[0]?.unfinishedBytes).toBe(1_005);
+});
