@@ -17,7 +17,7 @@ afterEach(() => rm(dir, { recursive: true }));
 
 /** Whether system calls of a process can be made to fail here. */
 const canInject =
-  spawnSync('strace', ['-f', '-qq', '-o', '/dev/null', '-e', 'inject=fdatasync:error=EIO', 'true']).status ===
+  spawnSync('strace', ['-f', '-qq', '-o', '/dev/null', '-e', 'inject=pwrite64:error=EIO', 'true']).status ===
   0;
 const canMount = process.getuid?.() === 0 && mountWorks();
 
@@ -30,28 +30,27 @@ async function expectFatalEnd(member: MemberProcess): Promise<void> {
 
 // Without strace, or where it may not trace, this is skipped.
 test.skipIf(!canInject).each([12, 25, 50])(
-  'a sync that fails (the %ith of a thread) stops the member, and nothing is acknowledged that is not on disk',
+  'a durable write that fails (from the %ith of a thread on) stops the member, and nothing is acknowledged that is not on disk',
   async (when) => {
     const [dataDir, trace] = [join(dir, 'data'), join(dir, 'trace')];
+    const segment = join(dataDir, 'member', 'wal', '0000000000000000-0000000000000000.wal');
     await using member = await startQuorate({
       dataDir,
       // -D: the member stays our child and the tracer is its grandchild.
       wrapper: [
-        ...['strace', '-D', '-f', '--seccomp-bpf', '-qq', '-o', trace, '-e', 'trace=fdatasync'],
-        ...['-e', `inject=fdatasync:error=EIO:when=${when}`],
+        ...['strace', '-D', '-f', '-qq', '-s', '0', '-o', trace, '-P', segment, '-e', 'trace=pwrite64'],
+        ...['-e', `inject=pwrite64:error=EIO:when=${when}+`],
       ],
     });
     const load = new Load(member.endpoint, { writers: 1 });
     await expectFatalEnd(member);
     await load.end();
-    const all = syncsOf(await readFile(trace, 'utf8'));
-    // The zeros ahead of the log are synced through a handle of their own; that one may fail and harm nobody.
-    const log = all.findLast(({ result }) => result.includes('EIO'))?.handle;
-    const syncs = all.filter(({ handle }) => handle === log);
-    // Nothing is tried again after the sync that failed.
-    expect(syncs.at(-1)?.result).toContain('EIO');
-    // One writer waits for each of its writes, so every one of them has a sync of its own.
-    const succeeded = syncs.filter(({ result }) => result === '0').length;
+    // The zeros ahead of the log may fail, and harm nobody.
+    const writes = writesOf(await readFile(trace, 'utf8')).filter(({ bytes }) => bytes < zeroSliceBytes);
+    // Nothing is tried again after the write that failed.
+    expect(writes.findIndex(({ result }) => result.includes('EIO'))).toBe(writes.length - 1);
+    // One writer waits for each of its writes, so every one of them has a durable write of its own.
+    const succeeded = writes.length - 1;
     expect(load.acknowledgedCount).toBeGreaterThan(0);
     expect(load.acknowledgedCount).toBeLessThanOrEqual(succeeded);
     await using again = await startQuorate({ dataDir });
@@ -85,21 +84,24 @@ test.skipIf(!canMount)(
   },
 );
 
+/** What is written of zeros at once is no less; records of one put are far smaller. */
+const zeroSliceBytes = 16 * 1024;
+
 /**
- * The syncs in a trace, in the order in which they ended. One that others ran into is on two lines, the second
- * without its handle; one that the end of the process cut off has no result.
+ * The writes in a trace, in the order in which they ended. One that others ran into is on two lines, the second without
+ * what was written; one that the end of the process cut off has no result.
  */
-function syncsOf(trace: string): { handle: string; result: string }[] {
-  const syncs: { handle: string; result: string }[] = [];
-  const handleOfThread = new Map<string, string>();
+function writesOf(trace: string): { readonly bytes: number; readonly result: string }[] {
+  const writes: { bytes: number; result: string }[] = [];
+  const bytesOfThread = new Map<string, number>();
   for (const line of trace.split('\n')) {
-    const [, thread = '', handle] = /^(\d+) +(?:fdatasync\((\d+))?/.exec(line) ?? [];
-    if (handle !== undefined) handleOfThread.set(thread, handle);
-    const result = /\) += (0|-1 .*)$/.exec(line)?.[1];
-    if (line.includes('fdatasync') && result !== undefined)
-      syncs.push({ handle: handleOfThread.get(thread) ?? '', result });
+    const [, thread = '', bytes] = /^(\d+) +(?:pwrite64\(\d+, ""\.*, (\d+), )?/.exec(line) ?? [];
+    if (bytes !== undefined) bytesOfThread.set(thread, Number(bytes));
+    const result = /= (\d+|-1 .*)$/.exec(line)?.[1];
+    if (line.includes('pwrite64') && result !== undefined)
+      writes.push({ bytes: bytesOfThread.get(thread) ?? 0, result });
   }
-  return syncs;
+  return writes;
 }
 
 function mount(args: readonly string[]): void {
