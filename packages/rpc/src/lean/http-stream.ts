@@ -108,7 +108,9 @@ export class HttpStream extends Duplex implements RequestStream {
   override _final(done: () => void): void {
     this.#stream.sendData([], { isEnd: true });
     this.#session.flushSoon();
-    done();
+    // Whoever is done is destroyed, and what still waits for the client would go with it.
+    if (this.#stream.isLocalDone) done();
+    else this.#onRoom = done;
   }
 
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {

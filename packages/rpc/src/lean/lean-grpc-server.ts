@@ -383,10 +383,18 @@ const unknownMethod = {
   },
 } as const;
 
+/**
+ * What a client may send before it hears that more is welcome. All of it may stand before what it says of the other direction:
+ * with megabytes, lists that a client asked for wait while it writes.
+ */
+const windowBytes = 128 * 1024;
+
 function http2LimitsOf(limits: ClientLimits): Partial<Http2Limits> {
   return {
     maxConcurrentStreams: limits.maxConcurrentStreams,
     maxHeaderListSize: limits.maxHeaderBytes,
+    streamWindow: windowBytes,
+    connectionWindow: windowBytes,
     resets: { burst: limits.resetBurst, perSecond: limits.resetsPerSecond },
     overheadBytes: { burst: limits.overheadBurstBytes, perSecond: limits.overheadBytesPerSecond },
   };
