@@ -1,4 +1,5 @@
-import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { mkdtemp, readdir, readFile, readlink, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -152,6 +153,23 @@ test('NodeDisk gives files and directories to their owner alone, as etcd does', 
   expect(await mode(dir)).toBe('700');
   expect(await mode(join(dir, '0000000000000000-0000000000000000.wal'))).toBe('600');
   expect((await stat(join(dir, '0000000000000000-0000000000000000.wal'))).size).toBe(64_000_000);
+});
+
+test.skipIf(process.platform !== 'linux')('NodeDisk has a handle whose writes are durable', async () => {
+  await using opened = await openNodeDisk();
+  const path = join(opened.root, 'file');
+  const file = await opened.disk.open(path, 'create');
+  await file.writeDurably(0, fromUtf8('kept'));
+  const flags: number[] = [];
+  for (const handle of await readdir('/proc/self/fd')) {
+    const target = await readlink(`/proc/self/fd/${handle}`).catch(() => '');
+    if (target !== path) continue;
+    const told = /flags:\s+(\d+)/.exec(await readFile(`/proc/self/fdinfo/${handle}`, 'utf8'))?.[1] ?? '';
+    flags.push(parseInt(told, 8));
+  }
+  await file.close();
+  expect(flags.filter((each) => (each & constants.O_DSYNC) !== 0)).toHaveLength(1);
+  expect(await readFile(path, 'utf8')).toBe('kept');
 });
 
 test('NodeDisk wraps what the system says', async () => {
