@@ -28,8 +28,8 @@ export const authBugs: readonly PlantedBug[] = [
     file: 'packages/replica/src/kv-api.ts',
     edits: [
       {
-        find: 'await linearizable();\n      if (!gate.isOpen) gate.check(caller, access());',
-        replace: 'if (!gate.isOpen) gate.check(caller, access());\n      await linearizable();',
+        find: 'return linearizable().map(() => {\n      if (!gate.isOpen) gate.check(caller, access());\n    });',
+        replace: 'if (!gate.isOpen) gate.check(caller, access());\n    return linearizable();',
       },
     ],
     auth: true,

@@ -7,8 +7,8 @@ export const stateBugs: readonly PlantedBug[] = [
     file: 'packages/replica/src/read-index.ts',
     edits: [
       {
-        find: 'if (applied >= index) round.group.resolve();',
-        replace: 'if (applied >= 0) round.group.resolve();',
+        find: 'if (applied >= index) this.#release(round.group);',
+        replace: 'if (applied >= 0) this.#release(round.group);',
       },
     ],
     why: 'A read is answered before the member has applied what the leader said it must see.',
@@ -31,9 +31,9 @@ export const stateBugs: readonly PlantedBug[] = [
     file: 'packages/replica/src/read-index.ts',
     edits: [
       {
-        find: 'this.#next ??= newGroup();\n    return this.#next.promise;',
+        find: 'this.#next ??= [];\n    this.#next.push(read);',
         replace:
-          'for (const round of this.#byContext.values()) return round.group.promise;\n    this.#next ??= newGroup();\n    return this.#next.promise;',
+          'for (const round of this.#byContext.values()) {\n      round.group.push(read);\n      return read;\n    }\n    this.#next ??= [];\n    this.#next.push(read);',
       },
     ],
     faults: ['pause', 'campaign'],
