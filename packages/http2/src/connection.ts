@@ -88,7 +88,7 @@ const transferShare = 1 / 8;
  * and whatever a client may do without asking for anything has a budget.
  *
  * Invariants: `#streams` holds the streams of which a side is not done; no request is told of whose header breaks a rule;
- * after a ConnectionError nothing is received any more.
+ * after a ConnectionError, `fail` or `end` nothing is received any more, also of what is just being taken in.
  */
 export class Http2Connection<C> {
   readonly #host: Http2Host<C>;

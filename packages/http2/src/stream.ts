@@ -65,7 +65,8 @@ export class Http2Stream<C> {
 
   /**
    * Sends data as the windows allow it. Pieces of at most 64 bytes are copied; of larger ones nobody may change the bytes
-   * until they are sent.
+   * until they are sent. Pieces of at most 4 KiB are copied as they are sent: when `pendingBytes` is 0 afterwards, those are
+   * the caller's again.
    */
   sendData(parts: readonly OutgoingData[], { isEnd }: { readonly isEnd: boolean }): void {
     if (!this.isLocalDone) this.#sender.data(this, parts, isEnd ? 'bare' : 'none');

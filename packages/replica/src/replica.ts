@@ -482,6 +482,7 @@ export class Replica implements AsyncDisposable {
   }
 
   #onTick(nowMs: number): void {
+    const { store, hub, tokens } = this.state;
     this.#leadership.tick(nowMs);
     this.#node.tick();
     this.#firstElection.tick(nowMs);
@@ -491,13 +492,10 @@ export class Replica implements AsyncDisposable {
     this.#snapshots.tick(nowMs);
     this.#corruption.tick(nowMs);
     this.#versions.tick(nowMs);
-    this.state.hub.tick(nowMs);
-    this.state.tokens.sweep(nowMs);
-    this.state.store.packIdleKeys();
-    this.#autoCompactor.tick(nowMs, {
-      isLeader: this.isLeader,
-      revision: this.state.store.currentRevision,
-    });
+    hub.tick(nowMs);
+    tokens.sweep(nowMs);
+    store.packIdleKeys();
+    this.#autoCompactor.tick(nowMs, { isLeader: this.isLeader, revision: store.currentRevision });
     if (this.#node.hasReady()) this.#driver.turn();
   }
 

@@ -2,8 +2,8 @@ import type { ByteSource } from '@quorate/std';
 import type { MessageBatch } from '@quorate/wire';
 
 /**
- * What a transport and the services know of each other: methods as functions from bytes to bytes. grpc-js is
- * the first transport; nothing here is of gRPC's making but the names.
+ * What a transport and the services know of each other: methods as functions from bytes to bytes. Our own
+ * HTTP/2, grpc-js and I/O threads are transports; nothing here is of gRPC's making but the names.
  */
 
 /** One call, as a handler sees it. */
