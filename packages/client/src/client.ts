@@ -33,6 +33,7 @@ export class Client extends Keyspace implements AsyncDisposable {
   #syncTimer: Timer | undefined;
   readonly #closing = new AbortController();
 
+  /** @throws EndpointError, TlsOptionsError, or RangeError when endpoints are missing or options exclude each other */
   constructor(options: ClientOptions) {
     const connections = new Connections(options);
     super(connections, noPrefix);

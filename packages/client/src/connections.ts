@@ -1,6 +1,6 @@
 import * as grpc from '@grpc/grpc-js';
 import { asBuffer, systemClock, systemRandom, type Clock, type Random } from '@quorate/std';
-import { Endpoint, type EndpointOptions } from './endpoint.ts';
+import { Endpoint, parseEndpoint, type EndpointOptions } from './endpoint.ts';
 import { EtcdError } from './errors.ts';
 import { abortReason, plainBytes, sameBuffer, toEtcdError } from './grpc-values.ts';
 import { SeenRevision } from './monotonic-reads.ts';
@@ -62,6 +62,8 @@ export class Connections {
 
   constructor(options: ClientOptions) {
     if (options.endpoints.length === 0) throw new RangeError('a client needs at least one endpoint');
+    // What is written wrong is better heard of now than from the first call.
+    for (const address of options.endpoints) parseEndpoint(address);
     this.#endpoints = [...options.endpoints];
     this.clock = options.clock ?? systemClock;
     this.random = options.random ?? systemRandom;

@@ -135,18 +135,48 @@ export interface ParsedEndpoint {
   readonly security: 'tls' | 'plain' | 'either';
 }
 
-/** Understands an endpoint. The schemes are those of etcd's clients: http, https, unix, unixs or none. */
-export function parseEndpoint(address: string): ParsedEndpoint {
-  const [, scheme, rest = ''] = /^([a-z]+):\/\/(.*)$/.exec(address) ?? [];
-  switch (scheme) {
-    case 'http':
-    case 'https':
-      // Not by URL, which drops the port 80 or 443 that the scheme would have.
-      return { target: rest.replace(/\/.*$/, ''), security: scheme === 'https' ? 'tls' : 'plain' };
-    case 'unix':
-    case 'unixs':
-      return { target: `unix:${rest}`, security: scheme === 'unixs' ? 'tls' : 'plain' };
-    default:
-      return { target: address, security: 'either' };
+/** An endpoint that nobody could be reached at, whatever is there: it is written wrong. */
+export class EndpointError extends Error {
+  override readonly name = 'EndpointError';
+  readonly code = 'CLIENT_ENDPOINT';
+
+  constructor(address: string, reason: string) {
+    // What stands before an @ may be a password.
+    const shown = address.replace(/[^/]*@/, '***@');
+    const expected = 'give host:port, http://host:port, https://host:port, unix:///path or unixs:///path';
+    super(`the endpoint ${JSON.stringify(shown)} ${reason}: ${expected}`);
   }
+}
+
+/**
+ * Understands an endpoint. The schemes are those of etcd's clients: http, https, unix, unixs or none.
+ *
+ * @throws EndpointError
+ */
+export function parseEndpoint(address: string): ParsedEndpoint {
+  const [, socketScheme, path] = /^(unixs?):(?:\/\/)?(.*)$/s.exec(address) ?? [];
+  if (path !== undefined) {
+    if (path === '') throw new EndpointError(address, 'names no socket');
+    return { target: `unix:${path}`, security: socketScheme === 'unixs' ? 'tls' : 'plain' };
+  }
+  const [, written, rest = address] = /^([a-z][a-z0-9+.-]*):\/\/(.*)$/is.exec(address) ?? [];
+  const scheme = written?.toLowerCase();
+  if (scheme !== undefined && scheme !== 'http' && scheme !== 'https')
+    throw new EndpointError(address, `has the unknown scheme ${scheme}`);
+  // Not by URL, which drops the port 80 or 443 that the scheme would have.
+  const target = scheme === undefined ? rest : rest.replace(/\/.*$/s, '');
+  checkHostAndPort(address, target);
+  if (scheme === undefined) return { target, security: 'either' };
+  return { target, security: scheme === 'https' ? 'tls' : 'plain' };
+}
+
+/** @throws EndpointError */
+function checkHostAndPort(address: string, target: string): void {
+  const [, host, port] = /^(\[[0-9a-f:.]+(?:%[^\s\]]+)?\]|[^\s/:@?#,[\]]+)(?::(\d+))?$/i.exec(target) ?? [];
+  if (host === undefined) {
+    const isBareIpv6 = /^[0-9a-f]*:[0-9a-f:.]*:[0-9a-f:.]*$/i.test(target);
+    throw new EndpointError(address, isBareIpv6 ? 'has an IPv6 address without [ ]' : 'is none');
+  }
+  if (port !== undefined && !(Number(port) >= 1 && Number(port) <= 65_535))
+    throw new EndpointError(address, `has the port ${port}, which is none`);
 }

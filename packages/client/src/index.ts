@@ -10,6 +10,7 @@ export {
   type TlsOptions,
   type TlsOptionsErrorCode,
 } from './tls-options.ts';
+export { EndpointError } from './endpoint.ts';
 export type { UnaryCallOptions } from './connections.ts';
 export type { UnaryMethod } from './method.ts';
 export {
@@ -43,6 +44,10 @@ export type { SnapshotPart } from './snapshot.ts';
 export type { Page, PageOptions } from './pages.ts';
 export type { Session, SessionOptions, WaitOptions } from './session.ts';
 export type { Leadership, Lock } from './lock.ts';
+export type { Barrier, HoldOptions } from './recipes/barrier.ts';
+export type { DoubleBarrier, DoubleBarrierOptions } from './recipes/double-barrier.ts';
+export type { EnqueueOptions, PriorityQueue } from './recipes/priority-queue.ts';
+export type { Queue } from './recipes/queue.ts';
 export type { LeasingKv, LeasingOptions } from './leasing.ts';
 export type { Election } from './election.ts';
 export type { StmIsolation, StmOptions, StmTransaction } from './stm.ts';

@@ -8,6 +8,9 @@ import { Leases } from './lease.ts';
 import { openLeasing, type LeasingKv, type LeasingOptions } from './leasing.ts';
 import type { CallOptions } from './options.ts';
 import { readPages, type Page, type PageOptions } from './pages.ts';
+import { Barrier } from './recipes/barrier.ts';
+import { PriorityQueue } from './recipes/priority-queue.ts';
+import { Queue } from './recipes/queue.ts';
 import { openSession, type Session, type SessionOptions } from './session.ts';
 import { runStm, type StmOptions, type StmTransaction } from './stm.ts';
 import { TxnBuilder } from './txn-builder.ts';
@@ -188,6 +191,21 @@ export class Keyspace {
   /** An election seen from outside; `session.campaign` is for who wants to be elected. */
   election(name: Bytes): Election {
     return new Election(this, this.#connections, name);
+  }
+
+  /** A barrier that one holds and others wait at: `Barrier` of clients in Go. Nothing is sent before it is asked to. */
+  barrier(name: Bytes): Barrier {
+    return new Barrier(this, this.#connections, toBytes(name));
+  }
+
+  /** A queue of values, from many to many: `Queue` of clients in Go. */
+  queue(name: Bytes): Queue {
+    return new Queue(this, this.#connections, toBytes(name));
+  }
+
+  /** A queue whose values have priorities: `PriorityQueue` of clients in Go. */
+  priorityQueue(name: Bytes): PriorityQueue {
+    return new PriorityQueue(this, this.#connections, toBytes(name));
   }
 
   /** The same keys with values of a type: `client.typed(json<User>())`. */

@@ -6,6 +6,7 @@ import { toBytes, toKeyRange, toSelector, type Bytes, type KeySelector } from '.
 import type { Answer, Keyspace, PutOptions } from './keyspace.ts';
 import type { CallOptions } from './options.ts';
 import { persistently } from './persistently.ts';
+import { untilDeleted } from './queue-place.ts';
 import type { Session, SessionOptions } from './session.ts';
 import { limitedSignal } from './time-limit.ts';
 import { compare, op, toTxnRequest, type Txn } from './txn.ts';
@@ -51,7 +52,8 @@ export async function openLeasing(
     const request = { ...toKeyRange({ prefix }), countOnly: true };
     const { header } = await keyspace.kv.range(request, { timeoutMs, signal, context });
     const revision = header?.revision ?? 0n;
-    return new LeasingKv(keyspace, connections, { session, prefix: toBytes(prefix), keysMax, revision });
+    const own = { session, prefix: toBytes(prefix), keysMax, revision, context };
+    return new LeasingKv(keyspace, connections, own);
   } catch (error) {
     await session.close();
     throw error;
@@ -85,6 +87,7 @@ export class LeasingKv implements AsyncDisposable {
       readonly prefix: Uint8Array;
       readonly keysMax: number;
       readonly revision: bigint;
+      readonly context: unknown;
     },
   ) {
     this.#keyspace = keyspace;
@@ -92,7 +95,7 @@ export class LeasingKv implements AsyncDisposable {
     this.#session = options.session;
     this.#prefix = options.prefix;
     this.#keysMax = options.keysMax;
-    this.#following = this.#follow(options.revision + 1n);
+    this.#following = this.#follow(options.revision + 1n, options.context);
   }
 
   /** Aborts when the session ends. From then on all goes to the server, and nothing is kept here. */
@@ -228,13 +231,13 @@ export class LeasingKv implements AsyncDisposable {
   }
 
   /** Hears who wants what we own, until the session ends. */
-  async #follow(fromRevision: bigint): Promise<void> {
+  async #follow(fromRevision: bigint, context: unknown): Promise<void> {
     const { signal } = this.#session;
     let startRevision = fromRevision;
     try {
       for (;;) {
         try {
-          const watched = { prefix: this.#prefix, startRevision, signal };
+          const watched = { prefix: this.#prefix, startRevision, signal, context };
           for await (const event of this.#keyspace.watch(watched)) this.#hear(event);
         } catch (error) {
           if (!(error instanceof CompactedError)) throw error;
@@ -299,12 +302,8 @@ export class LeasingKv implements AsyncDisposable {
       .do(op.put(key, revokeWord, { ignoreLease: true }))
       .commit(options);
     if (!succeeded) return;
-    const watched = { key, startRevision: header.revision + 1n, signal: options.signal };
-    try {
-      for await (const { type } of this.#keyspace.watch(watched)) if (type === 'delete') return;
-    } catch (error) {
-      if (!(error instanceof CompactedError)) throw error;
-    }
+    const { signal, context } = options;
+    await untilDeleted(this.#keyspace, key, { startRevision: header.revision + 1n, signal, context });
   }
 
   /** What we own of these is not known from now on. Whole ranges are given up: they are written as nobody's. */

@@ -1,13 +1,14 @@
-import { concatBytes, equalBytes, fromUtf8, type Timer } from '@quorate/std';
+import { concatBytes, fromUtf8, type Timer } from '@quorate/std';
 import { rpcpb } from '@quorate/wire';
 import type { Connections } from './connections.ts';
 import { CompactedError, EtcdError, LeaseLostError } from './errors.ts';
 import { abortReason } from './grpc-values.ts';
-import { toKeyRange } from './keys.ts';
+import { toKeyRange, type KeySelector } from './keys.ts';
 import type { Answer, Keyspace } from './keyspace.ts';
 import { isPassing, persistently } from './persistently.ts';
 import { compare, op } from './txn.ts';
 import type { Turn } from './turns.ts';
+import type { WatchEvent } from './watch.ts';
 
 /** What a place in a queue needs of the session that it belongs to. */
 export interface PlaceHolder {
@@ -23,9 +24,16 @@ export interface PlaceHolder {
   release(key: Uint8Array, turn: Turn): Promise<void>;
 }
 
+/** Where a place is: all keys of the queue that are older than its own are before it. */
+export interface Position {
+  /** What the keys of the queue begin with. */
+  readonly queue: Uint8Array;
+  /** The key that stands for the place: nobody but this session has it. */
+  readonly key: Uint8Array;
+}
+
 /** What a place is taken with. */
-export interface Wanted {
-  readonly name: Uint8Array;
+export interface Wanted extends Position {
   readonly value: Uint8Array;
   readonly turn: Turn;
   /** Aborts when whoever wants it gives up, or the session ends. */
@@ -62,6 +70,12 @@ export function queuePrefix(name: Uint8Array): Uint8Array {
   return concatBytes([name, fromUtf8('/')]);
 }
 
+/** The place of a session in the queue for a name: it has one, however often it asks. */
+export function positionOf(name: Uint8Array, leaseId: bigint): Position {
+  const queue = queuePrefix(name);
+  return { queue, key: concatBytes([queue, fromUtf8(leaseId.toString(16))]) };
+}
+
 /** Who is first in the queue for a name, as part of a request. */
 export function firstInQueue(name: Uint8Array): Partial<rpcpb.RangeRequest> {
   return { ...toKeyRange({ prefix: queuePrefix(name) }), ...firstCreated };
@@ -69,18 +83,18 @@ export function firstInQueue(name: Uint8Array): Partial<rpcpb.RangeRequest> {
 
 /** Takes a place and waits until it is the first. Whatever ends the waiting takes the place away again. */
 export function waitForPlace(holder: PlaceHolder, wanted: Wanted): Promise<Place> {
-  return untilCleanedUp(holder, wanted, takePlace(holder, wanted));
+  return untilCleanedUp(holder.connections, wanted.signal, takePlace(holder, wanted));
 }
 
 /** Takes a place if nobody has one; undefined if somebody has. */
 export function tryPlace(holder: PlaceHolder, wanted: Wanted): Promise<Place | undefined> {
-  return untilCleanedUp(holder, wanted, takeFreePlace(holder, wanted));
+  return untilCleanedUp(holder.connections, wanted.signal, takeFreePlace(holder, wanted));
 }
 
 /** The outcome. After an abort it is what cleaning up leads to; if that takes long, it goes on without us. */
-function untilCleanedUp<T>(
-  { connections }: PlaceHolder,
-  { signal }: Wanted,
+export function untilCleanedUp<T>(
+  connections: Connections,
+  signal: AbortSignal,
   outcome: Promise<T>,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
@@ -114,7 +128,7 @@ async function takePlace(holder: PlaceHolder, wanted: Wanted): Promise<Place> {
 }
 
 async function takeFreePlace(holder: PlaceHolder, wanted: Wanted): Promise<Place | undefined> {
-  const isFree = compare.version({ prefix: queuePrefix(wanted.name) }, '=', 0n);
+  const isFree = compare.version({ prefix: wanted.queue }, '=', 0n);
   const place = await enter(holder, wanted, [isFree]);
   // Without the place, the key of an older try of ours would not be there: it is another's queue.
   if (place.createRevision === 0n || !place.isFirst) {
@@ -137,17 +151,16 @@ async function takeFreePlace(holder: PlaceHolder, wanted: Wanted): Promise<Place
  */
 async function enter(
   holder: PlaceHolder,
-  { name, value, turn, signal, context }: Wanted,
+  { queue, key, value, turn, signal, context }: Wanted,
   conditions: readonly rpcpb.Compare[],
 ): Promise<EnteredPlace> {
   const { keyspace, connections, leaseId } = holder;
-  const key = concatBytes([queuePrefix(name), fromUtf8(leaseId.toString(16))]);
   const request = {
     compare: [...conditions, compare.createRevision(key, '=', 0n)],
     success: [op.put(key, value, { lease: leaseId })],
     failure: [op.get({ key })],
   };
-  const first = op.get({ prefix: queuePrefix(name) }, firstCreated);
+  const first = op.get({ prefix: queue }, firstCreated);
   const [success, failure] = [
     [...request.success, first],
     [...request.failure, first],
@@ -179,7 +192,8 @@ function entered(key: Uint8Array, { succeeded, header, responses }: Answer<rpcpb
   const own = succeeded ? undefined : keyOf(responses[0]);
   const first = keyOf(responses[1]);
   const createRevision = succeeded ? header.revision : (own?.createRevision ?? 0n);
-  const isFirst = first !== undefined && equalBytes(first.key, key);
+  // Nobody is before a key that is the oldest, or older than the oldest of another queue.
+  const isFirst = first === undefined || first.createRevision >= createRevision;
   return { key, createRevision, revision: header.revision, oldValue: own?.value, isFirst };
 }
 
@@ -190,11 +204,11 @@ function keyOf(part: rpcpb.ResponseOp | undefined) {
 /** Waits for the one before, and for no other: a turn that ends wakes one. */
 async function untilFirst(
   { keyspace, connections }: PlaceHolder,
-  { name, signal, context }: Wanted,
+  { queue, signal, context }: Wanted,
   createRevision: bigint,
 ): Promise<void> {
   const before = {
-    ...toKeyRange({ prefix: queuePrefix(name) }),
+    ...toKeyRange({ prefix: queue }),
     limit: 1n,
     sortOrder: SortOrder.DESCEND,
     sortTarget: SortTarget.CREATE,
@@ -211,19 +225,37 @@ async function untilFirst(
   }
 }
 
-async function untilDeleted(
+/**
+ * Waits until a key is deleted, at that revision or after it. False says that nobody knows any more whether it was: what
+ * happened meanwhile was compacted away, and what there is now can be read.
+ */
+export function untilDeleted(keyspace: Keyspace, key: Uint8Array, options: WaitingFor): Promise<boolean> {
+  return untilEvent(keyspace, { key }, 'delete', options);
+}
+
+/** Waits until something happens to one of these keys, in the same way. */
+export async function untilEvent(
   keyspace: Keyspace,
-  key: Uint8Array,
-  options: { readonly startRevision: bigint; readonly signal: AbortSignal; readonly context: unknown },
-): Promise<void> {
+  keys: KeySelector,
+  type: WatchEvent['type'],
+  options: WaitingFor,
+): Promise<boolean> {
+  const other = type === 'put' ? 'noDelete' : 'noPut';
   try {
-    for await (const { type } of keyspace.watch({ key, ...options })) {
-      if (type === 'delete') return;
+    for await (const event of keyspace.watch({ ...keys, ...options, filters: [other] })) {
+      if (event.type === type) return true;
     }
   } catch (error) {
-    // What happened meanwhile is gone; what there is now can be read.
     if (!(error instanceof CompactedError)) throw error;
   }
+  return false;
+}
+
+/** From where on an event is waited for, and for how long. */
+export interface WaitingFor {
+  readonly startRevision: bigint;
+  readonly signal: AbortSignal | undefined;
+  readonly context: unknown;
 }
 
 /**

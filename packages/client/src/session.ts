@@ -7,9 +7,11 @@ import type { HeldLease, Renewal } from './lease.ts';
 import { Leadership, Lock } from './lock.ts';
 import type { CallOptions } from './options.ts';
 import { isPassing, persistently } from './persistently.ts';
-import { tryPlace, waitForPlace, type PlaceHolder } from './queue-place.ts';
+import { positionOf, tryPlace, waitForPlace, type PlaceHolder, type Position } from './queue-place.ts';
+import { DoubleBarrier, type DoubleBarrierOptions } from './recipes/double-barrier.ts';
+import { readerPosition, writerPosition } from './recipes/read-write-lock.ts';
 import { limitedSignal, withinLimits } from './time-limit.ts';
-import { Turns, type Turn } from './turns.ts';
+import { noTurn, Turns, type Turn } from './turns.ts';
 
 /** As etcd's own clients have it. */
 const ttlSecondsDefault = 60;
@@ -42,7 +44,8 @@ export async function openSession(
           ...options,
           timeoutMs: options.timeoutMs ?? connections.requestTimeoutMs,
         });
-  return new Session(keyspace, connections, { id: ID, ttlMs: Number(TTL) * 1000, ...sent });
+  const granted = { id: ID, ttlMs: Number(TTL) * 1000, ...sent };
+  return new Session(keyspace, connections, granted, options.context);
 }
 
 /**
@@ -74,6 +77,7 @@ export class Session implements AsyncDisposable {
     keyspace: Keyspace,
     connections: Connections,
     { id, ...granted }: Pick<Renewal, 'ttlMs' | 'sentAtMs' | 'sentAtWallMs'> & { readonly id: bigint },
+    context: unknown,
   ) {
     this.leaseId = id;
     this.#keyspace = keyspace;
@@ -82,7 +86,7 @@ export class Session implements AsyncDisposable {
     this.#renewed(granted);
     const { ttlMs, sentAtMs } = granted;
     const held = { id, ttlMs, expiresAtMs: sentAtMs + ttlMs, firstAfterMs: ttlMs / 3 };
-    this.#renewing = this.#renew(held);
+    this.#renewing = this.#renew(held, context);
   }
 
   /** Aborts when the session ends: with a LeaseLostError, or an EtcdError CANCELLED when it was closed. */
@@ -111,6 +115,26 @@ export class Session implements AsyncDisposable {
     return new Lock(this.#holder, place, turn);
   }
 
+  /**
+   * Waits until nobody writes under this name, nor waited for that earlier: then any number of sessions read together.
+   * Keys are those of `RWMutex` of clients in Go, apart from those of `lock`. Ends and fails as `lock` does.
+   *
+   * Each call is a reader of its own. Who reads and then wants to write waits for himself.
+   */
+  readLock(name: Bytes, options: WaitOptions = {}): Promise<Lock> {
+    return this.#lockAt(readerPosition(toBytes(name), this.#connections.random), options);
+  }
+
+  /** Waits until nobody reads or writes under this name, nor waited for that earlier; see `readLock`. */
+  writeLock(name: Bytes, options: WaitOptions = {}): Promise<Lock> {
+    return this.#lockAt(writerPosition(toBytes(name), this.#connections.random), options);
+  }
+
+  /** A barrier at which `count` wait for one another, of whom this session is one; nothing is sent before it is entered. */
+  doubleBarrier(name: Bytes, options: DoubleBarrierOptions): DoubleBarrier {
+    return new DoubleBarrier(this.#holder, toBytes(name), options);
+  }
+
   /** The lock if nobody holds it or waits for it, otherwise undefined; others never see us in their queue. */
   async tryLock(name: Bytes, options: WaitOptions = {}): Promise<Lock | undefined> {
     const bytes = toBytes(name);
@@ -119,7 +143,8 @@ export class Session implements AsyncDisposable {
     const turn = this.#turns.tryTake(bytes);
     if (turn === undefined) return undefined;
     const { signal } = limited;
-    const wanted = { name: bytes, value: new Uint8Array(0), turn, signal, context: options.context };
+    const position = positionOf(bytes, this.leaseId);
+    const wanted = { ...position, value: new Uint8Array(0), turn, signal, context: options.context };
     const place = await tryPlace(this.#holder, wanted);
     return place === undefined ? undefined : new Lock(this.#holder, place, turn);
   }
@@ -160,8 +185,16 @@ export class Session implements AsyncDisposable {
     using limited = limitedSignal(this.#connections.clock, options, this.signal);
     const { signal } = limited;
     const turn = await this.#turns.take(name, signal);
-    const wanted = { name, value, turn, signal, context: options.context };
+    const wanted = { ...positionOf(name, this.leaseId), value, turn, signal, context: options.context };
     return { place: await waitForPlace(this.#holder, wanted), turn };
+  }
+
+  async #lockAt(position: Position, options: WaitOptions): Promise<Lock> {
+    using limited = limitedSignal(this.#connections.clock, options, this.signal);
+    const { signal } = limited;
+    signal.throwIfAborted();
+    const wanted = { ...position, value: new Uint8Array(0), turn: noTurn, signal, context: options.context };
+    return new Lock(this.#holder, await waitForPlace(this.#holder, wanted), noTurn);
   }
 
   #asHolder(): PlaceHolder {
@@ -199,10 +232,11 @@ export class Session implements AsyncDisposable {
     }
   }
 
-  async #renew(held: HeldLease): Promise<void> {
+  async #renew(held: HeldLease, context: unknown): Promise<void> {
     const { signal } = this.#stopRenewing;
     try {
-      for await (const renewal of this.#keyspace.lease.renewals(held, { signal })) this.#renewed(renewal);
+      const renewals = this.#keyspace.lease.renewals(held, { signal, context });
+      for await (const renewal of renewals) this.#renewed(renewal);
     } catch (error) {
       if (signal.aborted) return;
       const lost = error instanceof LeaseLostError;

@@ -6,6 +6,9 @@ export interface Turn {
   giveBack(): void;
 }
 
+/** The turn of who need not wait for one, since nobody else has the same key. */
+export const noTurn: Turn = { giveBack: () => {} };
+
 /**
  * Turns for names, within one session. At the server all locks of a session by the same name are one key, and would be
  * held together; so those who want the same one wait here first.

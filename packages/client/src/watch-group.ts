@@ -1,4 +1,5 @@
 import type { rpcpb } from '@quorate/wire';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Connections } from './connections.ts';
 import { EtcdError } from './errors.ts';
 import type { KeyPrefix } from './key-prefix.ts';
@@ -41,6 +42,8 @@ export class WatchGroup implements AsyncDisposable, WatchSource {
   readonly #prefix: KeyPrefix;
   readonly #options: WatchGroupOptions;
   readonly #closing = new AbortController();
+  /** As of a `Watch`. A stream is for many watches, so it belongs to whoever made the group. */
+  readonly #asMaker = AsyncLocalStorage.snapshot();
   /** The stream on which the next watch is created, once it stands. */
   #stream: { readonly opening: Promise<SharedStream>; stream?: SharedStream } | undefined;
   readonly #open = new Set<SharedStream>();
@@ -69,9 +72,12 @@ export class WatchGroup implements AsyncDisposable, WatchSource {
   }
 
   /** @internal */
-  async open(create: rpcpb.WatchCreateRequest, { signal }: WatchStreamOptions): Promise<SharedChannel> {
+  async open(
+    create: rpcpb.WatchCreateRequest,
+    { signal, context }: WatchStreamOptions,
+  ): Promise<SharedChannel> {
     for (;;) {
-      const stream = await unlessAborted(this.#streamOfNow(), signal);
+      const stream = await unlessAborted(this.#streamOfNow(context), signal);
       // It may have ended while this was waiting for its turn.
       if (stream.isOpen) return stream.add(create, signal);
     }
@@ -83,11 +89,12 @@ export class WatchGroup implements AsyncDisposable, WatchSource {
     if (byToken && this.#stream?.stream?.login === channel.login) this.#stream = undefined;
   }
 
-  #streamOfNow(): Promise<SharedStream> {
+  /** Where the group was given no context for observers, a stream has that of the watch that it is opened for. */
+  #streamOfNow(context: unknown): Promise<SharedStream> {
     this.#closing.signal.throwIfAborted();
     if (this.#stream === undefined) {
       const current: { readonly opening: Promise<SharedStream>; stream?: SharedStream } = {
-        opening: this.#openStream(),
+        opening: this.#asMaker(() => this.#openStream(context)),
       };
       this.#stream = current;
       current.opening.then(
@@ -98,11 +105,12 @@ export class WatchGroup implements AsyncDisposable, WatchSource {
     return this.#stream.opening;
   }
 
-  async #openStream(): Promise<SharedStream> {
+  async #openStream(context: unknown): Promise<SharedStream> {
     const { bufferBytes = bufferBytesDefault, signal, ...options } = this.#options;
     const stop = AbortSignal.any([this.#closing.signal, ...(signal === undefined ? [] : [signal])]);
     const duplex = await openWatchStream(this.#connections, {
       requireLeader: true,
+      context,
       ...options,
       signal: stop,
     });

@@ -1,4 +1,5 @@
 import { rpcpb, type mvccpb } from '@quorate/wire';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Connections } from './connections.ts';
 import { EtcdError, WatchCanceledError, watchCanceledError } from './errors.ts';
 import { noPrefix, type KeyPrefix } from './key-prefix.ts';
@@ -57,6 +58,8 @@ export class Watch implements AsyncIterable<WatchEvent> {
   readonly #range: KeyRange;
   readonly #prefix: KeyPrefix;
   readonly #source: WatchSource;
+  /** Runs what opens streams in the asynchronous context of whoever made the watch, to whose trace they belong. */
+  readonly #asMaker = AsyncLocalStorage.snapshot();
   /** 0 until known: the server starts after its current revision, and says which that was. */
   #nextRevision: bigint;
   #created = false;
@@ -113,7 +116,7 @@ export class Watch implements AsyncIterable<WatchEvent> {
     const options = { signal, endpoint, requireLeader, metadata, context };
     this.#fragments = [];
     this.#channel = undefined;
-    this.#channel = await this.#source.open(this.#createRequest(), options);
+    this.#channel = await this.#asMaker(() => this.#source.open(this.#createRequest(), options));
     return this.#channel;
   }
 

@@ -2,7 +2,14 @@ import { status as codes } from '@grpc/grpc-js';
 import { rpcpb } from '@quorate/wire';
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { afterEach, expect, test, vi } from 'vitest';
-import { Client, ClientMetrics, traceCalls, type ClientObserver, type ClientOptions } from '../src/index.ts';
+import {
+  Client,
+  ClientMetrics,
+  traceCalls,
+  type ClientObserver,
+  type ClientOptions,
+  type Watch,
+} from '../src/index.ts';
 import { CuttingProxy } from './cutting-proxy.ts';
 import { FakeServer, HastyClock, status } from './fake-server.ts';
 
@@ -248,4 +255,58 @@ test('the context given to a recipe is that of all its calls', async () => {
     'Range view',
     'Range election',
   ]);
+});
+
+/** A server of watches that says what came along with each stream, and breaks the first one off. */
+async function startWatched() {
+  const traces: string[] = [];
+  const header = { ...rpcpb.ResponseHeader.create(), revision: 5n };
+  const server = new FakeServer().stream(
+    rpcpb.WatchDefinition,
+    rpcpb.WatchDefinition.methods.watch,
+    async (stream) => {
+      const isFirst = traces.push(String(stream.metadata.get('traceparent')[0])) === 1;
+      for (let watchId = 0n; (await stream.next()) !== undefined; watchId++) {
+        stream.send({ ...rpcpb.WatchResponse.create(), header, watchId, created: true });
+        if (isFirst) return stream.end(codes.UNAVAILABLE, 'etcdserver: server stopped');
+        stream.send({ ...rpcpb.WatchResponse.create(), header: { ...header, revision: 6n }, watchId });
+      }
+    },
+  );
+  open.push(await server.start());
+  const active = new AsyncLocalStorage<string>();
+  const observer = traceCalls({
+    tracer: { startSpan: (name) => new RecordedSpan(name, undefined, {}) },
+    activeContext: () => active.getStore() ?? 'nobody',
+    inject: (_span, carrier, context) => void (carrier['traceparent'] = context),
+  });
+  return { traces, active, client: clientOf([server.endpoint], { observer }) };
+}
+
+/** Reads a watch, in the context of somebody else, until it has gone on after its stream broke. */
+async function readOn(watch: Watch, active: AsyncLocalStorage<string>): Promise<void> {
+  await active.run('reader', async () => {
+    for await (const { kind } of watch.batches()) if (kind === 'progress') break;
+  });
+}
+
+test('a watch is of the trace of who made it, whoever reads it, also where it goes on', async () => {
+  const { traces, active, client } = await startWatched();
+  const watch = active.run('maker', () => client.watch({ key: 'k' }));
+  await readOn(watch, active);
+  expect(traces).toEqual(['maker', 'maker']);
+  await readOn(client.watch({ key: 'k', context: 'given' }), active);
+  expect(traces.slice(2)).toEqual(['given']);
+});
+
+test('the stream of a group is of the trace of who made the group', async () => {
+  const { traces, active, client } = await startWatched();
+  await using group = active.run('maker', () => client.watchGroup());
+  await readOn(group.watch({ key: 'k' }), active);
+  expect(traces).toEqual(['maker', 'maker']);
+  await using other = client.watchGroup();
+  await readOn(other.watch({ key: 'k', context: 'given' }), active);
+  await using third = client.watchGroup({ context: 'of the group' });
+  await readOn(third.watch({ key: 'k', context: 'given' }), active);
+  expect(traces.slice(2)).toEqual(['given', 'of the group']);
 });

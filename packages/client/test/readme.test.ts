@@ -18,7 +18,7 @@ const examples = [...readFileSync(readme, 'utf8').matchAll(/^## (.*)$|^```ts\n([
   .filter(({ code }) => code !== '');
 
 test('the README has an example of each thing', () => {
-  expect(examples).toHaveLength(10);
+  expect(examples).toHaveLength(11);
 });
 
 async function run(code: string, endpoint: string): Promise<void> {
