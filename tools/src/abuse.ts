@@ -79,8 +79,8 @@ the attack and after all of it.
 
 ${table(head, lines)}
 
-"Ended" counts by the label \`reason\` of \`quorate_grpc_cuts_total\`: \`protocol\` is nghttp2 and Node (a violation of HTTP/2, more than
-\`--max-stream-resets\`, a queue of answers that nobody takes), the others are our own limits; \`docs/flags.md\` lists their flags. Connections are delayed
+"Ended" counts by the label \`reason\` of \`quorate_grpc_cuts_total\`: \`protocol\` is a violation of HTTP/2 or more than
+\`--max-stream-resets\`, the others are limits of their own; \`docs/flags.md\` lists their flags. Connections are delayed
 when many from their address were cut (\`--max-connection-delay\`), the names with spaces handshakes and
 connections that came to nothing.
 `;

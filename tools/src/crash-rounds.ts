@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runCrashRounds } from '@quorate/e2e';
 
-/** `npm run crash-rounds -- --rounds=1000 --seed=7`: kills a member under load that often and checks it each time. */
+/** `npm run crash-rounds -- --rounds=1000 --seed=7`: kills a member under load that often, or stops it, and checks it each time. */
 const { values } = parseArgs({
   options: {
     rounds: { type: 'string', default: '1000' },
@@ -26,6 +26,7 @@ const result = await runCrashRounds({
   },
 });
 console.log(
-  `${result.kills} kills, ${result.acknowledged} acknowledged writes, none lost, nothing else changed`,
+  `${result.kills} kills and ${result.stops} stops in order, ${result.acknowledged} acknowledged writes, none lost, ` +
+    'nothing else changed',
 );
 await rm(dataDir, { recursive: true });

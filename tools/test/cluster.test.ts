@@ -167,7 +167,7 @@ describe('npm run cluster', () => {
     // The first to end stops the others, perhaps before these have said it.
     expect(cluster.output).toMatch(/^m\d \| quorate: unknown flag --nme: did you mean --name\?$/m);
     expect(cluster.output).toMatch(
-      /^cluster: m\d ended with code 1 before it served: its lines above say why$/m,
+      /^cluster: m\d ended with code 2 before it served: its lines above say why$/m,
     );
   });
 });

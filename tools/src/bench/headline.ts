@@ -59,7 +59,7 @@ export const headlineRows: readonly HeadlineRow[] = [
     ...{ work: 'list of 10,000 x 1 KiB: server CPU', must: 3, goal: 8 },
     ratio: call('list of 10,000 keys of 1 KiB', 1, cpu),
     whenMissed:
-      'Of its CPU time most is the kernel, which copies 10 MB to a socket, and that is the same for both. Less would take a store that keeps keys and values as they are sent, so that nothing is copied before.',
+      'About half of it is the kernel, which copies 10 MB to a socket, and that is the same for both; a bare socket server in Node takes 2 ms for it. Less would take a store that keeps keys and values as they are sent, so that nothing is copied before.',
   },
   {
     ...{ work: 'count of 1,000,000 keys: time', must: 20, goal: 200 },
@@ -75,7 +75,7 @@ export const headlineRows: readonly HeadlineRow[] = [
     ...{ work: 'watch, one key to 1,000 watchers: CPU per event', must: 4, goal: 12 },
     ratio: call('watch', 1000, cpu),
     whenMissed:
-      'An event has the ID of its watcher, so that of each a head is made and written, some dozen bytes, whatever is shared behind it. With watchers on fewer streams they go out together; here each stream of ten gets a hundred.',
+      'Each watcher gets a message of its own, so all bytes go through the kernel once for each, whatever they share before; most of what is left is the one put that waits for its write.',
   },
   {
     ...{ work: 'lease keep-alive: CPU per call', must: 2, goal: 6 },
@@ -110,7 +110,7 @@ export const headlineRows: readonly HeadlineRow[] = [
         ? undefined
         : timesLess(measured.result.sides, ({ afterLoad }) => afterLoad.pss),
     whenMissed:
-      'Keys, their revisions and values are in memory, while etcd keeps values in a mapped file, of which only what was touched lately counts. Values on disk behind a cache would bring it down, and cost reads.',
+      'Keys and their revisions are in memory, and values up to `--value-memory-bytes` (128 MiB); what V8 and malloc keep for later comes on top. Fewer values in memory would bring it down, and cost reads.',
   },
   {
     ...{ work: 'put while 100 MB lists repeat: p99', must: 1, goal: 2 },

@@ -13,9 +13,12 @@ import {
   windowUpdateFrame,
   writeFrameHead,
 } from './http2-frames.ts';
+import { MessageAssembly, messageHeadSize } from './message-assembly.ts';
 
-/** gRPC puts a flag and a length of 4 bytes before each message. */
-const messageHeadSize = 5;
+/** What is read at once; large answers need fewer turns with more. */
+const readBytes = 256 * 1024;
+
+const nothing = Buffer.alloc(0);
 
 const ownWindow = 2 ** 31 - 1;
 
@@ -30,10 +33,16 @@ interface OpenCall {
   readonly isUnary: boolean;
   sendWindow: number;
   messages: number;
-  /** The parts of a message that is not whole yet, how many bytes they are, and how many make it whole. */
-  parts: Buffer[];
-  partsSize: number;
-  wholeSize: number;
+  /** The message of which a part has come. */
+  begun: MessageAssembly | undefined;
+}
+
+/** A DATA frame of which a part has come. */
+interface OpenFrame {
+  readonly call: OpenCall | undefined;
+  readonly streamId: number;
+  readonly flags: number;
+  left: number;
 }
 
 /** A stream of messages both ways. */
@@ -62,7 +71,10 @@ export class LoadConnection {
   #sendWindow = initialWindow;
   #streamWindow = initialWindow;
   #receiveWindow = ownWindow;
-  #unread: Buffer = Buffer.alloc(0);
+  /** The part of a frame that has come, if it is not DATA. */
+  #unread: Buffer = nothing;
+  #frame: OpenFrame | undefined;
+  #spare: MessageAssembly | undefined;
   #isClosed = false;
 
   /** Connects to `host:port` for calls to `path`, or to others where they say so; `onError` hears of the first failure and no more. */
@@ -71,34 +83,36 @@ export class LoadConnection {
     readonly path: string;
     readonly onError: (error: Error) => void;
   }): Promise<LoadConnection> {
-    const [host = '', port = ''] = options.endpoint.split(':');
-    const socket = connect({ host, port: Number(port), noDelay: true });
+    const connection = new LoadConnection(options);
+    const socket = connection.#socket;
     await new Promise<void>((resolve, reject) => {
       socket.once('connect', resolve);
       socket.once('error', reject);
     });
-    return new LoadConnection(socket, options);
+    connection.#begin();
+    return connection;
   }
 
-  private constructor(
-    socket: Socket,
-    options: {
-      readonly endpoint: string;
-      readonly path: string;
-      readonly onError: (error: Error) => void;
-    },
-  ) {
-    this.#socket = socket;
+  private constructor(options: {
+    readonly endpoint: string;
+    readonly path: string;
+    readonly onError: (error: Error) => void;
+  }) {
+    const [host = '', port = ''] = options.endpoint.split(':');
     this.#headers = new CallHeaders(options.endpoint);
     this.#path = options.path;
     this.#onError = options.onError;
-    socket.on('data', (chunk: Buffer) => {
-      try {
-        this.#read(chunk);
-      } catch (error) {
-        this.#fail(error instanceof Error ? error : new Error(String(error)));
-      }
-    });
+    // One buffer for all that comes: what is read is looked at and forgotten.
+    const buffer = Buffer.allocUnsafeSlow(readBytes);
+    const callback = (size: number) => {
+      this.#take(buffer.subarray(0, size));
+      return true;
+    };
+    this.#socket = connect({ host, port: Number(port), noDelay: true, onread: { buffer, callback } });
+  }
+
+  #begin(): void {
+    const socket = this.#socket;
     socket.on('error', (error) => this.#fail(error));
     socket.on('close', () => this.#fail(new Error('the server closed the connection')));
     this.#write(Buffer.from(connectionPreface, 'latin1'));
@@ -151,9 +165,7 @@ export class LoadConnection {
       isUnary,
       sendWindow: this.#streamWindow,
       messages: 0,
-      parts: [],
-      partsSize: 0,
-      wholeSize: 0,
+      begun: undefined,
     };
     this.#calls.set(streamId, call);
     this.#write(frameOf(frameType.headers, frameFlag.endHeaders, streamId, this.#headers.next(path)));
@@ -195,24 +207,57 @@ export class LoadConnection {
     });
   }
 
+  /** Takes what was read, which is overwritten afterwards. */
+  #take(chunk: Buffer): void {
+    try {
+      this.#read(chunk);
+    } catch (error) {
+      this.#fail(error instanceof Error ? error : new Error(String(error)));
+    }
+  }
+
   #read(chunk: Buffer): void {
     const bytes = this.#unread.length === 0 ? chunk : Buffer.concat([this.#unread, chunk]);
     let at = 0;
-    while (bytes.length - at >= frameHeadSize) {
+    for (;;) {
+      if (this.#frame !== undefined) at = this.#readData(this.#frame, bytes, at);
+      if (this.#frame !== undefined || bytes.length - at < frameHeadSize) break;
       const payloadAt = at + frameHeadSize;
-      const end = payloadAt + bytes.readUIntBE(at, 3);
-      if (end > bytes.length) break;
+      const size = bytes.readUIntBE(at, 3);
+      const type = bytes[at + 3]!;
+      const flags = bytes[at + 4]!;
       const streamId = bytes.readUInt32BE(at + 5) & 0x7fff_ffff;
-      this.#onFrame(bytes[at + 3]!, bytes[at + 4]!, streamId, bytes.subarray(payloadAt, end));
-      at = end;
+      if (type === frameType.data)
+        this.#beginData({ call: this.#calls.get(streamId), streamId, flags, left: size });
+      else if (payloadAt + size > bytes.length) break;
+      else this.#onFrame(type, flags, streamId, bytes.subarray(payloadAt, payloadAt + size));
+      at = type === frameType.data ? payloadAt : payloadAt + size;
     }
-    this.#unread = at === bytes.length ? Buffer.alloc(0) : bytes.subarray(at);
+    this.#unread = at === bytes.length ? nothing : Buffer.from(bytes.subarray(at));
+  }
+
+  #beginData(frame: OpenFrame): void {
+    if ((frame.flags & frameFlag.padded) !== 0) throw new Error('the server sends padded frames');
+    this.#frame = frame;
+    this.#receiveWindow -= frame.left;
+    if (this.#receiveWindow >= ownWindowLow) return;
+    this.#write(windowUpdateFrame(0, ownWindow - this.#receiveWindow));
+    this.#receiveWindow = ownWindow;
+  }
+
+  /** Takes what there is of a DATA frame; returns the offset behind it. */
+  #readData(frame: OpenFrame, bytes: Buffer, at: number): number {
+    const end = Math.min(at + frame.left, bytes.length);
+    if (frame.call !== undefined) this.#takeMessages(frame.call, bytes.subarray(at, end));
+    frame.left -= end - at;
+    if (frame.left > 0) return end;
+    this.#frame = undefined;
+    if ((frame.flags & frameFlag.endStream) !== 0) this.#onEnd(frame.streamId);
+    return end;
   }
 
   #onFrame(type: number, flags: number, streamId: number, payload: Buffer): void {
     switch (type) {
-      case frameType.data:
-        return this.#onData(flags, streamId, payload);
       case frameType.headers:
         if ((flags & frameFlag.endStream) !== 0) this.#onEnd(streamId);
         return;
@@ -229,18 +274,6 @@ export class LoadConnection {
         throw new Error(`the server ends the connection with error ${payload.readUInt32BE(4)}`);
       default: // Others carry nothing we need.
     }
-  }
-
-  #onData(flags: number, streamId: number, payload: Buffer): void {
-    if ((flags & frameFlag.padded) !== 0) throw new Error('the server sends padded frames');
-    this.#receiveWindow -= payload.length;
-    if (this.#receiveWindow < ownWindowLow) {
-      this.#write(windowUpdateFrame(0, ownWindow - this.#receiveWindow));
-      this.#receiveWindow = ownWindow;
-    }
-    const call = this.#calls.get(streamId);
-    if (call !== undefined) takeMessages(call, payload);
-    if ((flags & frameFlag.endStream) !== 0) this.#onEnd(streamId);
   }
 
   #onEnd(streamId: number): void {
@@ -271,30 +304,33 @@ export class LoadConnection {
     }
     this.#sendBlocked();
   }
+
+  /** Hands on the messages that `part` completes, and keeps the rest of it. */
+  #takeMessages(call: OpenCall, part: Buffer): void {
+    let at = 0;
+    if (call.begun !== undefined) {
+      at = call.begun.add(part);
+      if (!call.begun.isWhole) return;
+      onWhole(call, call.begun.message);
+      this.#spare = call.begun;
+      call.begun = undefined;
+    }
+    while (part.length - at >= messageHeadSize) {
+      if (part[at] !== 0) throw new Error('the server compressed a message nobody asked it to');
+      const end = at + messageHeadSize + part.readUInt32BE(at + 1);
+      if (end > part.length) break;
+      onWhole(call, part.subarray(at + messageHeadSize, end));
+      at = end;
+    }
+    if (at === part.length) return;
+    call.begun = this.#spare ?? new MessageAssembly();
+    this.#spare = undefined;
+    call.begun.begin();
+    call.begun.add(part.subarray(at));
+  }
 }
 
-/** Hands on the messages that `payload` completes and keeps its rest. */
-function takeMessages(call: OpenCall, payload: Buffer): void {
-  let bytes = payload;
-  if (call.parts.length > 0) {
-    call.parts.push(payload);
-    call.partsSize += payload.length;
-    if (call.partsSize < call.wholeSize) return;
-    bytes = Buffer.concat(call.parts);
-    call.parts = [];
-  }
-  let at = 0;
-  while (bytes.length - at >= messageHeadSize) {
-    if (bytes[at] !== 0) throw new Error('the server compressed a message nobody asked it to');
-    const end = at + messageHeadSize + bytes.readUInt32BE(at + 1);
-    if (end > bytes.length) break;
-    call.messages++;
-    call.onMessage(bytes.subarray(at + messageHeadSize, end));
-    at = end;
-  }
-  if (at === bytes.length) return;
-  const rest = bytes.subarray(at);
-  call.parts = [rest];
-  call.partsSize = rest.length;
-  call.wholeSize = messageHeadSize + (rest.length < messageHeadSize ? 0 : rest.readUInt32BE(1));
+function onWhole(call: OpenCall, message: Buffer): void {
+  call.messages++;
+  call.onMessage(message);
 }
