@@ -1,6 +1,6 @@
 import { Client } from '@quorate/client';
 import { SeededRandom, toUtf8 } from '@quorate/std';
-import { startQuorate, type MemberProcess } from './member-process.ts';
+import { startQuorate } from './member-process.ts';
 
 /** How a run of kills goes. */
 export interface CrashRoundsOptions {
@@ -17,6 +17,8 @@ export interface CrashRoundsOptions {
 export interface CrashRoundsResult {
   readonly acknowledged: number;
   readonly kills: number;
+  /** Rounds at whose end the member was stopped in order, so that the next one began from the image of its store. */
+  readonly stops: number;
 }
 
 /** What one key must hold: its last acknowledged write, or one that was under way when the member was killed. */
@@ -29,10 +31,12 @@ interface KeyState {
 const keysPerWriter = 25;
 /** The member is killed after between so many and so many acknowledged writes of a round. */
 const writesBeforeKill = { min: 20, max: 400 };
+/** One round in so many ends with a stop in order. */
+const roundsPerStop = 5;
 
 /**
- * Kills a member under load, `kill -9`, again and again, and after each restart compares every key with what
- * was acknowledged. A write under way at the kill may be there or not; anything else is an error.
+ * Kills a member under load, `kill -9`, again and again, or now and then stops it in order, and after each restart compares
+ * every key with what was acknowledged. A write under way at the end may be there or not; anything else is an error.
  *
  * @throws Error that names seed, round and key
  */
@@ -41,38 +45,44 @@ export async function runCrashRounds(options: CrashRoundsOptions): Promise<Crash
   const random = new SeededRandom(seed);
   const keys = new Map<string, KeyState>();
   let acknowledged = 0;
+  let stops = 0;
   let lastRevision = 0n;
   for (let round = 0; round < rounds; round++) {
     await using member = await startQuorate({ dataDir: options.dataDir, flags: options.flags ?? [] });
     await using client = new Client({ endpoints: [member.endpoint] });
     lastRevision = await compare(client, keys, { lastRevision, where: `seed ${seed}, round ${round}` });
     const killAfter = writesBeforeKill.min + random.below(writesBeforeKill.max - writesBeforeKill.min);
-    const written = await writeUntilKilled({ member, client, keys, writers, killAfter, round });
-    acknowledged += written;
+    const isStop = random.below(roundsPerStop) === 0;
+    if (isStop) stops++;
+    const end = (): Promise<unknown> => (isStop ? member.stop() : member.kill());
+    acknowledged += await writeUntil(end, { client, keys, writers, endAfter: killAfter, round });
     options.onRound?.(round, acknowledged);
   }
   await using member = await startQuorate({ dataDir: options.dataDir, flags: options.flags ?? [] });
   await using client = new Client({ endpoints: [member.endpoint] });
   await compare(client, keys, { lastRevision, where: `seed ${seed}, after the last round` });
   await member.stop();
-  return { acknowledged, kills: rounds };
+  return { acknowledged, kills: rounds - stops, stops };
 }
 
-async function writeUntilKilled(options: {
-  readonly member: MemberProcess;
-  readonly client: Client;
-  readonly keys: Map<string, KeyState>;
-  readonly writers: number;
-  readonly killAfter: number;
-  readonly round: number;
-}): Promise<number> {
-  const { member, client, keys, writers, killAfter, round } = options;
+/** Writes until so many writes are acknowledged, then calls `end`, under load. */
+async function writeUntil(
+  end: () => Promise<unknown>,
+  options: {
+    readonly client: Client;
+    readonly keys: Map<string, KeyState>;
+    readonly writers: number;
+    readonly endAfter: number;
+    readonly round: number;
+  },
+): Promise<number> {
+  const { client, keys, writers, endAfter, round } = options;
   let written = 0;
-  let isKilled = false;
+  let isEnding = false;
   // Ends what waits for a connection that will not come back.
   const gone = new AbortController();
   const write = async (writer: number): Promise<void> => {
-    for (let n = 0; !isKilled; n++) {
+    for (let n = 0; !isEnding; n++) {
       const key = `writer/${writer}/${n % keysPerWriter}`;
       const value = `round ${round}, write ${n}`;
       const state = keys.get(key) ?? { acknowledged: undefined, attempted: undefined };
@@ -80,13 +90,13 @@ async function writeUntilKilled(options: {
       try {
         await client.put(key, value, { signal: gone.signal });
       } catch (error) {
-        if (isKilled) return;
+        if (isEnding) return;
         throw error;
       }
       keys.set(key, { acknowledged: value, attempted: undefined });
-      if (++written === killAfter) {
-        isKilled = true;
-        await member.kill();
+      if (++written === endAfter) {
+        isEnding = true;
+        await end();
         gone.abort();
       }
     }

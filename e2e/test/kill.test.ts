@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { runCrashRounds } from '../src/crash-rounds.ts';
 
 test(
-  '50 times kill -9 under load lose no acknowledged write and change nothing else',
+  '50 times kill -9, now and then a stop, under load lose no acknowledged write and change nothing else',
   { timeout: 300_000 },
   async () => {
     const dataDir = await mkdtemp(join(tmpdir(), 'quorate-kill-'));
@@ -13,7 +13,8 @@ test(
       // Small limits, so that kills also hit segment cuts, snapshot marks and batches of the store.
       const flags = ['--snapshot-count=500', '--backend-batch-interval=20ms'];
       const result = await runCrashRounds({ dataDir, rounds: 50, seed: 20261122, flags });
-      expect(result.kills).toBe(50);
+      expect(result.kills + result.stops).toBe(50);
+      expect(result.stops).toBeGreaterThan(3);
       expect(result.acknowledged).toBeGreaterThan(2_000);
     } finally {
       await rm(dataDir, { recursive: true });

@@ -76,7 +76,6 @@ describe('questions to the command', () => {
 
 describe('a start that is refused', () => {
   test.each([
-    [['--nme=x'], {}, 'quorate: unknown flag --nme: did you mean --name?\n'],
     [['somewhere'], {}, 'quorate: "somewhere" is not a flag: every setting is given as --name=value\n'],
     [
       ['--name=x'],
@@ -90,6 +89,14 @@ describe('a start that is refused', () => {
     ],
   ])('%j with %j ends with 1 and one sentence', async (args, env, sentence) => {
     expect(await runQuorate(args, env)).toEqual({ code: 1, stdout: '', stderr: sentence });
+  });
+
+  test('a flag that there is not ends with 2, as with etcd', async () => {
+    expect(await runQuorate(['--nme=x'])).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: 'quorate: unknown flag --nme: did you mean --name?\n',
+    });
   });
 
   /** The one sentence after the log. */

@@ -45,6 +45,12 @@ test.each([
   expect(outcome).toEqual({ stdout: '', stderr, code });
 });
 
+test('an endpoint that is written wrong is told of at once', async () => {
+  const outcome = await quoratectl({ argv: ['get', 'a', '--endpoints=127.0.0.1:2379,http//x'] });
+  expect(outcome).toMatchObject({ stdout: '', code: 1 });
+  expect(outcome.stderr).toMatch(/^Error: the endpoint "http\/\/x" is none: give host:port, /);
+});
+
 test('endpoints that do not answer are told of on stderr', async () => {
   const endpoint = `127.0.0.1:${await freePort()}`;
   const common = [`--endpoints=${endpoint}`, '--command-timeout=50ms'];

@@ -1,4 +1,4 @@
-import { Client, TlsOptionsError, type TlsOptions } from '@quorate/client';
+import { Client, EndpointError, TlsOptionsError, type TlsOptions } from '@quorate/client';
 import { RestSurface, routes } from '@quorate/rest';
 import { systemClock } from '@quorate/std';
 import { ServerTls } from '@quorate/tls';
@@ -149,7 +149,7 @@ function count(
   );
 }
 
-/** @throws GatewayConfigError for a file of TLS that is of no use */
+/** @throws GatewayConfigError for an endpoint that is written wrong, or a file of TLS that is of no use */
 function newClient(config: GatewayConfig, log: Logger): Client {
   const tls = memberTls(config, log);
   try {
@@ -160,6 +160,8 @@ function newClient(config: GatewayConfig, log: Logger): Client {
       ...(tls !== undefined && { tls }),
     });
   } catch (error) {
+    if (error instanceof EndpointError)
+      throw new GatewayConfigError(`--endpoints: ${error.message}`, { cause: error });
     if (!(error instanceof TlsOptionsError)) throw error;
     throw new GatewayConfigError(tlsProblem(error), { cause: error });
   }

@@ -19,7 +19,9 @@ function run(args: readonly string[], env: Readonly<Record<string, string>> = {}
       if (!Array.isArray(next)) throw new Error(`it has ended: ${output}`);
     }
   };
-  return { child, ended, said };
+  const lines = () =>
+    output.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as unknown]));
+  return { child, ended, said, lines };
 }
 
 test('the command serves until SIGTERM, and lets a call under way end', async () => {
@@ -31,6 +33,11 @@ test('the command serves until SIGTERM, and lets a call under way end', async ()
   const watch = await fetch(`${url}/v3/watch`, { method: 'POST', body });
   const reader = watch.body!.pipeThrough(new TextDecoderStream()).getReader();
   expect((await reader.read()).value).toContain('"created":true');
+  // As a member's: levels by name, and times that people can read.
+  const time = expect.stringMatching(/^\d{4}-\d\d-\d\dT.*Z$/) as string;
+  expect(gateway.lines()).toContainEqual(
+    expect.objectContaining({ level: 'info', time, msg: 'ready to serve' }),
+  );
   gateway.child.kill('SIGTERM');
   await gateway.said('stopping');
   await reader.cancel();
@@ -42,6 +49,11 @@ test('what it can’t be told is refused with a sentence and exit code 1', async
   expect(code).toBe(1);
   expect(output).toBe(
     'quorate-gateway: --listen-urls: has to be URLs that begin with http:// or https://, separated by commas\n',
+  );
+  const misspelt = await run(['--endpoints=http//x']).ended;
+  expect(misspelt.code).toBe(1);
+  expect(misspelt.output).toContain(
+    'quorate-gateway: --endpoints: the endpoint "http//x" is none: give host:port',
   );
   expect(await run(['--nonsense']).ended).toMatchObject({ code: 1 });
 }, 60_000);

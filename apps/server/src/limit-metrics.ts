@@ -15,6 +15,14 @@ export function registerUsage(make: MetricMaker, usages: () => readonly GrpcUsag
     make.gauge(name, help, () => usages().reduce((sum, usage) => sum + usage[key], 0));
   gauge('quorate_grpc_connections', 'Connections that speak gRPC.', 'connections');
   gauge('quorate_grpc_calls', 'Calls under way.', 'calls');
-  gauge('quorate_grpc_unfinished_bytes', 'Bytes of requests that are not whole yet.', 'unfinishedBytes');
-  gauge('quorate_grpc_untaken_bytes', 'Bytes of responses that clients have not taken yet.', 'untakenBytes');
+  gauge(
+    'quorate_grpc_unfinished_bytes',
+    'Bytes of requests that are not whole yet, or wait for their handler.',
+    'unfinishedBytes',
+  );
+  gauge(
+    'quorate_grpc_untaken_bytes',
+    'Bytes of responses that clients have not taken yet, in sockets that take no more, too.',
+    'untakenBytes',
+  );
 }

@@ -33,7 +33,7 @@ export async function main(args: readonly string[]): Promise<void> {
     }
   } catch (error) {
     process.stderr.write(`quorate: ${sentenceOf(error)}\n`);
-    process.exit(1);
+    process.exit(error instanceof ConfigError ? error.exitCode : 1);
   }
 }
 

@@ -81,6 +81,7 @@ interface Parts {
 export class Server implements AsyncDisposable {
   readonly #replica: Replica;
   readonly #clientPort: ClientPort;
+  readonly #localCalls: LocalCalls;
   readonly #threads: IoThreads | undefined;
   readonly #peerPort: PeerPort;
   readonly #credentials: Credentials;
@@ -145,9 +146,10 @@ export class Server implements AsyncDisposable {
     const observer = withSlowCallLog(metrics.grpc, { log, slowCallMs });
     const maxReceiveBytes = config.maxRequestBytes + 512 * 1024;
     const debug = await openDebug(replica, config, log);
+    const localCalls = new LocalCalls(methods, observer);
     const rest = config.enableGrpcGateway
       ? new RestSurface({
-          backend: new LocalCalls(methods, observer),
+          backend: localCalls,
           maxMessageBytes: maxReceiveBytes,
           version: serverVersion,
           onInternalError: (path, error) => log.error({ err: error, path }, 'a call over HTTP failed'),
@@ -205,6 +207,7 @@ export class Server implements AsyncDisposable {
       return new Server({
         replica,
         clientPort,
+        localCalls,
         threads,
         peerPort,
         credentials,
@@ -225,6 +228,7 @@ export class Server implements AsyncDisposable {
   private constructor(parts: {
     readonly replica: Replica;
     readonly clientPort: ClientPort;
+    readonly localCalls: LocalCalls;
     readonly threads: IoThreads | undefined;
     readonly peerPort: PeerPort;
     readonly credentials: Credentials;
@@ -236,6 +240,7 @@ export class Server implements AsyncDisposable {
   }) {
     this.#replica = parts.replica;
     this.#clientPort = parts.clientPort;
+    this.#localCalls = parts.localCalls;
     this.#threads = parts.threads;
     this.#peerPort = parts.peerPort;
     this.#credentials = parts.credentials;
@@ -254,7 +259,10 @@ export class Server implements AsyncDisposable {
     return idToHex(this.#replica.clusterId);
   }
 
-  /** Hands over the leadership, lets calls finish for that long, writes what is pending, and closes everything. */
+  /**
+   * Hands over the leadership, ends watches and whatever else would never end, lets calls finish for that long, writes what
+   * is pending, and closes everything.
+   */
   close({ graceMs = stopGraceMs }: { readonly graceMs?: number } = {}): Promise<void> {
     this.#closed ??= this.#close(graceMs);
     return this.#closed;
@@ -267,6 +275,7 @@ export class Server implements AsyncDisposable {
   async #close(graceMs: number): Promise<void> {
     this.#debug[Symbol.dispose]();
     await this.#replica.handOver();
+    this.#localCalls.stop();
     await Promise.all([this.#clientPort.close({ graceMs }), this.#threads?.close({ graceMs })]);
     await this.#replica.close();
     await this.#peerPort.close();
@@ -386,6 +395,7 @@ function replicaOptions(config: ServerConfig) {
     quotaBytes: config.quotaBytes,
     backendBatchIntervalMs: config.backendBatchIntervalMs,
     backendBatchLimit: config.backendBatchLimit,
+    valueBudgetBytes: config.valueMemoryBytes,
     compactionSleepMs: config.compactionSleepMs,
     watchProgressIntervalMs: Math.max(100, config.watchProgressIntervalMs),
     unsafeNoFsync: config.unsafeNoFsync,

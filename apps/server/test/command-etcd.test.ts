@@ -47,6 +47,13 @@ const commandLines = [
   'grpc-proxy start --tls-min-version=TLS1.3 --tls-max-version=TLS1.2',
   'grpc-proxy start --auto-tls --self-signed-cert-validity=0',
   'somewhere',
+  '--nope',
+  '--name',
+  '--heartbeat-interval=soon',
+  '--heartbeat-interval=0',
+  '--initial-cluster-state=old',
+  '--listen-client-urls=nowhere',
+  '--config-file=/nowhere/at/all',
 ];
 
 test.skipIf(etcdBinFolder === undefined).each(commandLines)('"%s" ends as with etcd', async (line) => {

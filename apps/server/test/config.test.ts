@@ -570,3 +570,48 @@ test('time-outs of peer connections are never below five seconds, as in etcd', (
   const { config } = load(['--raft-read-timeout=1s', '--raft-write-timeout=6s']);
   expect([config.raftReadTimeoutMs, config.raftWriteTimeoutMs]).toEqual([5_000, 6_000]);
 });
+
+describe('what the process ends with is as of etcd', () => {
+  const exitCodeOf = (args: readonly string[], env: Record<string, string> = {}): unknown => {
+    try {
+      load(args, env);
+    } catch (error) {
+      return error instanceof ConfigError ? error.exitCode : error;
+    }
+    return undefined;
+  };
+
+  // Each line was tried with etcd 3.5.30.
+  test.each([
+    ['--nope', 2],
+    ['-nope', 2],
+    ['--name', 2],
+    ['somewhere', 1],
+    ['--heartbeat-interval=soon', 2],
+    ['--heartbeat-interval=-5', 2],
+    ['--heartbeat-interval=0', 1],
+    ['--election-timeout=10', 1],
+    ['--snapshot-count=-1', 2],
+    ['--quota-backend-bytes=many', 2],
+    ['--force-new-cluster=maybe', 2],
+    ['--grpc-keepalive-interval=soon', 2],
+    ['--initial-cluster-state=old', 2],
+    ['--log-format=text', 2],
+    ['--listen-client-urls=nowhere', 2],
+    ['--listen-peer-urls=http://127.0.0.1', 2],
+    ['--auto-compaction-mode=never', 1],
+    ['--auto-compaction-retention=never', 1],
+    ['--tls-min-version=TLS9', 1],
+    ['--config-file=/nowhere/at/all', 1],
+  ])('%s: %i', (argument, code) => {
+    expect(exitCodeOf([argument])).toBe(code);
+  });
+
+  test('what cannot be read in the environment, or in a file, is 1', () => {
+    expect(exitCodeOf([], { ETCD_HEARTBEAT_INTERVAL: 'soon' })).toBe(1);
+    expect(exitCodeOf(['--name=x'], { ETCD_NAME: 'y' })).toBe(1);
+    const file = join(dir, 'unreadable.yaml');
+    writeFileSync(file, 'heartbeat-interval: soon\n');
+    expect(exitCodeOf([`--config-file=${file}`])).toBe(1);
+  });
+});

@@ -1,3 +1,5 @@
+import { connect } from 'node:net';
+import { text } from 'node:stream/consumers';
 import { gunzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startServer, type RunningServer } from '../src/index.ts';
@@ -65,6 +67,17 @@ describe('profiles', () => {
       expect((await fetch(`${plain.endpoint}${path}`)).status).toBe(404);
   });
 });
+
+test.each(['//', '//:', '/\\\\'])(
+  'a target that is no URL is found nowhere, and harms nobody: %s',
+  async (target) => {
+    const { hostname, port } = new URL(server.endpoint);
+    const socket = connect(Number(port), hostname);
+    socket.end(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    expect(await text(socket)).toMatch(/^HTTP\/1\.1 404 /);
+    expect((await get('/debug/vars')).status).toBe(200);
+  },
+);
 
 test('variables of the process are told by their names in etcd, without the command line', async () => {
   const response = await get('/debug/vars');

@@ -1,4 +1,4 @@
-import { Client, op } from '@quorate/client';
+import { Client } from '@quorate/client';
 import { testCertificates } from '@quorate/client/testing';
 import { freePort } from '@quorate/std/testing';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -22,31 +22,6 @@ describe.skipIf(process.platform !== 'linux')('with two I/O threads', () => {
     server = await startServer({ ioThreads: 2 });
   });
   afterAll(() => server.close());
-
-  test('calls, streams, HTTP and metrics come to one member on one port', async () => {
-    await using client = new Client({ endpoints: [server.endpoint] });
-    const watched = client.watch({ prefix: 'a/' })[Symbol.asyncIterator]();
-    const first = watched.next();
-    await using session = await client.session({ ttlSeconds: 60 });
-    await client.put('a/1', 'one', { lease: session.leaseId });
-    const { succeeded } = await client.txn({ success: [op.put('a/2', 'x'.repeat(200_000))] });
-    expect(succeeded).toBe(true);
-    const events = [await first, await watched.next()];
-    expect(events.map(({ value }) => value?.kv.value.length)).toEqual([3, 200_000]);
-    expect((await client.get('a/2'))?.value.length).toBe(200_000);
-    await watched.return?.();
-    const range = await fetch(`${server.endpoint}/v3/kv/range?text=1`, {
-      method: 'POST',
-      body: '{"key": "a/1"}',
-    });
-    expect(await range.text()).toContain('"value":"one"');
-    const metrics = await (await fetch(`${server.endpoint}/metrics`)).text();
-    expect(metrics).toMatch(
-      /^grpc_server_handled_total\{[^}]*grpc_method="Put"[^}]*grpc_code="OK"[^}]*\} 1$/m,
-    );
-    expect(metrics).toMatch(/^quorate_io_threads_waiting_bytes 0$/m);
-    expect(metrics).toMatch(/^quorate_grpc_connections \d+$/m);
-  });
 
   test('every one of many connections is served, whichever thread it comes to', async () => {
     const clients = Array.from({ length: 12 }, () => new Client({ endpoints: [server.endpoint] }));

@@ -30,7 +30,7 @@ export const shortEffort: SiegeEffort = { phases: 1, phaseMs: 600 };
 /** An attack runs that long before it is measured. */
 const warmUpMs = 100;
 /** What an idle machine of two cores stays below, in milliseconds, however an attack goes. */
-const idleFloorMs = 75;
+const idleFloorMs = 25;
 
 /**
  * Below this a latency is no harm, whatever it is beside the quiet one, which a single collection of garbage exceeds.

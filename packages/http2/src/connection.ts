@@ -1,3 +1,4 @@
+import { AscendingMap } from '@quorate/std';
 import { Budget, type BudgetOptions } from './budget.ts';
 import { ConnectionError, errorCode, type BudgetName } from './errors.ts';
 import { FrameSplitter } from './frame-splitter.ts';
@@ -19,7 +20,7 @@ export interface Http2Limits {
   /** Of a header as it comes, and how many frames it may continue in. */
   readonly maxHeaderBlockBytes: number;
   readonly maxContinuations: number;
-  /** What a client may send of one request, and of all, before it hears that more is welcome. */
+  /** What a client may send of one request, and of all, before it hears that more is welcome: 65,535 at least. */
   readonly streamWindow: number;
   readonly connectionWindow: number;
   /** Data wait in their streams while so many bytes wait for the socket. */
@@ -77,6 +78,10 @@ interface HeaderBlock {
 
 /** How many are remembered. */
 const brokenOffMax = 1_024;
+/** Settings in a frame: there are seven in RFC 9113 and those that extend it. */
+const settingsMax = 32;
+/** Bytes that a client may say beside each request: windows for its answer, pings to measure the connection. */
+const requestShare = 64;
 /** Of a frame's payload that is nothing but a mark, the head is what it costs. */
 const frameCost = 9;
 /** Of what is transferred, how much may be told of the transfer: windows, pings to measure it. */
@@ -96,9 +101,9 @@ export class Http2Connection<C> {
   readonly #sender: Sender<C>;
   readonly #splitter = new FrameSplitter({ maxFrameSize: minMaxFrameSize });
   readonly #hpack: HpackDecoder;
-  readonly #streams = new Map<number, Http2Stream<C>>();
-  /** Streams that we broke off, the last of them: what was under way to them is no mistake. */
-  readonly #brokenOff = new Set<number>();
+  readonly #streams = new AscendingMap<Http2Stream<C>>();
+  /** Streams that we broke off, the last of them, and their windows: what was under way to them is no mistake. */
+  readonly #brokenOff = new Map<number, number>();
   readonly #budgets: Record<'resets' | 'pings' | 'settings' | 'overheadBytes', Budget>;
   /** A header of which more has to come, before anything else may. */
   #block: HeaderBlock | undefined;
@@ -125,8 +130,8 @@ export class Http2Connection<C> {
       maxOutputBytes,
       streamWindow,
       onClosed: (stream, { code, isBrokenOff }) => {
-        this.#streams.delete(stream.id);
-        if (isBrokenOff) this.#remember(stream.id);
+        this.#streams.take(stream.id);
+        if (isBrokenOff) this.#remember(stream.id, stream.receiveWindow);
         host.onClosed(stream, code);
       },
       onRoom: (stream) => host.onRoom(stream),
@@ -142,7 +147,7 @@ export class Http2Connection<C> {
       settings: new Budget(this.#limits.settings),
       overheadBytes: new Budget(this.#limits.overheadBytes),
     };
-    this.#receiveWindow = connectionWindow;
+    this.#receiveWindow = Math.max(connectionWindow, defaultWindow);
     this.#sender.settings([
       [setting.MAX_CONCURRENT_STREAMS, this.#limits.maxConcurrentStreams],
       [setting.INITIAL_WINDOW_SIZE, streamWindow],
@@ -153,7 +158,7 @@ export class Http2Connection<C> {
   }
 
   /** Streams of which a side is not done. */
-  get streams(): ReadonlyMap<number, Http2Stream<C>> {
+  get streams(): Pick<AscendingMap<Http2Stream<C>>, 'size' | 'get'> {
     return this.#streams;
   }
 
@@ -302,14 +307,14 @@ export class Http2Connection<C> {
     if (from > to) throw sizeViolation('HEADERS are too short for their padding or priority');
     const isEnd = (flags & flag.END_STREAM) !== 0;
     if ((flags & flag.END_HEADERS) !== 0) return this.#header(streamId, bytes, from, to, isEnd);
-    const block = bytes.subarray(from, to);
+    const block = Uint8Array.from(bytes.subarray(from, to));
     this.#block = { streamId, isEnd, parts: [block], bytes: block.length };
   }
 
   #continuation(flags: number, streamId: number, part: Uint8Array): void {
     const block = this.#block;
     if (block === undefined) throw violation('CONTINUATION comes without HEADERS');
-    block.parts.push(part);
+    block.parts.push(Uint8Array.from(part));
     block.bytes += part.length;
     const { maxHeaderBlockBytes, maxContinuations } = this.#limits;
     if (block.bytes > maxHeaderBlockBytes || block.parts.length > maxContinuations + 1) {
@@ -337,7 +342,8 @@ export class Http2Connection<C> {
     });
     stream.contentLength = header.contentLength;
     if (isEnd && stream.contentLength > 0) return this.#misbehave(streamId, errorCode.PROTOCOL_ERROR);
-    this.#streams.set(streamId, stream);
+    this.#streams.add(streamId, stream);
+    this.#budgets.overheadBytes.earn(requestShare);
     this.#host.onRequest(stream, header, isEnd);
   }
 
@@ -370,12 +376,12 @@ export class Http2Connection<C> {
 
   #breakOff(streamId: number, code: number): void {
     this.#sender.resetFrame(streamId, code);
-    this.#remember(streamId);
+    this.#remember(streamId, this.#limits.streamWindow);
   }
 
-  #remember(streamId: number): void {
-    this.#brokenOff.add(streamId);
-    const [oldest] = this.#brokenOff;
+  #remember(streamId: number, window: number): void {
+    this.#brokenOff.set(streamId, window);
+    const [oldest] = this.#brokenOff.keys();
     if (this.#brokenOff.size > brokenOffMax && oldest !== undefined) this.#brokenOff.delete(oldest);
   }
 
@@ -413,12 +419,7 @@ export class Http2Connection<C> {
     // What the connection takes is not what holds a client back: each of its streams does.
     this.#acknowledgeConnection(length);
     const stream = this.#streams.get(streamId);
-    if (stream === undefined) {
-      this.#late(streamId);
-      this.#overhead(length);
-      if (!this.#brokenOff.has(streamId)) this.#misbehave(streamId, errorCode.STREAM_CLOSED);
-      return;
-    }
+    if (stream === undefined) return this.#lateData(streamId, length);
     if (stream.isRemoteDone) return this.#abort(stream, errorCode.STREAM_CLOSED);
     stream.receiveWindow -= length;
     if (stream.receiveWindow < 0) return this.#abort(stream, errorCode.FLOW_CONTROL_ERROR);
@@ -436,6 +437,15 @@ export class Http2Connection<C> {
       return this.#abort(stream, errorCode.PROTOCOL_ERROR);
     }
     this.#host.onData(stream, content, false);
+  }
+
+  /** What a client had sent of a request before it heard that nobody takes it is no more than its window. */
+  #lateData(streamId: number, length: number): void {
+    this.#late(streamId);
+    const window = this.#brokenOff.get(streamId) ?? 0;
+    if (length > window) this.#overhead(length);
+    if (this.#brokenOff.has(streamId)) this.#brokenOff.set(streamId, window - length);
+    else this.#misbehave(streamId, errorCode.STREAM_CLOSED);
   }
 
   #finish(stream: Http2Stream<C>, content: Uint8Array): void {
@@ -494,23 +504,28 @@ export class Http2Connection<C> {
       return;
     }
     this.#hasSettings = true;
-    for (const [id, value] of readSettings(payload)) this.#set(id, value);
+    const entries = readSettings(payload);
+    if (entries.length > settingsMax) throw tooMuch('settings', 'too many settings in a frame');
+    // Each stream is told of the last of its windows only.
+    let initialWindow = this.#initialSendWindow;
+    for (const [id, value] of entries) {
+      if (id === setting.HEADER_TABLE_SIZE) this.#sender.setHeaderTableSize(value);
+      else if (id === setting.MAX_FRAME_SIZE) this.#sender.setMaxFrameSize(value);
+      else if (id === setting.INITIAL_WINDOW_SIZE) initialWindow = value;
+    }
+    if (initialWindow !== this.#initialSendWindow) this.#setInitialWindow(initialWindow);
     // The client counts by them only from here on (§6.5.3), so what they allow goes behind.
     this.#sender.acknowledgeSettings();
     for (const stream of this.#streams.values()) this.#sender.wake(stream);
   }
 
-  #set(id: number, value: number): void {
-    if (id === setting.HEADER_TABLE_SIZE) this.#sender.setHeaderTableSize(value);
-    else if (id === setting.MAX_FRAME_SIZE) this.#sender.setMaxFrameSize(value);
-    else if (id === setting.INITIAL_WINDOW_SIZE) {
-      const change = value - this.#initialSendWindow;
-      this.#initialSendWindow = value;
-      for (const stream of this.#streams.values()) {
-        stream.sendWindow += change;
-        if (stream.sendWindow > windowMax) {
-          throw new ConnectionError(errorCode.FLOW_CONTROL_ERROR, 'SETTINGS make a window too wide');
-        }
+  #setInitialWindow(bytes: number): void {
+    const change = bytes - this.#initialSendWindow;
+    this.#initialSendWindow = bytes;
+    for (const stream of this.#streams.values()) {
+      stream.sendWindow += change;
+      if (stream.sendWindow > windowMax) {
+        throw new ConnectionError(errorCode.FLOW_CONTROL_ERROR, 'SETTINGS make a window too wide');
       }
     }
   }

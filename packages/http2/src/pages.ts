@@ -1,7 +1,7 @@
 /** Room for the answers of many calls of a turn. */
 const pageBytes = 16_384;
-/** Pages that are kept: more than are written in one turn are rare. */
-const freeMax = 64;
+/** Pages that are kept, 4 MiB: an event may be told to hundreds of connections in one turn, each of which borrows one. */
+const freeMax = 256;
 
 /**
  * Pages that frames are put together in, for many connections: one borrows a page when it has something to say, and gives

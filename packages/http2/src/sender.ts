@@ -194,31 +194,25 @@ export class Sender<C> {
     return this.output.bytes < this.#options.maxOutputBytes;
   }
 
-  /** Sends one frame of what is pending; false when there is nothing, or something is in the way. */
+  /** Sends one frame of what is pending, and behind the last of them what ends it; false when it can't go on. */
   #step(stream: Http2Stream<C>): boolean {
     const { pending } = stream;
     if (pending === undefined) return false;
-    if (pending.bytes === 0) {
-      const { end } = pending;
-      stream.pending = undefined;
-      if (end === 'bare') {
-        this.output.frameHead(0, frameType.DATA, flag.END_STREAM, stream.id);
-        this.#ended(stream);
-      } else if (end !== 'none') this.header(stream, end, true);
-      return false;
-    }
-    const length = Math.min(pending.bytes, this.#maxFrameSize, stream.sendWindow, this.#window);
-    if (length <= 0 || !this.#hasRoom()) return false;
-    pending.bytes -= length;
-    const isEnd = pending.bytes === 0 && pending.end === 'bare';
-    this.#dataHead(stream, length, isEnd ? flag.END_STREAM : 0);
-    for (let left = length; left > 0;) left -= this.#part(pending.parts, pending, left);
-    if (isEnd) {
-      stream.pending = undefined;
-      this.#ended(stream);
-      return false;
-    }
-    return true;
+    const { end } = pending;
+    if (pending.bytes > 0) {
+      const length = Math.min(pending.bytes, this.#maxFrameSize, stream.sendWindow, this.#window);
+      if (length <= 0 || !this.#hasRoom()) return false;
+      pending.bytes -= length;
+      const isEnd = pending.bytes === 0 && end === 'bare';
+      this.#dataHead(stream, length, isEnd ? flag.END_STREAM : 0);
+      for (let left = length; left > 0;) left -= this.#part(pending.parts, pending, left);
+      if (pending.bytes > 0) return true;
+    } else if (end === 'bare') this.output.frameHead(0, frameType.DATA, flag.END_STREAM, stream.id);
+    // An end needs no window: it does not wait for another turn.
+    stream.pending = undefined;
+    if (end === 'bare') this.#ended(stream);
+    else if (end !== 'none') this.header(stream, end, true);
+    return false;
   }
 
   /** Moves at most `most` bytes of the first part to the output; returns how many. */
@@ -253,7 +247,7 @@ export class Sender<C> {
   }
 
   setMaxFrameSize(bytes: number): void {
-    this.#maxFrameSize = bytes;
+    this.#maxFrameSize = Math.min(bytes, frameSizeMax);
   }
 
   /** The client lets so many bytes more of the connection come. False when that is more than windows may be. */
@@ -278,6 +272,8 @@ export class Sender<C> {
   }
 }
 
+/** Larger frames are not made, whatever a client would take: a frame goes to the output whole. */
+const frameSizeMax = 64 * 1024;
 /** Pieces of that size are the caller's again at once. */
 const copiedMax = 64;
 const empty = new Uint8Array(0);

@@ -33,8 +33,8 @@ export const defaultTuning: MvccTuning = {
   rowBytesMax: 64 * 1024,
   sliceKeys: 4096,
   sliceBytes: 512 * 1024,
-  packVisits: 256,
-  packsMax: 48,
+  packVisits: 512,
+  packsMax: 128,
   packedFrom: 20_000,
 };
 

@@ -55,6 +55,11 @@ export class RowReader {
     return this.#left;
   }
 
+  /** Whether the entry that `next` gave last lies before a revision: what holds that may still come. */
+  isBefore(main: number, sub: number): boolean {
+    return this.main < main || (this.main === main && this.sub < sub);
+  }
+
   next(): boolean {
     if (this.#left === 0) return false;
     this.#left--;
@@ -111,10 +116,15 @@ export class RowBuilder {
     this.#ends.push(offset + size);
   }
 
-  /** The bytes of the row: an array of its own. */
-  finish(): Uint8Array {
+  /** How many bytes the row takes. */
+  get size(): number {
     const headSize = varintSize(this.count) + varintSize(this.#directorySize);
-    const row = allocate(countOffset + headSize + this.#directorySize + this.valueBytes);
+    return countOffset + headSize + this.#directorySize + this.valueBytes;
+  }
+
+  /** The bytes of the row: `target`, which has its size, or an array of its own. */
+  finish(target?: Uint8Array): Uint8Array {
+    const row = target ?? new Uint8Array(this.size);
     row[formatOffset] = format;
     let at = writeVarint(this.count, row, countOffset);
     at = writeVarint(this.#directorySize, row, at);
@@ -154,11 +164,6 @@ function rowName(main: number, sub: number): string {
 
 function checksum(main: number, sub: number, row: Uint8Array): number {
   return crc32c(row, crc32c(encodeRevisionKey(main, sub)), countOffset);
-}
-
-function allocate(size: number): Uint8Array {
-  const memory = Buffer.allocUnsafeSlow(size);
-  return new Uint8Array(memory.buffer, memory.byteOffset, size);
 }
 
 function writeUint32(value: number, row: Uint8Array): void {

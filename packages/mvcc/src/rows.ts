@@ -1,6 +1,7 @@
-import type { BackendReader, BucketChanges } from '@quorate/std';
+import { copyBytes, type BackendReader, type BucketChanges } from '@quorate/std';
 import { encodeRevisionKey } from './revision-key.ts';
 import { RowDirectory } from './row-directory.ts';
+import { RowMemory } from './row-memory.ts';
 import { checkRow, RowReader, type RowBuilder } from './row.ts';
 import { DamagedRowError } from './errors.ts';
 
@@ -19,6 +20,7 @@ function nameOf(main: number, sub: number): RowName {
 
 /** A row whose bytes the backend may not have yet. */
 interface UnflushedRow {
+  /** Written over once the row is stored: whoever reads gets a copy. */
   readonly bytes: Uint8Array;
   /** The row is stored once this batch is. */
   readonly token: number;
@@ -33,6 +35,7 @@ export class Rows {
   work = 0;
   readonly #backend: BackendReader;
   readonly #unflushed = new Map<RowName, UnflushedRow>();
+  readonly #memory = new RowMemory();
   /** Least recently read first. */
   readonly #cache = new Map<RowName, Uint8Array>();
   readonly #found = new RowReader();
@@ -54,12 +57,11 @@ export class Rows {
 
   /** Writes new content of an existing row. */
   replace(row: RowBuilder, token: number, changes: BucketChanges): void {
-    const bytes = row.finish();
+    const bytes = row.finish(this.#memory.take(row.size, token));
     const name = nameOf(row.rowMain, row.rowSub);
     this.#cache.delete(name);
     this.#unflushed.set(name, { bytes, token });
-    // A copy, for the bytes given to `changes` belong to the receiver.
-    changes.put('key', encodeRevisionKey(row.rowMain, row.rowSub), bytes.slice());
+    changes.put('key', encodeRevisionKey(row.rowMain, row.rowSub), bytes);
   }
 
   /** Deletes a row. */
@@ -72,9 +74,10 @@ export class Rows {
     changes.delete('key', encodeRevisionKey(main, sub));
   }
 
-  /** Batches up to `token` are stored. */
+  /** Batches up to `token` are stored, and what `changes` were given for them is not read any more. */
   markFlushed(token: number): void {
     for (const [name, row] of this.#unflushed) if (row.token <= token) this.#unflushed.delete(name);
+    this.#memory.release(token);
   }
 
   /** The bytes of the row at a place of the directory. @throws DamagedRowError */
@@ -82,8 +85,10 @@ export class Rows {
     const main = this.directory.main(place);
     const sub = this.directory.sub(place);
     const name = nameOf(main, sub);
-    const near = this.#unflushed.get(name)?.bytes ?? this.#cache.get(name);
-    if (near !== undefined) return near;
+    const unflushed = this.#unflushed.get(name);
+    if (unflushed !== undefined) return copyBytes(unflushed.bytes);
+    const cached = this.#cache.get(name);
+    if (cached !== undefined) return cached;
     this.work += loadWork;
     return checkRow(main, sub, this.#backend.get('key', encodeRevisionKey(main, sub)));
   }
@@ -96,7 +101,9 @@ export class Rows {
       const bytes = this.load(place);
       this.#remember(nameOf(this.directory.main(place), this.directory.sub(place)), bytes);
       const reader = this.#found;
-      reader.open(this.directory.main(place), bytes);
+      // Values that were written one after the other are mostly read so: the search goes on where the last one ended.
+      if (reader.bytes !== bytes || !reader.isBefore(main, sub))
+        reader.open(this.directory.main(place), bytes);
       while (reader.next()) {
         if (reader.main === main && reader.sub === sub) {
           return bytes.subarray(reader.offset, reader.offset + reader.size);

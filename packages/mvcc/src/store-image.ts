@@ -1,9 +1,10 @@
-import { invariant, toLatin1, type BackendReader } from '@quorate/std';
+import { crc32c, invariant, toLatin1, type BackendReader } from '@quorate/std';
 import { finishedCompactKey, readRevision, scheduledCompactKey } from './compaction.ts';
 import { DamagedImageError } from './errors.ts';
 import type { KeyIndex } from './key-index.ts';
 import type { PackedLeaf } from './packed-leaf.ts';
 import type { RevisionLog } from './revision-log.ts';
+import type { Rows } from './rows.ts';
 import type { Key, LeaseAttachments } from './types.ts';
 import { VarintReader, varintSize, writeVarint } from './varint.ts';
 import type { VersionExtent } from './version-table.ts';
@@ -33,12 +34,14 @@ const headFields = [
   'unused',
   'free',
   'count',
-  'nextSlab',
   'rows',
 ] as const;
+/** What is known at the end only, as doubles in the order of this machine. */
+const endFields = ['nextSlab', 'lastRowCrc'] as const;
 
 /** What a store is beside its index, its rows and its leases. */
 export type ImageHead = Readonly<Record<(typeof headFields)[number], number>>;
+type ImageEnd = Readonly<Record<(typeof endFields)[number], number>>;
 
 /** The keys that hang on leases. */
 export type LeasedKeys = Iterable<readonly [lease: bigint, keys: Iterable<Key>]>;
@@ -49,28 +52,29 @@ export interface ImageParts {
   readonly log: RevisionLog;
 }
 
-/** The blocks of an image. Views of the store's memory among them: it may not change before the last one was taken. */
+/**
+ * The blocks of an image, each as of when it is asked for. Nothing may be written to the store before the last one was
+ * taken. It may be read: a value that is got from a row meanwhile gives its version a place in a new slab, so that only
+ * at the end is it known from which number on no version has a place.
+ *
+ * @throws DamagedRowError when the last row is
+ */
 export function* encodeImage(
   { index, log }: ImageParts,
-  head: Omit<ImageHead, keyof VersionExtent | 'nextSlab' | 'rows'>,
+  head: Omit<ImageHead, keyof VersionExtent | 'rows'>,
   leases: LeasedKeys,
 ): Generator<ImageBlock> {
   invariant(log.undrained.length === 0, 'all revisions of an image are in rows');
   const { versions, tree } = index;
   const { rows, slabs } = log;
-  const all: ImageHead = {
-    ...head,
-    ...versions.extent,
-    nextSlab: slabs.nextId,
-    rows: rows.directory.rowCount,
-  };
-  const numbers = Float64Array.from(headFields, (field) => all[field]);
-  yield { kind: blockKind.head, bytes: new Uint8Array(numbers.buffer) };
+  const all: ImageHead = { ...head, ...versions.extent, rows: rows.directory.rowCount };
+  yield { kind: blockKind.head, bytes: encodeNumbers(headFields, all) };
   for (const bytes of versions.pages()) yield { kind: blockKind.versions, bytes };
   for (const bytes of rows.directory.pieces()) yield { kind: blockKind.rows, bytes };
   yield* inBlocks(blockKind.leaves, tree.packedLeaves());
   yield* inBlocks(blockKind.leases, encodeLeases(leases));
-  yield { kind: blockKind.end, bytes: new Uint8Array(0) };
+  const end: ImageEnd = { nextSlab: slabs.nextId, lastRowCrc: lastRowCrc(rows, all.rows) };
+  yield { kind: blockKind.end, bytes: encodeNumbers(endFields, end) };
 }
 
 /**
@@ -88,8 +92,8 @@ export async function decodeImage(
   try {
     const decoder = new ImageDecoder(parts);
     for await (const block of blocks) decoder.add(block);
-    const head = decoder.finish();
-    checkBackend(head, parts.log, backend);
+    const { head, end } = decoder.finish();
+    checkBackend(head, end, parts.log, backend);
     for (const [lease, key] of decoder.leased) leases?.attach(lease, key);
     return head;
   } catch (error) {
@@ -103,6 +107,7 @@ class ImageDecoder {
   readonly #parts: ImageParts;
   readonly #leaves: PackedLeaf[] = [];
   #head: ImageHead | undefined;
+  #end: ImageEnd | undefined;
   #kind = 0;
 
   constructor(parts: ImageParts) {
@@ -111,47 +116,63 @@ class ImageDecoder {
 
   add({ kind, bytes }: ImageBlock): void {
     const { index, log } = this.#parts;
-    if (kind < this.#kind || (this.#head === undefined) !== (kind === blockKind.head)) {
+    const isOver = this.#end !== undefined;
+    if (isOver || kind < this.#kind || (this.#head === undefined) !== (kind === blockKind.head)) {
       throw new DamagedImageError('its blocks are not in order');
     }
     this.#kind = kind;
-    if (kind === blockKind.head) this.#head = decodeHead(bytes);
+    if (kind === blockKind.head) this.#head = decodeNumbers(headFields, bytes);
     else if (kind === blockKind.versions)
       check(index.versions.addPage(bytes), 'a page of versions has a wrong size');
     else if (kind === blockKind.rows) log.rows.directory.addPiece(bytes);
     else if (kind === blockKind.leaves) for (const item of itemsOf(bytes)) this.#leaves.push(item);
     else if (kind === blockKind.leases)
       for (const item of itemsOf(bytes)) this.leased.push(decodeLease(item));
-    else check(kind === blockKind.end, 'a block is of no known kind');
+    else if (kind === blockKind.end) this.#end = decodeNumbers(endFields, bytes);
+    else throw new DamagedImageError('a block is of no known kind');
   }
 
-  finish(): ImageHead {
+  finish(): { readonly head: ImageHead; readonly end: ImageEnd } {
     const { index, log } = this.#parts;
-    if (this.#head === undefined || this.#kind !== blockKind.end)
+    if (this.#head === undefined || this.#end === undefined)
       throw new DamagedImageError('its end is missing');
     check(index.versions.resume(this.#head), 'versions are missing');
     check(log.rows.directory.rowCount === this.#head.rows, 'rows are missing');
     index.tree.buildPacked(this.#leaves);
-    log.slabs.startAt(this.#head.nextSlab);
-    return this.#head;
+    log.slabs.startAt(this.#end.nextSlab);
+    return { head: this.#head, end: this.#end };
   }
 }
 
-/** An image is of the rows as they were last written: no compaction since, and its first and last rows are there. */
-function checkBackend(head: ImageHead, { rows }: RevisionLog, backend: BackendReader): void {
+/** An image is of the rows as they were last written: no compaction since, and its first and last rows are the same. */
+function checkBackend(head: ImageHead, end: ImageEnd, { rows }: RevisionLog, backend: BackendReader): void {
   const { compactedRevision } = head;
   check(readRevision(backend, finishedCompactKey) === compactedRevision, 'the store was compacted since');
   check(readRevision(backend, scheduledCompactKey) === compactedRevision, 'a compaction was begun since');
-  if (head.rows === 0) return;
-  rows.load(0);
-  rows.load(head.rows - 1);
+  if (head.rows > 0) rows.load(0);
+  check(lastRowCrc(rows, head.rows) === end.lastRowCrc, 'its last row is another one');
 }
 
-function decodeHead(bytes: Uint8Array): ImageHead {
+/** Stores of other histories may have rows of the same revisions; the last one, at least, is not the same. */
+function lastRowCrc(rows: Rows, count: number): number {
+  return count === 0 ? 0 : crc32c(rows.load(count - 1));
+}
+
+function encodeNumbers<F extends string>(
+  fields: readonly F[],
+  values: Readonly<Record<F, number>>,
+): Uint8Array {
+  return new Uint8Array(Float64Array.from(fields, (field) => values[field]).buffer);
+}
+
+function decodeNumbers<F extends string>(fields: readonly F[], bytes: Uint8Array): Record<F, number> {
+  check(
+    bytes.length === fields.length * Float64Array.BYTES_PER_ELEMENT,
+    'a block of numbers has a wrong size',
+  );
   const numbers = new Float64Array(bytes.slice().buffer);
-  check(numbers.length === headFields.length, 'its head has a wrong size');
   // Each field is given its number.
-  return Object.fromEntries(headFields.map((field, i) => [field, numbers[i]])) as ImageHead;
+  return Object.fromEntries(fields.map((field, i) => [field, numbers[i]])) as Record<F, number>;
 }
 
 /** Items one behind the other, each with its size as a varint before it. */

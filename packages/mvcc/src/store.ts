@@ -3,6 +3,7 @@ import { Compaction, scheduledCompactKey } from './compaction.ts';
 import { CompactedError, FutureRevisionError } from './errors.ts';
 import { readHistory, type History, type HistoryOptions } from './history.ts';
 import { KeyIndex } from './key-index.ts';
+import { KeyValueFields } from './key-value-bytes.ts';
 import { KeyValuesHash, StoredHashes, type RevisionHash } from './key-values-hash.ts';
 import { rangeAt, rangeNewest, type RangeQuery } from './range-reader.ts';
 import { ReadBudget } from './read-budget.ts';
@@ -33,7 +34,7 @@ export interface MvccStoreOptions {
   readonly leases?: LeaseAttachments;
   /** What `image` gave of a store whose rows the backend holds, and nothing since: it opens without reading the rows. */
   readonly image?: AsyncIterable<ImageBlock>;
-  /** Memory for the newest values; 256 MiB by default. What does not fit is read from the backend. */
+  /** Memory for the newest values; 128 MiB by default. What does not fit is read from the backend. */
   readonly valueBudgetBytes?: number;
   /** Lets other work run between two slices of a hash; at once by default. */
   readonly yieldToLoop?: () => Promise<void>;
@@ -45,7 +46,8 @@ export interface HashKvResult extends RevisionHash {
   readonly currentRevision: number;
 }
 
-const defaultValueBudgetBytes = 256 * 1024 * 1024;
+/** See DESIGN.md, "Figures", for what less and more would cost. */
+const defaultValueBudgetBytes = 128 * 1024 * 1024;
 const defaultHistoryBytes = 1024 * 1024;
 /** A store that nobody has written to is at this revision. */
 const firstRevision = 1;
@@ -189,8 +191,8 @@ export class MvccStore implements ReadView {
   }
 
   /**
-   * Packs keys that nobody asked for since the last round; to be called now and then, for half a millisecond. In a small
-   * store there is nothing to gain.
+   * Packs keys that nobody asked for since the last round; to be called now and then, for about a millisecond. In a
+   * small store there is nothing to gain.
    */
   packIdleKeys(): void {
     invariant(!this.#txnOpen, 'an open transaction has its place in the tree');
@@ -201,7 +203,7 @@ export class MvccStore implements ReadView {
 
   /**
    * What `open` needs to open this store without reading its rows, once all that was drained is stored; undefined while
-   * a compaction is at work. The store may not change before the last block was taken.
+   * a compaction is at work. Nothing may be written to the store before the last block was taken; it may be read.
    */
   image(leases: LeasedKeys): Iterable<ImageBlock> | undefined {
     invariant(!this.#txnOpen, 'an image is none of an open transaction');
@@ -356,6 +358,8 @@ export class MvccStore implements ReadView {
       index: this.#index,
       log: this.#log,
       leases,
+      before: new KeyValueFields(),
+      counts: { createRevision: 0, modRevision: 0, version: 0 },
       read: (range, options, currentRevision) => this.#read(range, options, currentRevision),
       added: (version) => this.#added(version),
       ended: (revision) => {

@@ -170,12 +170,15 @@ export class VersionTable {
     return { unused: this.#unused, free: this.#free, count: this.#count };
   }
 
-  /** The records as bytes in the order of this machine, page by page: views, good until the table changes. */
+  /**
+   * The records as bytes in the order of this machine, page by page: each a copy as of when it is asked for, since reads
+   * give versions other places in memory.
+   */
   *pages(): Generator<Uint8Array> {
     for (let first = 0; first < this.#unused; first += pageRecords) {
       const page = this.#pages[first >>> pageBits];
       const records = Math.min(pageRecords, this.#unused - first);
-      if (page !== undefined) yield new Uint8Array(page.buffer, page.byteOffset, records * recordBytes);
+      if (page !== undefined) yield new Uint8Array(page.slice(0, records * recordWords).buffer);
     }
   }
 

@@ -25,6 +25,9 @@ export interface TxnHost {
   readonly index: KeyIndex;
   readonly log: RevisionLog;
   readonly leases: LeaseAttachments | undefined;
+  /** Of the key that is being changed: what it held, and the counters of what it gets. There is one transaction at a time. */
+  readonly before: KeyValueFields;
+  readonly counts: PutCounts;
   /** Reads with the changes of the open transaction, at `currentRevision` or below. */
   read(range: KeyRange, options: RangeOptions, currentRevision: number): RangeResult;
   added(version: number): void;
@@ -37,8 +40,6 @@ export class StoreTxn implements WriteTxn, ReadView {
   readonly #main: number;
   readonly compactedRevision: number;
   readonly #changes: Change[] = [];
-  readonly #before = new KeyValueFields();
-  readonly #counts: PutCounts = { createRevision: 0, modRevision: 0, version: 0 };
   #open = true;
 
   constructor(host: TxnHost, currentRevision: number, compactedRevision: number) {
@@ -63,16 +64,16 @@ export class StoreTxn implements WriteTxn, ReadView {
 
   put(key: Uint8Array, value: Uint8Array, lease: bigint): Uint8Array | undefined {
     invariant(this.#open, 'a transaction that has ended takes no more changes');
-    const { index, log } = this.#host;
+    const { index, log, counts } = this.#host;
     const text = toLatin1(key);
     index.tree.seek(text);
     const head = index.tree.head;
     const prev = head > 0 ? log.bytesOf(head) : undefined;
     this.#count(prev);
-    const size = putSize(key, value, this.#counts, lease);
+    const size = putSize(key, value, counts, lease);
     log.slabs.reserve(size);
     const { roomBytes, roomOffset } = log.slabs;
-    const end = writePut(key, value, this.#counts, lease, roomBytes, roomOffset);
+    const end = writePut(key, value, counts, lease, roomBytes, roomOffset);
     invariant(end === roomOffset + size, 'a KeyValue takes the bytes it was sized for');
     const version = this.#add(text, head, false, size);
     this.#moveLease(text, prev !== undefined, lease);
@@ -120,18 +121,18 @@ export class StoreTxn implements WriteTxn, ReadView {
     return before === 0 ? undefined : log.bytesOf(before);
   }
 
-  /** Counters of the KeyValue that comes after `prev`; leaves the fields of `prev` in `#before`. */
+  /** Counters of the KeyValue that comes after `prev`; leaves the fields of `prev` in `before`. */
   #count(prev: Uint8Array | undefined): void {
-    const counts = this.#counts;
+    const { before, counts } = this.#host;
     counts.modRevision = this.#main;
     if (prev === undefined) {
       counts.createRevision = this.#main;
       counts.version = 1;
       return;
     }
-    this.#before.read(prev, 0, prev.length);
-    counts.createRevision = this.#before.createRevision;
-    counts.version = this.#before.version + 1;
+    before.read(prev, 0, prev.length);
+    counts.createRevision = before.createRevision;
+    counts.version = before.version + 1;
   }
 
   /** Enters the version whose KeyValue was written to the reserved room; the tree's cursor is at the key. */
@@ -152,7 +153,7 @@ export class StoreTxn implements WriteTxn, ReadView {
   }
 
   #moveLease(key: Key, existed: boolean, lease: bigint): void {
-    const before = this.#before;
+    const { before } = this.#host;
     const had = existed && before.hasLease;
     if (!had && lease === 0n) return;
     const old = had ? before.lease() : 0n;

@@ -313,13 +313,17 @@ class Pair {
     await this.#forgetHashes();
   }
 
-  /** Everything is stored, and the next opening is from an image of it. */
+  /** Everything is stored, and the next opening is from an image of it, during which others read on. */
   async #stop(): Promise<void> {
     this.#cleanAll();
     this.#drain();
     await this.#write();
     const leases = [...this.#leases.attached].map(([leased, id]) => [id, [leased]] as const);
-    const blocks = [...this.store.image(leases)!].map(({ kind, bytes }) => ({ kind, bytes: bytes.slice() }));
+    const blocks: ImageBlock[] = [];
+    for (const { kind, bytes } of this.store.image(leases)!) {
+      blocks.push({ kind, bytes: bytes.slice() });
+      this.store.range({ start: '', endExclusive: unboundedEnd });
+    }
     this.#backend = this.#backend.copy();
     await this.open(blocks);
     this.model.storedHashes = [];

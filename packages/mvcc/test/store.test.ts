@@ -173,6 +173,23 @@ describe('ranges', () => {
 });
 
 describe('memory', () => {
+  test('values that are in rows only are found in whatever order they are asked for', async () => {
+    const txn = store.beginWrite();
+    for (const key of ['a', 'b', 'c']) txn.put(fromUtf8(key), fromUtf8(`value of ${key}`), 0n);
+    txn.end();
+    for (const key of ['d', 'e']) put(key, `value of ${key}`);
+    await flush();
+    for (const key of ['f', 'g']) put(key, `value of ${key}`);
+    await flush();
+    await reopen({ valueBudgetBytes: 0, tuning: { slabBytes: 16 } });
+    const orders = ['abcdefg', 'gfedcba', 'aabbggaa', 'afbgcdea', 'cab', 'ege'];
+    for (const key of orders.join('')) {
+      const found = store.latest(key);
+      expect(decodeKeyValue(found!).value).toEqual(fromUtf8(`value of ${key}`));
+    }
+    expect(backend.gets).toBe(2);
+  });
+
   test('what does not fit the budget is read from the backend, many values of a row with one read', async () => {
     await reopen({ valueBudgetBytes: 64 * 1024, tuning: { slabBytes: 16 * 1024 } });
     for (let i = 0; i < 2000; i++) {

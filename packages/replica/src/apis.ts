@@ -79,7 +79,7 @@ export function newLeaseKeeper(
 }
 
 export function newKvApi(parts: ReplicaParts): KvApi {
-  const { state, options, gate, linearizable, header, onOverQuota, compacted } = parts;
+  const { state, options, gate, linearizable, header, onOverQuota, compacted, leadership } = parts;
   return new KvApi({
     get store(): MvccStore {
       return state.store;
@@ -88,6 +88,8 @@ export function newKvApi(parts: ReplicaParts): KvApi {
     clock: options.clock,
     maxTxnOps: options.maxTxnOps,
     maxRequestBytes: options.maxRequestBytes,
+    readSliceWork: options.readSliceWork,
+    isStopped: () => leadership.isStopped,
     ...{ gate, linearizable, header, onOverQuota, compacted },
     observer: options.observer,
   });

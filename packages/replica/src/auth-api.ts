@@ -270,8 +270,9 @@ export class AuthApi {
   /** A token of a moment that this member has not come to: it does not know yet that authentication is on. */
   async #identifyWhileOff(token: string): Promise<Caller> {
     const { state, tokens, linearizable } = this.#options;
-    if (tokens === 'none' || !(await this.#isNewer(token, tokens))) return nobody;
-    await linearizable();
+    if (tokens === 'none') return nobody;
+    if (await this.#isNewer(token, tokens)) await linearizable();
+    // Also when it was found to be older: authentication may have been turned on meanwhile.
     return state.auth.isEnabled ? this.#identifyByToken(token) : nobody;
   }
 

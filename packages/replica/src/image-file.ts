@@ -18,7 +18,7 @@ import { DiskError, type Disk, type DiskFile } from '@quorate/wal';
  * What is cut, damaged, or of another entry than the backend stands for is never used. Hence nobody waits for the disk
  * when it is written: should a crash take it away in part, that shows.
  */
-const magic = fromLatin1('QUORIMG1');
+const magic = fromLatin1('QUORIMG2');
 const positionSize = 2 * Float64Array.BYTES_PER_ELEMENT;
 const blocksOffset = positionSize + 4;
 const entrySize = 3 * 4;
@@ -38,39 +38,41 @@ interface TableEntry {
   readonly crc: number;
 }
 
-/** Writes an image in the place of the one that is there, if any. @throws DiskError */
+/**
+ * Writes an image in the place of the one that is there, if any. When that fails, nothing is left of what was begun: on a
+ * disk that is full it would be what the next start has no room for.
+ *
+ * @throws DiskError, and what the blocks throw
+ */
 export async function writeImageFile(
   disk: Disk,
   path: string,
   position: ImagePosition,
   blocks: Iterable<ImageBlock>,
 ): Promise<void> {
-  const building = `${path}.tmp`;
-  await removeImageFile(disk, building);
+  const building = buildingPath(path);
+  await removeIfThere(disk, building);
   const file = await disk.open(building, 'create');
   try {
-    await file.write(0, magic);
-    let offset = magic.length;
-    const entries: TableEntry[] = [];
-    for (const { kind, bytes } of blocks) {
-      entries.push({ kind, size: bytes.length, crc: crc32c(bytes) });
-      await file.write(offset, bytes);
-      offset += bytes.length;
+    try {
+      await writeBlocks(file, position, blocks);
+    } finally {
+      await file.close();
     }
-    await file.write(offset, encodeTable(position, entries));
-  } finally {
-    await file.close();
+    await disk.rename(building, path);
+  } catch (error) {
+    await removeIfThere(disk, building).catch(() => {}); // The next start tries again.
+    throw error;
   }
-  await disk.rename(building, path);
 }
 
-/** Removes an image, durably as far as the next start is concerned: one that comes back is of another entry. */
+/**
+ * Removes an image, and one that was never finished; durably as far as the next start is concerned, since one that comes
+ * back is of another entry. @throws DiskError
+ */
 export async function removeImageFile(disk: Disk, path: string): Promise<void> {
-  try {
-    await disk.remove(path);
-  } catch (error) {
-    if (!isMissing(error)) throw error;
-  }
+  await removeIfThere(disk, path);
+  await removeIfThere(disk, buildingPath(path));
 }
 
 /** An image that lies ready. */
@@ -97,6 +99,34 @@ export async function openImageFile(disk: Disk, path: string): Promise<OpenedIma
     await file.close();
     throw error;
   }
+}
+
+function buildingPath(path: string): string {
+  return `${path}.tmp`;
+}
+
+async function removeIfThere(disk: Disk, path: string): Promise<void> {
+  try {
+    await disk.remove(path);
+  } catch (error) {
+    if (!isMissing(error)) throw error;
+  }
+}
+
+async function writeBlocks(
+  file: DiskFile,
+  position: ImagePosition,
+  blocks: Iterable<ImageBlock>,
+): Promise<void> {
+  await file.write(0, magic);
+  let offset = magic.length;
+  const entries: TableEntry[] = [];
+  for (const { kind, bytes } of blocks) {
+    entries.push({ kind, size: bytes.length, crc: crc32c(bytes) });
+    await file.write(offset, bytes);
+    offset += bytes.length;
+  }
+  await file.write(offset, encodeTable(position, entries));
 }
 
 function encodeTable({ index, term }: ImagePosition, entries: readonly TableEntry[]): Uint8Array {

@@ -41,7 +41,7 @@ import { ReplicaError } from './errors.ts';
 import type { Gate, GatedRequest } from './gate.ts';
 import type { Quota } from './quota.ts';
 import type { ReplicaObserver } from './options.ts';
-import { readRange, readTxn } from './sliced-range.ts';
+import { readRange, readTxn, type Slices } from './sliced-range.ts';
 
 export interface KvApiOptions {
   /** The store of the moment; a snapshot of the leader puts another one in its place. */
@@ -51,6 +51,10 @@ export interface KvApiOptions {
   readonly clock: Clock;
   readonly maxTxnOps: number;
   readonly maxRequestBytes: number;
+  /** See `ReplicaOptions`. */
+  readonly readSliceWork: number;
+  /** Whether this member answers nobody any more. */
+  readonly isStopped: () => boolean;
   /** Resolves when a read of the store is linearizable. */
   readonly linearizable: () => Later<void>;
   /** Identity and term, with that revision. */
@@ -90,8 +94,9 @@ export class KvApi {
   range(request: RangeRequest, caller: Caller = nobody): Later<RangeResponseParts> {
     return attempt(() => {
       validateRange(request);
-      return this.#readable(caller, request, () => accessOfRange(request))
-        .map(() => this.#read(request))
+      const access = (): Access => accessOfRange(request);
+      return this.#readable(caller, request, access)
+        .map(() => this.#read(request, caller, access))
         .map(this.#ranged);
     });
   }
@@ -101,13 +106,17 @@ export class KvApi {
     return this.#completed(response);
   };
 
-  #read(request: RangeRequest): RangeResponseParts | Later<RangeResponseParts> {
+  #read(
+    request: RangeRequest,
+    caller: Caller,
+    access: () => Access,
+  ): RangeResponseParts | Later<RangeResponseParts> {
     const { store, clock, observer } = this.#options;
     const startedAtMs = clock.now();
     const told = (isRead: boolean): void => observer?.onRange?.(isRead, clock.now() - startedAtMs, request);
     let response: ReturnType<typeof readRange>;
     try {
-      response = readRange(store, request, () => this.#nextTurn(store));
+      response = readRange(store, request, this.#slices(store, caller, access));
     } catch (error) {
       told(false);
       throw error;
@@ -127,15 +136,18 @@ export class KvApi {
   async *rangeStream(request: RangeRequest, caller: Caller = nobody): AsyncIterable<RangeResponseParts> {
     const { maxRequestBytes } = this.#options;
     validateRangeStream(request);
-    await this.#readable(caller, request, () => accessOfRange(request));
+    const access = (): Access => accessOfRange(request);
+    await this.#readable(caller, request, access);
     const { store } = this.#options;
     this.#rangeCount++;
     const streamer = new RangeStreamer(request, { maxRequestBytes });
+    const slices = this.#slices(store, caller, access);
     for (;;) {
+      slices.check();
       const chunk = streamer.next(store);
       if (chunk === undefined) return;
       yield this.#completed(chunk);
-      await this.#nextTurn(store);
+      await slices.nextTurn();
     }
   }
 
@@ -177,14 +189,18 @@ export class KvApi {
         return this.#propose<TxnResponseParts>(caller, { field: raftRequestField.txn, encoded, access });
       }
       return this.#readable(caller, { serializable: isSerializableTxn(request) }, access)
-        .map(() => this.#readTxn(request))
+        .map(() => this.#readTxn(request, caller, access))
         .map(this.#readOnce);
     });
   }
 
-  #readTxn(request: TxnRequest): TxnResponseParts | Later<TxnResponseParts> {
+  #readTxn(
+    request: TxnRequest,
+    caller: Caller,
+    access: () => Access,
+  ): TxnResponseParts | Later<TxnResponseParts> {
     const { store } = this.#options;
-    const response = readTxn(store, request, () => this.#nextTurn(store));
+    const response = readTxn(store, request, this.#slices(store, caller, access));
     return response instanceof Promise ? Later.from(response) : response;
   }
 
@@ -209,17 +225,34 @@ export class KvApi {
     { serializable }: { readonly serializable: boolean },
     access: () => Access,
   ): Later<void> {
-    const { gate, linearizable } = this.#options;
-    if (serializable) return gate.isOpen ? Later.of(undefined) : Later.from(gate.require(caller, access));
-    return linearizable().map(() => {
-      if (!gate.isOpen) gate.check(caller, access());
-    });
+    const { gate, linearizable, isStopped } = this.#options;
+    if (!serializable) return linearizable().map(() => this.#checkAllowed(caller, access));
+    if (isStopped()) return Later.failed(new ReplicaError('REPLICA_STOPPED'));
+    if (gate.isOpen) return Later.of(undefined);
+    // Much may be applied between a promise and who has waited for it.
+    return Later.from(gate.require(caller, access)).map(() => this.#checkAllowed(caller, access));
   }
 
-  /** @throws ReplicaError REPLICA_LEADER_CHANGED when a snapshot of the leader took the store's place meanwhile */
-  async #nextTurn(store: MvccStore): Promise<void> {
-    await new Promise<void>((resolve) => this.#options.clock.soon(resolve));
-    if (this.#options.store !== store) throw new ReplicaError('REPLICA_LEADER_CHANGED');
+  /** How a long read goes on with this store. It may not once the member has stopped, nor who may not read any more. */
+  #slices(store: MvccStore, caller: Caller, access: () => Access): Slices {
+    return {
+      work: this.#options.readSliceWork,
+      nextTurn: this.#nextTurn,
+      check: () => {
+        if (this.#options.isStopped()) throw new ReplicaError('REPLICA_STOPPED');
+        // A snapshot of the leader took the store's place meanwhile.
+        if (this.#options.store !== store) throw new ReplicaError('REPLICA_LEADER_CHANGED');
+        this.#checkAllowed(caller, access);
+      },
+    };
+  }
+
+  readonly #nextTurn = (): Promise<void> => new Promise((resolve) => this.#options.clock.soon(resolve));
+
+  /** @throws AuthError */
+  #checkAllowed(caller: Caller, access: () => Access): void {
+    const { gate } = this.#options;
+    if (!gate.isOpen) gate.check(caller, access());
   }
 
   #propose<R extends Headed>(caller: Caller, request: GatedRequest): Later<R> {

@@ -57,10 +57,12 @@ export class LevelSlot implements BackendReader {
 
   /** What a batch must do for these changes. */
   operations(changes: readonly BucketChange[]): BytesOperation[] {
+    // What changes hold is lent, and a database in memory would hold it, too.
+    const isKept = this.#toRow === copyOfRow;
     return changes.map(({ bucket, key, value }): BytesOperation =>
       value === undefined
         ? { type: 'del', key: prefixed(this.number, bucket, key) }
-        : { type: 'put', key: prefixed(this.number, bucket, key), value },
+        : { type: 'put', key: prefixed(this.number, bucket, key), value: isKept ? copyBytes(value) : value },
     );
   }
 

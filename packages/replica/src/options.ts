@@ -60,6 +60,8 @@ export interface ReplicaOptions {
   /** Let the end of leases into the log while the member lags so far that other requests are refused. */
   readonly priorityRequests?: boolean;
   readonly maxTxnOps?: number;
+  /** What one read does before others get their turn, in keys that are looked at: less than a millisecond by default. */
+  readonly readSliceWork?: number;
   /** Bytes that keys, values and history may take; 0 means the default of 2 GiB, below 0 no limit. */
   readonly quotaBytes?: number;
   /** How long changes may stay out of the backend, and how many entries. */
@@ -173,12 +175,13 @@ export const defaults = {
   maxSnapFiles: 5,
   maxRequestBytes: 1_572_864,
   maxTxnOps: 128,
+  readSliceWork: 2_000,
   quotaBytes: 2 * 1024 ** 3,
   backendBatchIntervalMs: 100,
   backendBatchLimit: 10_000,
   compactionSleepMs: 10,
   watchProgressIntervalMs: 600_000,
-  valueBudgetBytes: 256 * 1024 ** 2,
+  valueBudgetBytes: 128 * 1024 ** 2,
   learnerCountMax: 1,
   strictReconfiguration: true,
   corruptionCheckMs: 0,

@@ -1,4 +1,4 @@
-import { DamagedImageError } from '@quorate/mvcc';
+import { DamagedImageError, DamagedRowError } from '@quorate/mvcc';
 import type { BackendReader } from '@quorate/std';
 import { DiskError } from '@quorate/wal';
 import type { MemberState } from './applier.ts';
@@ -38,8 +38,8 @@ async function openFromImage(options: FullOptions, path: string): Promise<Member
 }
 
 /**
- * Leaves an image for the next start. The backend must hold all of the state durably, and nothing may change either any
- * more. A member stops as well without: it then reads its rows when it starts.
+ * Leaves an image for the next start. The backend must hold all of the state durably, and nothing may be written to either
+ * any more. A member stops as well without: it then reads its rows when it starts, and says which of them is damaged.
  */
 export async function saveImageAtStop(
   options: FullOptions,
@@ -56,7 +56,7 @@ export async function saveImageAtStop(
   try {
     await writeImageFile(disk, imagePath, readPosition(backend), blocks);
   } catch (error) {
-    if (!(error instanceof DiskError)) throw error;
+    if (!(error instanceof DiskError || error instanceof DamagedRowError)) throw error;
     observer?.onImage?.({ outcome: 'not written', reason: error.message });
   }
 }

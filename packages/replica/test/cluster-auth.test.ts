@@ -515,6 +515,22 @@ test('who may not read the keys of a lease any more is not told of them by a mem
   expect(await cluster.during(Promise.all(asking))).toEqual(Array(2).fill('AUTH_PERMISSION_DENIED'));
 });
 
+test('whoever has a token is himself, also when authentication is turned on while the token is looked at', async () => {
+  const verified = Promise.withResolvers<{ user: string; revision: number; expiresAtMs: number }>();
+  const cluster = await startWithPasswords({
+    tokens: { sign: async () => 'signed', peek: () => undefined, verify: () => verified.promise },
+  });
+  const { auth, state } = cluster.member(cluster.leader);
+  await addUser(cluster, 'root');
+  const revision = state.auth.revision;
+  const asking = Promise.resolve(auth.identify({ token: 'signed', commonName: undefined }));
+  await cluster.during(auth.enable());
+  await addUser(cluster, 'ann', { caller: { kind: 'user', name: 'root', provenAt: Infinity } });
+  verified.resolve({ user: 'root', revision, expiresAtMs: Infinity });
+  expect(state.auth.revision).toBeGreaterThan(revision);
+  expect(await cluster.during(asking)).toMatchObject({ kind: 'user', name: 'root' });
+});
+
 test('tokens that are made up are not asked about without bound', async () => {
   const cluster = await startWithPasswords();
   await enable(cluster);

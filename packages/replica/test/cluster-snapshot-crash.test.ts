@@ -46,7 +46,7 @@ class SteppingBackend implements Backend {
   }
 
   write(changes: readonly BucketChange[], { sync }: { readonly sync: boolean }): Promise<void> {
-    return this.#step(sync, () => this.inner.write(changes));
+    return this.#step(sync, () => this.inner.write(changes, { sync }));
   }
 
   snapshot(): BackendSnapshot {

@@ -1,10 +1,13 @@
 import { executeRange, executeReadOnlyTxn } from '@quorate/mvcc';
 import { expect, test } from 'vitest';
 import { openTestMember, putRequest, rangeRequest } from '../src/testing/index.ts';
-import { readRange, readTxn } from '../src/sliced-range.ts';
+import { readRange, readTxn, type Slices } from '../src/sliced-range.ts';
 import { rpcpb, type RangeRequest, type TxnRequest } from '@quorate/wire';
 
 const all = new Uint8Array([0]);
+
+/** Slices as a member has them, with that between two of them. */
+const between = (nextTurn: () => Promise<void>): Slices => ({ work: 2_000, nextTurn, check: () => {} });
 
 async function memberWithKeys(count: number) {
   const member = await openTestMember();
@@ -30,9 +33,13 @@ test('a long range is read in slices, and is what one read would have been', asy
   for (const variant of variants) {
     const request = rangeRequest('k', { rangeEnd: all, ...variant });
     let turns = 0;
-    const sliced = await readRange(store, request, async () => {
-      turns++;
-    });
+    const sliced = await readRange(
+      store,
+      request,
+      between(async () => {
+        turns++;
+      }),
+    );
     expect(turns).toBeGreaterThan(0);
     const whole = executeRange(store, request);
     expect(sliced.kvs.length).toBe(whole.kvs.length);
@@ -47,10 +54,10 @@ test('a short range, and the count of a long one, need no second turn', async ()
   const member = await memberWithKeys(3_000);
   const { store } = member.replica.state;
   const noTurn = (): Promise<void> => Promise.reject(new Error('no turn was to be waited for'));
-  const page = readRange(store, rangeRequest('k', { rangeEnd: all, limit: 500 }), noTurn);
+  const page = readRange(store, rangeRequest('k', { rangeEnd: all, limit: 500 }), between(noTurn));
   expect(page).toMatchObject({ count: 3_000, more: true });
   const old = rangeRequest('k', { rangeEnd: all, countOnly: true, revision: 2_990 });
-  expect(readRange(store, old, noTurn)).toMatchObject({ count: 2_989 });
+  expect(readRange(store, old, between(noTurn))).toMatchObject({ count: 2_989 });
 });
 
 test('a transaction of long ranges is read in slices, all as of the revision at which it began', async () => {
@@ -65,9 +72,10 @@ test('a transaction of long ranges is read in slices, all as of the revision at 
   };
   const whole = executeReadOnlyTxn(store, request);
   let turns = 0;
-  const sliced = await readTxn(store, request, async () => {
+  const write = async (): Promise<void> => {
     if (turns++ === 0) await member.during(member.replica.kv.put(putRequest('k0', 'early')));
-  });
+  };
+  const sliced = await readTxn(store, request, between(write));
   expect(turns).toBeGreaterThan(1);
   expect(sliced).toEqual(whole);
 });
@@ -77,9 +85,10 @@ test('writes between two slices are not seen', async () => {
   const { store } = member.replica.state;
   const before = store.currentRevision;
   let writes = 0;
-  const response = await readRange(store, rangeRequest('k', { rangeEnd: all }), async () => {
+  const write = async (): Promise<void> => {
     if (writes++ === 0) await member.during(member.replica.kv.put(putRequest('k9', 'late')));
-  });
+  };
+  const response = await readRange(store, rangeRequest('k', { rangeEnd: all }), between(write));
   expect(writes).toBeGreaterThan(0);
   expect(response.count).toBe(4_000);
   expect(response.kvs).toHaveLength(4_000);
@@ -98,9 +107,9 @@ test('a compaction between two slices makes a read of the newest revision begin 
       member.replica.kv.compact(rpcpb.CompactionRequest.encode({ revision, physical: false }).finish()),
     );
   };
-  const response = await readRange(store, rangeRequest('k', { rangeEnd: all }), interrupt);
+  const response = await readRange(store, rangeRequest('k', { rangeEnd: all }), between(interrupt));
   expect(response.count).toBe(4_001);
   interruptions = 0;
   const old = rangeRequest('k', { rangeEnd: all, revision: store.currentRevision });
-  await expect(readRange(store, old, interrupt)).rejects.toMatchObject({ code: 'MVCC_COMPACTED' });
+  await expect(readRange(store, old, between(interrupt))).rejects.toMatchObject({ code: 'MVCC_COMPACTED' });
 });

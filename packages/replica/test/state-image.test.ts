@@ -1,6 +1,6 @@
 import { SeededRandom, toUtf8 } from '@quorate/std';
 import { MemoryBackend } from '@quorate/std/testing';
-import { MemoryDisk } from '@quorate/wal/testing';
+import { FaultyDisk, MemoryDisk } from '@quorate/wal/testing';
 import { decodeKeyValue, rpcpb } from '@quorate/wire';
 import { expect, test } from 'vitest';
 import type { ReplicaObserver } from '../src/index.ts';
@@ -139,4 +139,21 @@ test('a member that cannot leave an image stops as well', async () => {
   await home.disk.makeDir(`${imagePath}/in-the-way`);
   await member.during(member.replica.close());
   expect(home.said).toEqual(['not written']);
+});
+
+test('an image for which the disk has no room leaves none taken, nor does a stop that was cut short', async () => {
+  const home = new Home();
+  const full = new FaultyDisk(home.disk);
+  await home.disk.makeDir('/store');
+  const observer: ReplicaObserver = { onImage: ({ outcome }) => home.said.push(outcome) };
+  const member = await openTestMember({ disk: full, backend: home.backend, imagePath, observer });
+  await member.during(member.replica.kv.put(putRequest('k', 'v')));
+  full.fail({ operation: 'write', path: imagePath, call: 2, forever: true, code: 'ENOSPC' });
+  await member.during(member.replica.close());
+  expect(home.said).toEqual(['not written']);
+  expect(await home.disk.list('/store')).toEqual([]);
+  await home.disk.put(`${imagePath}.tmp`, new Uint8Array(100)); // As a stop leaves it that is killed.
+  const again = await home.open();
+  expect(await home.disk.list('/store')).toEqual([]);
+  await again.during(again.replica.close());
 });

@@ -8,8 +8,11 @@ export type EncodedOperation =
   | { readonly type: 'put'; readonly key: Uint8Array; readonly value: Uint8Array }
   | { readonly type: 'del'; readonly key: Uint8Array };
 
-/** A batch that held more is left to the garbage collector, so that giants are not kept for ever. */
-const keptSizeMax = 1024 * 1024;
+/**
+ * A batch that held more is left to the garbage collector, so that giants are not kept for ever. What a member writes in a
+ * burst stays below: 1,000,000 puts of 320 bytes came in 250 batches, of which 150 held 1 to 3.5 MB.
+ */
+const keptSizeMax = 4 * 1024 * 1024;
 /** Batches kept for the next use; above it they are left to the garbage collector. */
 const keptCountMax = 4;
 

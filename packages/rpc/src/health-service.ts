@@ -15,7 +15,13 @@ export function healthService(): Record<keyof typeof methods, ServiceMethod> {
       return serving;
     }),
     list: generatedMethod(methods.list, () => ({ statuses: { '': serving } })),
-    watch: { kind: 'stream', clientStreams: false, serverStreams: true, handler: watchHealth },
+    watch: {
+      kind: 'stream',
+      clientStreams: false,
+      serverStreams: true,
+      isOpenEnded: true,
+      handler: watchHealth,
+    },
   };
 }
 

@@ -76,7 +76,10 @@ export class HttpFront implements HttpConnections {
         // Other protocols that a client would like to change to are its wish only.
         shouldUpgradeCallback: ({ headers }) => headers.upgrade?.toLowerCase() === 'websocket',
       },
-      (request, response) => void this.#answer(request, response),
+      (request, response) => {
+        response.on('error', () => {}); // The other side is gone; so is the need for an answer.
+        this.#answer(request, response).catch(() => failed(response));
+      },
     );
     this.#server.setTimeout(stallTimeoutMs);
     this.#server.on('upgrade', (request, socket, head) => this.#upgrade(request, socket, head));
@@ -97,8 +100,8 @@ export class HttpFront implements HttpConnections {
     this.#server.close();
   }
 
+  /** Nothing that a handler throws ends more than its request. */
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    response.on('error', () => {}); // The other side is gone; so is the need for an answer.
     const { access, scope, api } = this.#options;
     const head = this.#headOf(request);
     const refusal =
@@ -108,13 +111,19 @@ export class HttpFront implements HttpConnections {
       for (const [name, value] of Object.entries(cors)) response.setHeader(name, value);
       if (api?.handle(request, response) === true) return;
     }
-    const { status, headers, body } = refusal ?? (await this.#answerOf(head.method, request.url ?? '/'));
-    const length = { 'Content-Length': Buffer.byteLength(body) };
-    response.writeHead(status, { ...headers, ...cors, ...length }).end(body);
+    send(response, refusal ?? (await this.#answerOf(head.method, request.url ?? '/')), cors);
   }
 
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => {}); // As for answers.
+    try {
+      this.#upgradeTo(request, socket, head);
+    } catch {
+      socket.destroy();
+    }
+  }
+
+  #upgradeTo(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const { access, scope, api } = this.#options;
     const asked = this.#headOf(request);
     const refusal =
@@ -144,8 +153,7 @@ export class HttpFront implements HttpConnections {
       if (scope === 'metrics' && !metricsRoots.includes(rootOf(url))) return notFound;
       return await surface.answer(method, url);
     } catch {
-      // What went wrong is for the log, not for a stranger.
-      return { ...notFound, status: 500, body: 'Internal Server Error\n' };
+      return wentWrong;
     }
   }
 }
@@ -156,6 +164,23 @@ const notFound: HttpAnswer = {
   body: '404 page not found\n',
 };
 
+/** What went wrong is for the log, not for a stranger. */
+const wentWrong: HttpAnswer = { ...notFound, status: 500, body: 'Internal Server Error\n' };
+
+function send(
+  response: ServerResponse,
+  { status, headers, body }: HttpAnswer,
+  cors: Readonly<Record<string, string>> = {},
+): void {
+  const length = { 'Content-Length': Buffer.byteLength(body) };
+  response.writeHead(status, { ...headers, ...cors, ...length }).end(body);
+}
+
+function failed(response: ServerResponse): void {
+  if (response.headersSent) response.destroy();
+  else send(response, wentWrong);
+}
+
 function rootOf(url: string): string {
-  return new URL(url, 'http://localhost').pathname.split('/')[1] ?? '';
+  return URL.parse(url, 'http://localhost')?.pathname.split('/')[1] ?? '';
 }

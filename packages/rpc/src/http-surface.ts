@@ -47,7 +47,9 @@ export class HttpSurface {
 
   /** Answers one request; `url` is the request line's target. */
   async answer(method: string, url: string): Promise<HttpAnswer> {
-    const { pathname, searchParams } = new URL(url, 'http://localhost');
+    const target = URL.parse(url, 'http://localhost');
+    if (target === null) return plain(404, '404 page not found\n');
+    const { pathname, searchParams } = target;
     const [, root = '', name, ...rest] = pathname.split('/');
     // Nobody logs in here, so a route is served only where the table of rules says that it is open to all.
     const isOpen = ruleOfHttpRoute(`/${root}`)?.level === 'open';

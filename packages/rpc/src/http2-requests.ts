@@ -1,4 +1,9 @@
-import { request as begin, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
+import {
+  request as begin,
+  type ClientRequest,
+  type IncomingMessage,
+  type OutgoingHttpHeaders,
+} from 'node:http';
 import { constants, type IncomingHttpHeaders } from 'node:http2';
 import { duplexPair, pipeline, type Duplex } from 'node:stream';
 
@@ -50,19 +55,14 @@ export function serveOverHttp1(
   { origin, serve }: { readonly origin: RequestOrigin; readonly serve: ServeHttp1 },
 ): void {
   const [client, server] = duplexPair();
+  const request = beginOver(client, headers, rawHeaders);
+  if (request === undefined) return refuse(stream);
   for (const side of [client, server]) side.on('error', () => {}); // It closes, which says enough.
   server.once('close', () => {
     // What it had ended well is still to be read.
     if (!server.writableFinished) client.destroy();
   });
   serve(socketOf(server, stream, origin), { commonName: origin.commonName });
-  const request = begin({
-    createConnection: () => client,
-    method: headers[':method'] ?? 'GET',
-    path: headers[':path'] ?? '/',
-    headers: requestHeaders(headers, authorityIn(rawHeaders)),
-    maxHeaderSize: maxHeaderBytes,
-  });
   const breakOff = (): void => {
     client.destroy();
     server.destroy();
@@ -77,9 +77,38 @@ export function serveOverHttp1(
     client.destroy();
     server.destroy();
   });
-  // The answer may come before, or without, a body.
-  request.flushHeaders();
   stream.pipe(request);
+}
+
+/** Begins the request over HTTP/1; undefined when it says what HTTP/1 cannot, such as a path with a space. */
+function beginOver(
+  client: Duplex,
+  headers: IncomingHttpHeaders,
+  rawHeaders: readonly string[],
+): ClientRequest | undefined {
+  let request: ClientRequest | undefined;
+  try {
+    request = begin({
+      createConnection: () => client,
+      method: headers[':method'] ?? 'GET',
+      path: headers[':path'] ?? '/',
+      headers: requestHeaders(headers, authorityIn(rawHeaders)),
+      maxHeaderSize: maxHeaderBytes,
+    });
+    // Now, since the answer may come before, or without, a body.
+    request.flushHeaders();
+    return request;
+  } catch {
+    request?.on('error', () => {}).destroy();
+    return undefined;
+  }
+}
+
+function refuse(stream: RequestStream): void {
+  stream.respond({ ':status': 400 });
+  stream.end();
+  // What comes of it is nobody's.
+  stream.resume();
 }
 
 function answer(stream: RequestStream, response: IncomingMessage, breakOff: () => void): void {

@@ -27,6 +27,7 @@ export function leaseService(member: Member): Record<keyof typeof methods, Servi
       kind: 'stream',
       clientStreams: true,
       serverStreams: true,
+      isOpenEnded: true,
       handler: (call, caller) => keepAlive(member, call, caller),
     },
     leaseTimeToLive: generatedMethod(methods.leaseTimeToLive, (request, _call, caller) =>

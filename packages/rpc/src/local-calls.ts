@@ -1,10 +1,12 @@
-import { messagesOf, type MessageBatch } from '@quorate/wire';
+import type { MessageBatch } from '@quorate/wire';
 import { wholeBytes } from '@quorate/std';
 import { RpcError, status } from './errors.ts';
 import type { GrpcObserver } from './grpc-server.ts';
+import { runUntil, serverStopped } from './run-until.ts';
 import { toRpcError } from './status.ts';
 import {
   receiveEach,
+  sendEach,
   type Call,
   type Method,
   type MethodTable,
@@ -36,6 +38,8 @@ const bufferedMessagesMax = 16;
 export class LocalCalls {
   readonly #methods: MethodTable;
   readonly #observer: LocalCallObserver;
+  /** Ends open-ended calls. */
+  readonly #stopping = new AbortController();
 
   /** The observer hears of these calls as of those over gRPC: in etcd they are such. */
   constructor(methods: MethodTable, observer: LocalCallObserver = {}) {
@@ -77,7 +81,9 @@ export class LocalCalls {
     const signal = AbortSignal.any([options.signal, left.signal]);
     const end = this.#begin(path, options);
     const call = new LocalStreamCall({ ...options, signal }, this.#received(path, requests));
-    const done = method.handler(call).then(
+    const { handler, isOpenEnded = false } = method;
+    const handled = isOpenEnded ? runUntil(this.#stopping.signal, call, handler) : handler(call);
+    const done = handled.then(
       () => {
         end(status.OK);
         call.end(undefined);
@@ -97,6 +103,11 @@ export class LocalCalls {
       left.abort(new RpcError(status.CANCELLED, 'context canceled'));
       await done;
     }
+  }
+
+  /** Ends open-ended calls, those of now and those to come, with UNAVAILABLE; all others may end by themselves. */
+  stop(): void {
+    this.#stopping.abort(serverStopped());
   }
 
   async *#received(
@@ -160,9 +171,7 @@ class LocalStreamCall extends LocalCall implements StreamCall {
   }
 
   sendBatch(batch: MessageBatch): boolean {
-    let hasRoom = true;
-    for (const message of messagesOf(batch)) hasRoom = this.send(message);
-    return hasRoom;
+    return sendEach(this, batch);
   }
 
   receive(onRequest: OnRequest): Promise<void> {

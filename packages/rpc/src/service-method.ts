@@ -14,6 +14,8 @@ export type ServiceMethod =
       readonly kind: 'stream';
       readonly clientStreams: boolean;
       readonly serverStreams: boolean;
+      /** As of a `Method`. */
+      readonly isOpenEnded?: boolean;
       /** A token that does not hold ends no call here: its caller is one who is disproved, and is told so in the stream. */
       readonly takesDisproved?: boolean;
       readonly handler: (call: StreamCall, caller: Caller) => Promise<void>;

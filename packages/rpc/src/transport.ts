@@ -1,5 +1,5 @@
 import type { ByteSource } from '@quorate/std';
-import type { MessageBatch } from '@quorate/wire';
+import { messagesOf, type MessageBatch } from '@quorate/wire';
 
 /**
  * What a transport and the services know of each other: methods as functions from bytes to bytes. Our own
@@ -59,6 +59,16 @@ export async function receiveEach(requests: AsyncIterable<Uint8Array>, onRequest
   }
 }
 
+/**
+ * `StreamCall.sendBatch` over `StreamCall.send`, for calls that take messages one by one. The batch is never released: its
+ * messages are views of it, which whoever was given them may keep.
+ */
+export function sendEach(call: Pick<StreamCall, 'send'>, batch: MessageBatch): boolean {
+  let hasRoom = true;
+  for (const message of messagesOf(batch)) hasRoom = call.send(message);
+  return hasRoom;
+}
+
 /** A message to send: its bytes, or where they come from when they are sent. `wholeBytes` makes one of the other. */
 export type Message = Uint8Array | ByteSource;
 
@@ -86,6 +96,11 @@ export type Method =
       readonly kind: 'stream';
       readonly clientStreams: boolean;
       readonly serverStreams: boolean;
+      /**
+       * No end of it is to be waited for: it lasts until its client leaves, as a watch does. A server that stops ends it at
+       * once, with UNAVAILABLE.
+       */
+      readonly isOpenEnded?: boolean;
       readonly handler: StreamHandler;
     };
 

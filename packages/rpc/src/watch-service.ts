@@ -19,6 +19,7 @@ export function watchService(
       kind: 'stream',
       clientStreams: true,
       serverStreams: true,
+      isOpenEnded: true,
       // As with etcd, whose client makes its watchers again, with a new token, for what it reads there.
       takesDisproved: true,
       handler: (call, caller) => watch(member, call, caller),

@@ -1,4 +1,4 @@
-import { MessageBatchWriter, rpcpb } from '@quorate/wire';
+import { MessageBatchWriter, rpcpb, type SharedBatch } from '@quorate/wire';
 import { once } from 'node:events';
 import { expect, test } from 'vitest';
 import type { MemberWatch } from '../src/index.ts';
@@ -73,6 +73,44 @@ async function read(stream: ReturnType<Awaited<ReturnType<typeof serve>>['duplex
   stream.cancel();
   return count;
 }
+
+test('what many streams are told by the same memory is whole at each of them, and was made once', async () => {
+  const member = new FakeMember();
+  const readers = 3;
+  const writer = new MessageBatchWriter();
+  const shared: SharedBatch[] = [];
+  let made = 0;
+  member.watch = ({ onReadable }) => {
+    let taken = 0;
+    onReadable();
+    return {
+      accepting: true,
+      get hasPending() {
+        return taken < messageCount;
+      },
+      request: () => {},
+      // The first one to come makes it, and whoever is the last to take it lets go of the memory of the maker.
+      takeBatch: () => {
+        const index = taken++;
+        if (shared.length === index) {
+          writer.push(messageOf(index));
+          shared.push(writer.take());
+          made++;
+        }
+        const batch = shared[index]!;
+        const part = batch.part(0, batch.bytes.length, 1);
+        if (++takenBy[index]! === readers) batch.release();
+        return part;
+      },
+      close: () => {},
+    };
+  };
+  const takenBy = Array.from({ length: messageCount }, () => 0);
+  await using served = await serve(member);
+  const streams = Array.from({ length: readers }, () => served.duplex(watchPath));
+  expect(await Promise.all(streams.map(read))).toEqual(streams.map(() => messageCount));
+  expect(made).toBe(messageCount);
+});
 
 test('renewals are answered in their order, whether they are there at once or take a while', async () => {
   const member = new FakeMember();

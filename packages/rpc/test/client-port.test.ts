@@ -252,3 +252,23 @@ test('what goes wrong inside is not told to strangers', async () => {
   const reply = await ask(portNumber, '/metrics');
   expect(reply).toMatchObject({ status: 500, body: 'Internal Server Error\n' });
 });
+
+test('a target that is no URL is found nowhere', async () => {
+  const { dial } = await openPort();
+  for (const target of ['//', '/\\\\', '//:a/metrics']) {
+    const socket = await dial();
+    socket.end(`GET ${target} HTTP/1.1\r\nHost: a\r\n\r\n`);
+    expect(await readToEnd(socket)).toMatch(/^HTTP\/1\.1 404 /);
+  }
+});
+
+test('whatever a handler throws ends its request, and nothing else', async () => {
+  const broken = (): never => {
+    throw new Error('canary');
+  };
+  const { dial, portNumber } = await openPort({ api: { handle: broken, upgrade: broken } });
+  expect(await ask(portNumber, '/a')).toMatchObject({ status: 500, body: 'Internal Server Error\n' });
+  const socket = await dial();
+  socket.write('GET /a HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
+  expect(await readToEnd(socket)).toBe('');
+});

@@ -170,3 +170,19 @@ test('a port for metrics takes no calls, and a port for gRPC no requests', async
   const grpc = await dial({}, { serves: 'grpc' });
   expect((await answerTo(grpc.request({ ':path': '/version' }))).status).toBe(415);
 });
+
+test.each([
+  ['a path with a space', { ':path': '/a b' }],
+  ['the announcement of a trailer', { ':path': '/version', trailer: 'later' }],
+])('%s, which HTTP/1 cannot say, harms nobody', async (_, headers) => {
+  const session = await dial();
+  const origin = `http://127.0.0.1:${session.socket.remotePort}`;
+  const stream = session.request(headers);
+  stream.on('error', () => {});
+  stream.resume();
+  await new Promise((resolve) => stream.once('close', resolve));
+  // nghttp2 ends the connection for a path that no URI has.
+  const other = connect(origin);
+  open.push({ [Symbol.asyncDispose]: async () => other.destroy() });
+  expect((await answerTo(other.request({ ':path': '/version' }))).status).toBe(200);
+});

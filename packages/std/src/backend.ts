@@ -30,7 +30,10 @@ export const buckets: readonly Bucket[] = [
   'meta',
 ];
 
-/** Where a part writes down what it changed. The bytes belong to the receiver from then on. */
+/**
+ * Where a part writes down what it changed. The bytes are lent until the batch is stored, by which time whoever keeps them
+ * has made copies.
+ */
 export interface BucketChanges {
   put(bucket: Bucket, key: Uint8Array, value: Uint8Array): void;
   delete(bucket: Bucket, key: Uint8Array): void;

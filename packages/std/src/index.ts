@@ -19,6 +19,7 @@ export {
   uint64ToBytes,
 } from './bytes.ts';
 export { wholeBytes, type ByteSource } from './byte-source.ts';
+export { AscendingMap } from './ascending-map.ts';
 export { clampCount, idToHex, toCount } from './int64.ts';
 export { crc32c } from './crc32c.ts';
 export { systemClock, type Clock, type Timer } from './clock.ts';

@@ -10,6 +10,15 @@ interface NameChange {
   }[];
 }
 
+/** A file of a MemoryDisk. */
+export interface MemoryDiskFile extends DiskFile {
+  /**
+   * Does what a sync that fails does on Linux: what was not synced stays to be read, is not durable, and no later sync makes
+   * it so unless it is written again. Each other handle is told by its next sync, those opened later are not.
+   */
+  failSync(): void;
+}
+
 class MemoryDirectory {
   readonly entries = new Map<string, Node>();
   readonly durable = new Map<string, Node>();
@@ -26,7 +35,7 @@ type Node = MemoryDirectory | MemoryFile;
 export class MemoryDisk implements Disk {
   #root = new MemoryDirectory();
 
-  async open(path: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile> {
+  async open(path: string, mode: 'read' | 'write' | 'create'): Promise<MemoryDiskFile> {
     const { dir, name } = this.#parent('open', path);
     let node = dir.entries.get(name);
     if (mode === 'create') {
@@ -141,16 +150,19 @@ export class MemoryDisk implements Disk {
   }
 }
 
-class MemoryHandle implements DiskFile {
+class MemoryHandle implements MemoryDiskFile {
   readonly path: string;
   readonly #file: MemoryFile;
   readonly #writable: boolean;
   #open = true;
+  /** So many failed syncs of the file this handle knows of. */
+  #failuresSeen: number;
 
   constructor(path: string, file: MemoryFile, writable: boolean) {
     this.path = path;
     this.#file = file;
     this.#writable = writable;
+    this.#failuresSeen = file.failureCount;
   }
 
   async read(offset: number, size: number): Promise<Uint8Array> {
@@ -165,12 +177,19 @@ class MemoryHandle implements DiskFile {
 
   async writeDurably(offset: number, bytes: Uint8Array): Promise<void> {
     await this.write(offset, bytes);
+    this.#checkFailures();
     this.#file.syncRange(offset, bytes.length);
   }
 
   async sync(): Promise<void> {
     this.#check('sync', true);
+    this.#checkFailures();
     this.#file.sync();
+  }
+
+  failSync(): void {
+    this.#file.failSync();
+    this.#failuresSeen = this.#file.failureCount;
   }
 
   async truncate(size: number): Promise<void> {
@@ -185,6 +204,12 @@ class MemoryHandle implements DiskFile {
 
   async close(): Promise<void> {
     this.#open = false;
+  }
+
+  #checkFailures(): void {
+    if (this.#failuresSeen === this.#file.failureCount) return;
+    this.#failuresSeen = this.#file.failureCount;
+    throw new DiskError('EIO', 'sync', this.path);
   }
 
   #check(operation: string, allowed: boolean): void {

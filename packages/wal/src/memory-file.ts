@@ -16,9 +16,17 @@ const zeroSector = new Uint8Array(sectorSize);
 export class MemoryFile {
   readonly #sectors = new Map<number, Uint8Array>();
   readonly #unsynced = new Map<number, { readonly durable: Uint8Array; readonly versions: Uint8Array[] }>();
+  /** What is durable of sectors that a failed sync has left as if they were, until they are written again. */
+  readonly #forgotten = new Map<number, Uint8Array>();
   #size = 0;
   #durableSize = 0;
   #sizes: number[] = [];
+  #failureCount = 0;
+
+  /** How many syncs have failed. */
+  get failureCount(): number {
+    return this.#failureCount;
+  }
 
   get size(): number {
     return this.#size;
@@ -49,7 +57,8 @@ export class MemoryFile {
       const count = Math.min(sectorSize - start, bytes.length - done);
       const index = Math.floor(at / sectorSize);
       const old = this.#sectors.get(index) ?? zeroSector;
-      if (!equalBytes(old.subarray(start, start + count), bytes.subarray(done, done + count))) {
+      const isSame = equalBytes(old.subarray(start, start + count), bytes.subarray(done, done + count));
+      if (!isSame || this.#forgotten.has(index)) {
         const sector = copyBytes(old);
         sector.set(bytes.subarray(done, done + count), start);
         this.#change(index, sector);
@@ -75,6 +84,13 @@ export class MemoryFile {
     this.#sizes = [];
   }
 
+  /** What a sync that fails does on Linux: what was not synced stays to be read, and no later sync has to do with it. */
+  failSync(): void {
+    for (const [index, { durable }] of this.#unsynced) this.#forgotten.set(index, durable);
+    this.#unsynced.clear();
+    this.#failureCount++;
+  }
+
   /** Makes the sectors durable that hold these bytes, and the size, if they lie beyond the durable one. */
   syncRange(offset: number, size: number): void {
     const endExclusive = offset + size;
@@ -93,6 +109,9 @@ export class MemoryFile {
     for (const [index, { durable, versions }] of this.#unsynced) {
       left.#put(index, pick([durable, ...versions], options));
     }
+    for (const [index, durable] of this.#forgotten) {
+      left.#put(index, pick([durable, this.#sectors.get(index) ?? zeroSector], options));
+    }
     left.#size = pick([this.#durableSize, ...this.#sizes], options);
     left.truncate(left.#size);
     left.sync();
@@ -102,8 +121,9 @@ export class MemoryFile {
   #change(index: number, sector: Uint8Array): void {
     const old = this.#sectors.get(index) ?? zeroSector;
     const unsynced = this.#unsynced.get(index);
-    if (unsynced === undefined) this.#unsynced.set(index, { durable: old, versions: [sector] });
-    else unsynced.versions.push(sector);
+    if (unsynced !== undefined) unsynced.versions.push(sector);
+    else this.#unsynced.set(index, { durable: this.#forgotten.get(index) ?? old, versions: [sector] });
+    this.#forgotten.delete(index);
     this.#put(index, sector);
   }
 

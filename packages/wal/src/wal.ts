@@ -1,6 +1,7 @@
 import { copyBytes, invariant } from '@quorate/std';
 import type { Entry, HardState, WalSnapshot } from '@quorate/wire';
-import type { Disk } from './disk.ts';
+import { DiskError, type Disk } from './disk.ts';
+import { noteDoubt, settleDoubts } from './doubt.ts';
 import { WalError, WalFailedError, WalTornError } from './errors.ts';
 import { FrameWriter } from './frame-writer.ts';
 import { LogReader } from './log-reader.ts';
@@ -180,9 +181,11 @@ export class Wal implements AsyncDisposable {
   }
 
   /**
-   * Reads everything behind the mark `from`, cuts off what a crash tore, and leaves the log open for appending.
+   * Reads everything behind the mark `from`, cuts off what a crash tore, and leaves the log open for appending. What it
+   * found is on disk then, also when a disk that failed has left it in the memory of the system alone.
    *
-   * @throws WalError, WalCorruptError when the log is not fit to go on with (nothing was changed then); DiskError
+   * @throws WalError WAL_NOT_FOUND where there is no log; WalError, WalCorruptError when the log is not fit to go on with
+   *   (nothing was changed then); DiskError
    */
   static async open(options: WalOpenOptions): Promise<OpenedWal> {
     const { disk, dir } = options;
@@ -190,24 +193,31 @@ export class Wal implements AsyncDisposable {
     const segmentSizeBytes = options.segmentSizeBytes ?? defaultSegmentSizeBytes;
     const names = await disk.list(dir);
     const segments = segmentsOf(names);
+    if (segments.length === 0) throw noLog(dir);
     const needed = segmentsFrom(dir, segments, start.index);
-    const { found, end, repaired } = await readOrRepair(options, needed, start);
-    for (const name of preparedNames) if (names.includes(name)) await disk.remove(`${dir}/${name}`);
-    // A killed process may have renamed without living to sync, and the names we saw are only in memory.
-    await disk.syncDir(dir);
-    await disk.syncDir(parentOf(dir));
     const tailPath = `${dir}/${needed.at(-1)!.name}`;
-    const extent = { position: end.offset, sizeBytes: Math.max(segmentSizeBytes, end.offset) };
-    const wal = new Wal(options, {
-      segmentSizeBytes,
-      metadata: found.metadata,
-      writer: new FrameWriter(end.crc),
-      segments: consecutiveTail(segments),
-      tail: await SegmentFile.reopen(disk, tailPath, extent),
-      hardState: found.hardState,
-      lastIndex: found.entries.at(-1)?.index ?? start.index,
-    });
-    return { wal, ...found, ...(repaired && { repaired }) };
+    try {
+      await settleDoubts(disk, dir, names);
+      const { found, end, repaired } = await readOrRepair(options, needed, start);
+      for (const name of preparedNames) if (names.includes(name)) await disk.remove(`${dir}/${name}`);
+      // A killed process may have renamed without living to sync, and the names we saw are only in memory.
+      await disk.syncDir(dir);
+      await disk.syncDir(parentOf(dir));
+      const extent = { position: end.offset, sizeBytes: Math.max(segmentSizeBytes, end.offset) };
+      const wal = new Wal(options, {
+        segmentSizeBytes,
+        metadata: found.metadata,
+        writer: new FrameWriter(end.crc),
+        segments: consecutiveTail(segments),
+        tail: await SegmentFile.reopen(disk, tailPath, extent),
+        hardState: found.hardState,
+        lastIndex: found.entries.at(-1)?.index ?? start.index,
+      });
+      return { wal, ...found, ...(repaired && { repaired }) };
+    } catch (error) {
+      if (error instanceof DiskError) await noteDoubt(disk, tailPath);
+      throw error;
+    }
   }
 
   /**
@@ -224,7 +234,7 @@ export class Wal implements AsyncDisposable {
   ): Promise<WalSnapshot[]> {
     const { upTo = -1 } = options;
     const segments = segmentsOf(await disk.list(dir));
-    if (segments.length === 0) throw new WalError('WAL_NOT_FOUND', `${dir} has no segment`);
+    if (segments.length === 0) throw noLog(dir);
     const collector = new MarkCollector();
     for (const segment of consecutiveTail(segments).toReversed()) {
       collector.beginSegmentBefore();
@@ -245,12 +255,12 @@ export class Wal implements AsyncDisposable {
    * All records, for tools: changes nothing and may run beside a writer. With `from`, begins with the segment
    * that a reader behind that index needs.
    *
-   * @throws WalError, DiskError; WalTornError or WalCorruptError behind the last good record
+   * @throws WalError WAL_NOT_FOUND where there is no log; WalError, DiskError; WalTornError or WalCorruptError behind the last good record
    */
   static async *read(options: WalLocation & { readonly from?: LogStart }): AsyncGenerator<LogRecord> {
     const { disk, dir, from } = options;
     const segments = segmentsOf(await disk.list(dir));
-    if (segments.length === 0) throw new WalError('WAL_NOT_FOUND', `${dir} has no segment`);
+    if (segments.length === 0) throw noLog(dir);
     const needed = from === undefined ? consecutiveTail(segments) : segmentsFrom(dir, segments, from.index);
     for await (const batch of new LogReader(disk, dir, needed).batches()) yield* batch;
   }
@@ -423,10 +433,16 @@ export class Wal implements AsyncDisposable {
       try {
         await action();
       } catch (error) {
-        this.#failure = new WalFailedError(error, `${this.#dir}/${this.#segments.at(-1)!.name}`);
+        this.#failure = new WalFailedError(error, this.#tailPath);
+        await noteDoubt(this.#disk, this.#tailPath);
         throw this.#failure;
       }
     });
+  }
+
+  /** The last segment, by its present name. */
+  get #tailPath(): string {
+    return `${this.#dir}/${this.#segments.at(-1)!.name}`;
   }
 
   #checkOpen(): void {
@@ -439,7 +455,12 @@ export class Wal implements AsyncDisposable {
       await next.file.close({ sync: false });
       await removeIfThere(this.#disk, next.path);
     }
-    await this.#tail.close({ sync: this.#failure === undefined });
+    try {
+      await this.#tail.close({ sync: this.#failure === undefined });
+    } catch (error) {
+      await noteDoubt(this.#disk, this.#tailPath);
+      throw error;
+    }
   }
 }
 
@@ -459,6 +480,13 @@ async function readAll({ disk, dir }: WalLocation, segments: readonly SegmentNam
   const reader = new LogReader(disk, dir, segments);
   for await (const batch of reader.batches()) for (const record of batch) replay.add(record);
   return { found: replay.finish(), end: reader.end };
+}
+
+function noLog(dir: string): WalError {
+  return new WalError(
+    'WAL_NOT_FOUND',
+    `${dir} has no log: no file in it is a segment (*.wal). Wal.create makes a new log, Wal.exists says whether there is one`,
+  );
 }
 
 function isEmpty({ term, vote, commit }: HardState): boolean {

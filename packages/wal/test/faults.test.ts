@@ -117,6 +117,59 @@ test(
   },
 );
 
+test(
+  'what a failed sync has left in memory alone is on disk once a restarted process has found it',
+  { timeout: 60_000 },
+  async () => {
+    const counting = new FaultyDisk(new MemoryDisk());
+    await (await live(counting, new LogModel()))[Symbol.asyncDispose]();
+    const total = counting.callCount('sync');
+    let leftCount = 0;
+    for (let call = 1; call <= total; call++) {
+      const memory = new MemoryDisk();
+      const disk = new FaultyDisk(memory);
+      disk.fail({ operation: 'sync', call, code: 'EIO', forgets: true });
+      try {
+        await outcome((await live(disk, new LogModel()))[Symbol.asyncDispose]());
+      } catch (error) {
+        expect(error).toBeInstanceOf(DiskError);
+      }
+      if (!(await Wal.exists(memory, dir))) continue;
+      if ((await memory.list(dir)).some((name) => name.endsWith('.doubtful'))) leftCount++;
+      const opened = await Wal.open({ disk: memory, dir, segmentSizeBytes });
+      const next = entries(opened.wal.lastIndex + 1, 2, 5);
+      await opened.wal.save({ entries: next, sync: true });
+      const after = await Wal.open({ disk: memory.crash({ keep: 'none' }), dir, segmentSizeBytes });
+      expect(describe(after.entries), `failed at sync ${call}`).toEqual(
+        describe([...opened.entries, ...next]),
+      );
+      expect(await memory.list(dir)).not.toContainEqual(expect.stringContaining('.doubtful'));
+      await after.wal[Symbol.asyncDispose]();
+      await opened.wal[Symbol.asyncDispose]();
+    }
+    expect(leftCount).toBeGreaterThan(5);
+  },
+);
+
+test('a start that fails on bytes that a killed process has not synced leaves the doubt to the next one', async () => {
+  const memory = new MemoryDisk();
+  const killed = await Wal.create({ disk: memory, dir, metadata, segmentSizeBytes });
+  await killed.save({ entries: entries(1, 3), sync: true });
+  await killed.save({ entries: entries(4, 30), sync: false }); // Then it is killed.
+  const disk = new FaultyDisk(memory);
+  for (let attempt = 1; attempt <= 2; attempt++) {
+    disk.fail({ operation: 'sync', call: 1, code: 'EIO', forgets: true });
+    expect(await outcome(Wal.open({ disk, dir, segmentSizeBytes }))).toBe('EIO');
+    disk.heal();
+  }
+  const opened = await Wal.open({ disk, dir, segmentSizeBytes });
+  expect(opened.entries).toHaveLength(33);
+  const after = await Wal.open({ disk: memory.crash({ keep: 'none' }), dir, segmentSizeBytes });
+  expect(describe(after.entries)).toEqual(describe(opened.entries));
+  await after.wal[Symbol.asyncDispose]();
+  await opened.wal[Symbol.asyncDispose]();
+});
+
 for (const operation of ['write', 'sync'] satisfies DiskOperation[]) {
   test(`a failed ${operation} of a save names its cause, and the log stays failed though the disk recovers`, async () => {
     const disk = new FaultyDisk(new MemoryDisk());

@@ -273,6 +273,22 @@ test('each thing that can be wrong with a directory has a code of its own', asyn
   expect(await codeOf(Wal.open({ disk, dir }))).toBe('WAL_NOT_FOUND');
 });
 
+test('where there is no log, the error names the directory and what makes one', async () => {
+  const disk = new MemoryDisk();
+  const readAll = async () => {
+    for await (const record of Wal.read({ disk, dir })) expect(record).toBeUndefined();
+  };
+  const told = {
+    code: 'WAL_NOT_FOUND',
+    message: expect.stringMatching(`^${dir} has no log.*Wal\\.create`) as string,
+  };
+  await disk.makeDir(dir);
+  await disk.put(`${dir}/0.tmp`, new Uint8Array(8)); // What a crash leaves is no log.
+  await expect(Wal.open({ disk, dir })).rejects.toMatchObject(told);
+  await expect(Wal.validSnapshots(disk, dir)).rejects.toMatchObject(told);
+  await expect(readAll()).rejects.toMatchObject(told);
+});
+
 test('a segment of another member is told by its metadata, and a gap between entries by their index', async () => {
   const splice = async (who: Uint8Array, first: number) => {
     const disk = new MemoryDisk();

@@ -1,5 +1,6 @@
 import { invariant } from '@quorate/std';
 import type { EventSubset } from './live-queue.ts';
+import { Roster } from './roster.ts';
 import type { WatchStream } from './stream.ts';
 import type { Watcher, WatcherOptions } from './watcher.ts';
 
@@ -10,44 +11,53 @@ import type { Watcher, WatcherOptions } from './watcher.ts';
 export class Audience {
   /** See `audienceKeyOf`. */
   readonly key: number;
+  /** What it wants of its range: the same number for audiences of other streams that want the same. */
+  readonly wish: number;
   readonly stream: WatchStream;
   /** Those of each of them, as far as events are concerned. */
   readonly options: Pick<WatcherOptions, 'noPut' | 'noDelete' | 'prevKv' | 'fragment'>;
   /** Its place in its group. */
   indexInGroup = 0;
-  #members: Watcher[] = [];
+  #roster = new Roster();
   #isLent = false;
 
   constructor(key: number, { stream, options }: Watcher) {
     this.key = key;
+    this.wish = wishOf(options);
     this.stream = stream;
     this.options = options;
   }
 
   get size(): number {
-    return this.#members.length;
+    return this.#roster.members.length;
   }
 
   /** Its members as they are now, for as long as anybody likes: when they change, it goes on with a copy. */
-  lend(): readonly Watcher[] {
+  lend(): Roster {
     this.#isLent = true;
-    return this.#members;
+    return this.#roster;
+  }
+
+  /** Whether its members are still those that it lent: then all of them are synced. */
+  isStill(roster: Roster): boolean {
+    return this.#roster === roster;
   }
 
   add(watcher: Watcher): void {
     this.#own();
     watcher.audience = this;
-    watcher.indexInAudience = this.#members.length;
-    this.#members.push(watcher);
+    watcher.indexInAudience = this.size;
+    this.#roster.add(watcher);
   }
 
   /** Takes a member out; the last one moves to its place. */
   remove(watcher: Watcher): void {
     invariant(watcher.audience === this, 'a watcher leaves the audience that it is in');
     this.#own();
-    const last = this.#members.pop();
+    const { members } = this.#roster;
+    const last = members.pop();
     if (last !== undefined && last !== watcher) {
-      this.#members[watcher.indexInAudience] = last;
+      members[watcher.indexInAudience] = last;
       last.indexInAudience = watcher.indexInAudience;
     }
     watcher.audience = undefined;
@@ -62,13 +72,18 @@ export class Audience {
   #own(): void {
     if (!this.#isLent) return;
     this.#isLent = false;
-    this.#members = [...this.#members];
+    this.#roster = new Roster(this.#roster);
   }
 }
 
 /** The same for watchers of one audience, and for nobody else of their range. */
 export function audienceKeyOf({ stream, options }: Watcher): number {
-  const { noPut, noDelete, prevKv, fragment } = options;
-  const wish = (noPut ? 1 : 0) | (noDelete ? 2 : 0) | (prevKv ? 4 : 0) | (fragment ? 8 : 0);
-  return stream.number * 16 + wish;
+  return stream.number * wishes + wishOf(options);
+}
+
+/** How many there are. */
+const wishes = 16;
+
+function wishOf({ noPut, noDelete, prevKv, fragment }: Audience['options']): number {
+  return (noPut ? 1 : 0) | (noDelete ? 2 : 0) | (prevKv ? 4 : 0) | (fragment ? 8 : 0);
 }

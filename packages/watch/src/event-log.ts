@@ -1,6 +1,6 @@
 import { invariant } from '@quorate/std';
 import type { EventSource, LiveChange } from './event-source.ts';
-import { Segment, type ByteCount } from './segment.ts';
+import { Segment, type SegmentTotals } from './segment.ts';
 
 /** A segment takes no more revisions than this. */
 const segmentRevisionsMax = 512;
@@ -24,7 +24,7 @@ export class EventLog {
   readonly #source: EventSource;
   readonly #bytesMax: number;
   readonly #segmentBytesMax: number;
-  readonly #total: ByteCount = { bytes: 0 };
+  readonly #total: SegmentTotals = { bytes: 0, encoded: 0 };
   #segments: Segment[] = [];
   #nextRevision: number;
 
@@ -50,15 +50,25 @@ export class EventLog {
     return this.#total.bytes;
   }
 
+  /** Events of its that were encoded. */
+  get encodedTotal(): number {
+    return this.#total.encoded;
+  }
+
   /** Takes the changes of one revision; returns where the first of them lies. */
   append(revision: number, changes: readonly LiveChange[]): LogPosition {
     invariant(revision === this.#nextRevision, 'revisions are appended one after the other');
-    invariant(changes.length > 0, 'a revision has a change');
     const segment = this.#openSegment();
     const position = segment.count;
     for (const change of changes) segment.add(change, revision);
     this.#nextRevision = revision + 1;
     return { segment, position };
+  }
+
+  /** A revision that nobody follows: whoever asks for it, or for one before it, reads the store. */
+  pass(revision: number): void {
+    invariant(revision === this.#nextRevision, 'revisions are appended one after the other');
+    this.reset(revision);
   }
 
   /** Evicts the oldest segments until the bound is kept. A separate step, so that an append can be read first. */
@@ -86,7 +96,7 @@ export class EventLog {
   /** Forgets all and goes on behind `revision`: the store was replaced. */
   reset(revision: number): void {
     for (const segment of this.#segments) segment.evict();
-    this.#segments = [];
+    this.#segments.length = 0;
     this.#nextRevision = revision + 1;
   }
 

@@ -1,6 +1,6 @@
 import { invariant } from '@quorate/std';
 import type { EventSource } from './event-source.ts';
-import { Segment, type ByteCount } from './segment.ts';
+import { Segment, type SegmentTotals } from './segment.ts';
 
 /** One read of history covers at most this many revisions and ends at a multiple of it, so that watchers meet. */
 const blockRevisions = 512;
@@ -17,7 +17,7 @@ const readBytesMax = 256 * 1024;
 export class HistoryCache {
   readonly #source: EventSource;
   readonly #bytesMax: number;
-  readonly #total: ByteCount = { bytes: 0 };
+  readonly #total: SegmentTotals = { bytes: 0, encoded: 0 };
   /** Used last comes last. */
   #segments: Segment[] = [];
   #reads = 0;
@@ -30,6 +30,11 @@ export class HistoryCache {
   /** Memory held, encodings included. */
   get bytes(): number {
     return this.#total.bytes;
+  }
+
+  /** Events of its that were encoded. */
+  get encodedTotal(): number {
+    return this.#total.encoded;
   }
 
   /** How often the store was read. */

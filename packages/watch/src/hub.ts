@@ -5,6 +5,7 @@ import type { EventSource, LiveChange } from './event-source.ts';
 import { HistoryCache } from './history-cache.ts';
 import { EventSubset } from './live-queue.ts';
 import { zeroCounters, type WatchMetrics } from './metrics.ts';
+import { SharedResponses } from './shared-responses.ts';
 import { WatchStream, type StreamHost, type WatchStreamOptions } from './stream.ts';
 import type { WatcherGroup } from './watcher-group.ts';
 import { WatcherIndex } from './watcher-index.ts';
@@ -64,6 +65,7 @@ export class WatchHub {
       index: new WatcherIndex(),
       counters: this.#counters,
       batch: new MessageBatchWriter(),
+      shared: new SharedResponses(),
       liveQueueMax: options.liveQueueMax ?? defaultLiveQueueMax,
       onClose: (stream) => this.#streams.delete(stream),
     };
@@ -76,11 +78,14 @@ export class WatchHub {
 
   /** What is counted, as of now. */
   get metrics(): WatchMetrics {
+    const { log, history, shared } = this.#host;
     return {
       ...this.#counters,
-      historyReadsTotal: this.#host.history.reads,
-      logBytes: this.#host.log.bytes,
-      historyCacheBytes: this.#host.history.bytes,
+      eventsEncodedTotal: log.encodedTotal + history.encodedTotal,
+      historyReadsTotal: history.reads,
+      logBytes: log.bytes,
+      historyCacheBytes: history.bytes,
+      sharedBytes: shared.bytes,
     };
   }
 
@@ -90,6 +95,9 @@ export class WatchHub {
    */
   append(revision: number, changes: readonly LiveChange[]): void {
     const { log } = this.#host;
+    invariant(changes.length > 0, 'a revision has a change');
+    // Events that are kept for nobody would take memory and, as they live on for a while, time of the garbage collector.
+    if (this.#streams.size === 0) return log.pass(revision);
     const start = log.append(revision, changes);
     const streams: WatchStream[] = [];
     for (const group of this.#groupsOf(start, revision, changes)) {

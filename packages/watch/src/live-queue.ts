@@ -1,8 +1,8 @@
 import { invariant } from '@quorate/std';
 import type { EventType } from '@quorate/wire';
 import type { Audience } from './audience.ts';
+import type { Roster } from './roster.ts';
 import type { Segment } from './segment.ts';
-import type { Watcher } from './watcher.ts';
 
 /**
  * The events of one revision that lie in one range: positions of a segment, shared by all watchers of the
@@ -17,6 +17,8 @@ export class EventSubset {
   #positions: number[] | undefined;
   puts = 0;
   deletes = 0;
+  /** Deliveries of it that wait in live queues. */
+  deliveries = 0;
 
   constructor(segment: Segment, revision: number, position: number, type: EventType) {
     this.segment = segment;
@@ -63,7 +65,7 @@ export interface ProgressMark {
 export interface Delivery {
   readonly audience: Audience;
   readonly subset: EventSubset;
-  readonly members: readonly Watcher[];
+  readonly roster: Roster;
   /** How many of them are dealt with. */
   done: number;
 }
@@ -102,9 +104,10 @@ export class LiveQueue {
 
   /** Adds a revision for the members that an audience has now. */
   deliver(audience: Audience, subset: EventSubset): void {
-    const members = audience.lend();
-    this.#entries.push({ audience, subset, members, done: 0 });
-    this.#size += members.length;
+    const roster = audience.lend();
+    subset.deliveries++;
+    this.#entries.push({ audience, subset, roster, done: 0 });
+    this.#size += roster.members.length;
   }
 
   mark(mark: ProgressMark): void {
@@ -112,13 +115,10 @@ export class LiveQueue {
     this.#size++;
   }
 
-  /** The member of the first delivery that is next, which is dealt with now; undefined behind the last one. */
-  nextOf(delivery: Delivery): Watcher | undefined {
-    const watcher = delivery.members[delivery.done];
-    if (watcher === undefined) return undefined;
-    delivery.done++;
-    this.#size--;
-    return watcher;
+  /** Members of the first delivery were dealt with: it goes on with the one at `done`. */
+  goOn(delivery: Delivery, done: number): void {
+    this.#size -= done - delivery.done;
+    delivery.done = done;
   }
 
   /** Takes out the first entry, a delivery whose members are dealt with or a mark. */
@@ -126,8 +126,12 @@ export class LiveQueue {
     const entry = this.#entries.shift();
     if (entry === undefined) return;
     this.#head++;
-    if (!isDelivery(entry)) this.#size--;
-    else invariant(entry.done === entry.members.length, 'a delivery leaves when all have got it');
+    if (!isDelivery(entry)) {
+      this.#size--;
+      return;
+    }
+    invariant(entry.done === entry.roster.members.length, 'a delivery leaves when all have got it');
+    entry.subset.deliveries--;
   }
 }
 

@@ -9,6 +9,10 @@ export interface WatchMetrics {
   readonly pendingEvents: number;
   readonly eventsSentTotal: number;
   readonly responsesTotal: number;
+  /** Events that were encoded, each once for all who get it with `prev_kv` and once for all others. */
+  readonly eventsEncodedTotal: number;
+  /** Responses with events that were encoded; all others sent were copies, or the same bytes. */
+  readonly responsesEncodedTotal: number;
   /** Synced watchers that fell behind: their queue was full or their events had left the log. */
   readonly demotionsTotal: number;
   /** Watchers ended because their history was compacted away. */
@@ -19,6 +23,8 @@ export interface WatchMetrics {
   readonly logBytes: number;
   /** Memory of the stretches of history read last. */
   readonly historyCacheBytes: number;
+  /** Memory of responses that are kept for streams which have not taken them yet. */
+  readonly sharedBytes: number;
 }
 
 /** The counters that streams keep. */
@@ -31,6 +37,7 @@ export type WatchCounters = {
       | 'pendingEvents'
       | 'eventsSentTotal'
       | 'responsesTotal'
+      | 'responsesEncodedTotal'
       | 'demotionsTotal'
       | 'compactedTotal'
   ]: WatchMetrics[K];
@@ -45,6 +52,7 @@ export function zeroCounters(): WatchCounters {
     pendingEvents: 0,
     eventsSentTotal: 0,
     responsesTotal: 0,
+    responsesEncodedTotal: 0,
     demotionsTotal: 0,
     compactedTotal: 0,
   };

@@ -11,9 +11,12 @@ const scansBeforeIndex = 2;
 /** Below this many events a scan is always as good. */
 const indexEventsMin = 16;
 
-/** Where a group of segments counts what it holds in memory. */
-export interface ByteCount {
+/** What a group of segments counts. */
+export interface SegmentTotals {
+  /** Memory that they hold. */
   bytes: number;
+  /** Events that were encoded, in all. */
+  encoded: number;
 }
 
 /**
@@ -44,12 +47,12 @@ export class Segment {
   #bytes = 0;
   #evicted = false;
   readonly #source: EventSource;
-  readonly #total: ByteCount;
+  readonly #total: SegmentTotals;
   #searches = 0;
   /** Positions ordered by key, then position; undefined until it pays off, or while events are added. */
   #byKey: Uint32Array | undefined;
 
-  constructor(options: { first: number; source: EventSource; total: ByteCount }) {
+  constructor(options: { first: number; source: EventSource; total: SegmentTotals }) {
     this.first = options.first;
     this.#next = options.first;
     this.#source = options.source;
@@ -203,6 +206,7 @@ export class Segment {
 
   #encode(event: StoredEvent, prev: Uint8Array | undefined): Uint8Array {
     const bytes = encodeEvent(event.type, event.kv, prev);
+    this.#total.encoded++;
     this.#count(bytes.length);
     return bytes;
   }

@@ -13,11 +13,14 @@ import { WatchRequestsFullError } from './errors.ts';
 import type { EventLog } from './event-log.ts';
 import type { EventSource, KeyRange } from './event-source.ts';
 import type { HistoryCache } from './history-cache.ts';
+import { IdList } from './id-list.ts';
 import type { Audience } from './audience.ts';
 import { Fifo, isDelivery, LiveQueue, type Delivery, type EventSubset } from './live-queue.ts';
 import type { WatchCounters } from './metrics.ts';
-import { ResponseWriter, type Announcement, type EventResponse } from './response-writer.ts';
+import { EventResponse } from './event-response.ts';
+import { ResponseWriter, type Announcement } from './response-writer.ts';
 import type { Segment } from './segment.ts';
+import type { SharedResponses } from './shared-responses.ts';
 import { Watcher, type WatcherOptions } from './watcher.ts';
 import type { WatcherIndex } from './watcher-index.ts';
 import { WatcherRegistry } from './watcher-registry.ts';
@@ -34,6 +37,9 @@ const liveQueuePerWatcher = 2;
 /** A `take` moves cursors by at most so many steps, and reads the store so often, before it gives way. */
 const stepsPerTakeMax = 64;
 const readsPerTakeMax = 1;
+
+/** Watchers that are looked at before some of them are told. */
+const dueMax = 1024;
 
 /** How a stream is set up. */
 export interface WatchStreamOptions {
@@ -58,6 +64,8 @@ export interface StreamHost {
   readonly counters: WatchCounters;
   /** Whoever takes uses it for as long. */
   readonly batch: MessageBatchWriter;
+  /** What streams have in common. */
+  readonly shared: SharedResponses;
   /**
    * Deliveries to watchers that the live queue of a stream holds, and two more for each of its watchers. An audience that
    * finds no room becomes unsynced, and reads from the log what it missed; a progress answer without room is not sent.
@@ -106,7 +114,7 @@ export class WatchStream {
     this.#host = host;
     this.#options = options;
     this.#watchers = new WatcherRegistry(host);
-    this.#writer = new ResponseWriter(options.maxFragmentBytes, host.batch);
+    this.#writer = new ResponseWriter(host);
     this.#progressIntervalMs = progressIntervalMs;
     this.#nextProgressMs = options.nowMs + progressIntervalMs;
     host.counters.streams++;
@@ -167,7 +175,10 @@ export class WatchStream {
     return messagesOf(this.takeBatch(maxBytes));
   }
 
-  /** The same in one piece of memory, as a transport sends it; the prefixes count among the bytes. */
+  /**
+   * The same in one piece of memory, as a transport sends it; the prefixes count among the bytes. Other streams may have got
+   * the same memory: nobody writes to it.
+   */
   takeBatch(maxBytes: number): MessageBatch {
     if (this.#closed) return emptyBatch;
     const writer = this.#writer;
@@ -239,7 +250,8 @@ export class WatchStream {
       this.#host.counters.pendingEvents += subset.count * audience.size;
       return;
     }
-    for (const watcher of audience.lend()) if (subset.revision >= watcher.next) this.#demote(watcher, subset);
+    for (const watcher of audience.lend().members)
+      if (subset.revision >= watcher.next) this.#demote(watcher, subset);
   }
 
   /** Makes a cursor of a watcher that cannot be given what a subset has. */
@@ -365,51 +377,75 @@ export class WatchStream {
         this.#writer.announce(this.#options.headerOf(entry.revision), { watchId: invalidWatchId });
         this.#host.counters.responsesTotal++;
       }
-      this.#live.shift();
+      this.#shiftLive();
     }
   }
 
   /** Sends a delivery to those who have not got it yet; false when there is no room for all of them. */
   #deliver(delivery: Delivery, roomLeft: number): boolean {
-    const { audience, subset, members, done } = delivery;
-    const { counters } = this.#host;
+    const { subset, roster } = delivery;
+    const { members } = roster;
     let response: EventResponse | undefined;
-    while (this.#writer.room > roomLeft) {
-      const watcher = this.#live.nextOf(delivery);
-      if (watcher === undefined) return true;
-      counters.pendingEvents -= subset.count;
-      if (!isDue(subset, watcher)) continue;
+    while (delivery.done < members.length && this.#writer.room > roomLeft) {
+      const { due, ids, end } = dueOf(delivery);
+      let done = end;
       if (subset.segment.evicted) {
-        this.#demote(watcher, subset);
-        continue;
+        for (const watcher of due) this.#demote(watcher, subset);
+      } else if (ids.length > 0) {
+        response ??= this.#responseTo(delivery);
+        const count = this.#send(response, ids, roomLeft);
+        if (roster.hasNotifying) for (let index = 0; index < count; index++) due[index]!.quiet = false;
+        const next = due[count];
+        if (next !== undefined) done = members.indexOf(next, delivery.done);
       }
-      response ??= {
-        header: this.#options.headerOf(subset.revision),
-        events: eventsOf(subset, audience),
-        fragment: audience.options.fragment,
-        watchersMax: members.length - done,
-      };
-      this.#send(response, watcher);
+      this.#goOn(delivery, done);
     }
     return delivery.done === members.length;
   }
 
-  #send(response: EventResponse, watcher: Watcher): void {
+  /** What the audience of a delivery is told: the same as those of other streams who want the same. */
+  #responseTo({ audience, subset }: Delivery): EventResponse {
+    const { shared } = this.#host;
+    const header = this.#options.headerOf(subset.revision);
+    const maxPieceBytes = this.#maxPieceBytes(audience.options);
+    const known = shared.find(subset, audience.wish);
+    if (known?.isLike({ header, maxPieceBytes })) return known;
+    const response = new EventResponse({ header, events: eventsOf(subset, audience), maxPieceBytes });
+    if (subset.deliveries > 1) shared.keep(subset, audience.wish, response);
+    return response;
+  }
+
+  #maxPieceBytes({ fragment }: Pick<WatcherOptions, 'fragment'>): number {
+    return fragment ? this.#options.maxFragmentBytes : Infinity;
+  }
+
+  /** Tells watchers of events, as many of them as there is room for; returns how many. */
+  #send(response: EventResponse, ids: IdList, roomLeft: number): number {
     const { counters } = this.#host;
-    watcher.quiet = false;
-    this.#writer.sendEvents(response, watcher.id);
-    counters.eventsSentTotal += response.events.length;
-    counters.responsesTotal++;
+    const count = this.#writer.sendEvents(response, ids, roomLeft);
+    counters.eventsSentTotal += count * response.events.length;
+    counters.responsesTotal += count;
+    return count;
+  }
+
+  #goOn(delivery: Delivery, done: number): void {
+    this.#host.counters.pendingEvents -= delivery.subset.count * (done - delivery.done);
+    this.#live.goOn(delivery, done);
+  }
+
+  #shiftLive(): void {
+    const entry = this.#live.first;
+    this.#live.shift();
+    if (entry !== undefined && isDelivery(entry) && entry.subset.deliveries === 0) {
+      this.#host.shared.forget(entry.subset);
+    }
   }
 
   /** Forgets what waits in the live queue. */
   #dropLive(): void {
     for (let entry = this.#live.first; entry !== undefined; entry = this.#live.first) {
-      if (isDelivery(entry)) {
-        while (this.#live.nextOf(entry) !== undefined)
-          this.#host.counters.pendingEvents -= entry.subset.count;
-      }
-      this.#live.shift();
+      if (isDelivery(entry)) this.#goOn(entry, entry.roster.members.length);
+      this.#shiftLive();
     }
   }
 
@@ -463,7 +499,9 @@ export class WatchStream {
     watcher.next = next;
     if (events.length > 0) {
       const header = this.#options.headerOf(this.#revision);
-      this.#send({ header, events, fragment: watcher.options.fragment, watchersMax: 1 }, watcher);
+      const maxPieceBytes = this.#maxPieceBytes(watcher.options);
+      this.#send(new EventResponse({ header, events, maxPieceBytes }), new IdList([watcher.id]), 0);
+      watcher.quiet = false;
     }
     if (next > this.#revision) this.#watchers.sync(watcher);
     else this.#watchers.toTheBack(watcher);
@@ -492,6 +530,29 @@ function isDue({ revision }: EventSubset, watcher: Watcher): boolean {
   if (state === 'closed' || state === 'dropped' || revision < options.startRevision) return false;
   // A cursor that stands at or before this revision will come by and read it.
   return state === 'synced' || revision < next;
+}
+
+/** Members of a delivery who are told next. */
+interface Due {
+  readonly due: readonly Watcher[];
+  readonly ids: IdList;
+  /** Where the walk over the members ended. */
+  readonly end: number;
+}
+
+function dueOf({ audience, roster, subset, done }: Delivery): Due {
+  const { members } = roster;
+  // As nearly always: nobody has come or gone since. Then it costs the same, however many they are.
+  if (done === 0 && audience.isStill(roster) && subset.revision >= roster.allFrom) {
+    return { due: members, ids: roster.ids, end: members.length };
+  }
+  const due: Watcher[] = [];
+  let end = done;
+  while (end < members.length && due.length < dueMax) {
+    const watcher = members[end++]!;
+    if (isDue(subset, watcher)) due.push(watcher);
+  }
+  return { due, ids: new IdList(due.map(({ id }) => id)), end };
 }
 
 /** The encoded events of a subset that pass the filters of an audience. */

@@ -235,6 +235,23 @@ describe('requests of a hostile client', () => {
 });
 
 describe('appending', () => {
+  test('keeps nothing while there is no stream; whoever comes later reads the store', () => {
+    const world = new World();
+    world.put('k');
+    expect(world.hub.metrics.logBytes).toBe(0);
+    const client = world.open();
+    client.create({ key: 'k', start: 2, prevKv: true });
+    world.put('k');
+    expect(client.lines()).toEqual(['#0 @2 created', '#0 @3 +k@2 +k@3(2)']);
+    expect(world.hub.metrics.logBytes).toBeGreaterThan(0);
+    client.stream.close();
+    world.put('k');
+    expect(world.hub.metrics.logBytes).toBe(0);
+    const later = world.open();
+    later.create({ key: 'k', start: 3 });
+    expect(later.lines()).toEqual(['#0 @4 created', '#0 @4 +k@3', '#0 @4 +k@4']);
+  });
+
   test('a revision twice, or with a gap, is a bug that stops us', () => {
     const world = new World();
     world.put('k');

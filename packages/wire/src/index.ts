@@ -43,6 +43,7 @@ export {
   messagePrefixBytes,
   messagesOf,
   type MessageBatch,
+  type SharedBatch,
 } from './hot/message-batch.ts';
 export { decodeLeaseKeepAliveId, encodeLeaseKeepAliveResponse } from './hot/lease-keep-alive.ts';
 export {

@@ -13,6 +13,7 @@ import {
   watchIdSize,
   WireError,
   writeWatchId,
+  type SharedBatch,
 } from '../src/index.ts';
 import { count, responseHeader, signedId } from './support/arbitraries.ts';
 import { generatedHeader } from './support/to-generated.ts';
@@ -54,6 +55,74 @@ test('a batch that is released twice is not written over while it is made', () =
   writer.push(Uint8Array.of(3));
   expect(messagesOf(second)).toEqual([Uint8Array.of(2)]);
   expect(messagesOf(emptyBatch)).toEqual([]);
+});
+
+test('parts of a batch stay as they are until the batch and all of its parts are released, in whatever order', () => {
+  const batches = fc.array(
+    fc.record({
+      messages: fc.array(message, { minLength: 1, maxLength: 6 }),
+      parts: fc.nat(3),
+      order: fc.nat(5),
+    }),
+  );
+  fc.assert(
+    fc.property(batches, (made) => {
+      const writer = new MessageBatchWriter();
+      const held: { readonly part: SharedBatch; readonly messages: readonly Uint8Array[] }[] = [];
+      for (const { messages, parts, order } of made) {
+        for (const bytes of messages) writer.push(bytes);
+        const batch = writer.take();
+        const first = messagePrefixBytes + messages[0]!.length;
+        for (let index = 0; index < parts; index++) {
+          const isFirst = index % 2 === 0;
+          const part = isFirst
+            ? batch.part(0, first, 1)
+            : batch.part(first, batch.bytes.length, messages.length - 1);
+          held.push({ part, messages: isFirst ? messages.slice(0, 1) : messages.slice(1) });
+        }
+        batch.release();
+        batch.release();
+        for (const { part, messages: expected } of held) {
+          expect(messagesOf(part).map((view) => Uint8Array.from(view))).toEqual(expected);
+        }
+        for (const { part } of held.splice(order)) part.release();
+        expect(() => batch.part(0, 0, 0)).toThrow();
+      }
+    }),
+  );
+});
+
+test('a batch keeps no memory that is more than four times as large as itself, nor does a part of one', () => {
+  const writer = new MessageBatchWriter();
+  const sizes = [300_000, 10, 9_000, 80_000, 10];
+  for (const size of sizes) {
+    writer.push(new Uint8Array(size).fill(1));
+    writer.push(Uint8Array.of(2));
+    const batch = writer.take();
+    const part = batch.part(messagePrefixBytes + size, batch.bytes.length, 1);
+    for (const { bytes } of [batch, part]) {
+      expect(bytes.buffer.byteLength).toBeLessThanOrEqual(Math.max(16 * 1024, 4 * bytes.length));
+    }
+    expect(messagesOf(part)).toEqual([Uint8Array.of(2)]);
+    part.release();
+    batch.release();
+  }
+});
+
+test('copies of a batch go behind what was added before, also when it is released meanwhile', () => {
+  const writer = new MessageBatchWriter();
+  writer.push(Uint8Array.of(1, 2));
+  writer.push(Uint8Array.of(3));
+  const row = writer.take();
+  const other = new MessageBatchWriter();
+  other.push(Uint8Array.of(0));
+  other.addBatch(row);
+  row.release();
+  writer.push(Uint8Array.of(9, 9, 9, 9));
+  other.push(Uint8Array.of(4));
+  const batch = other.take();
+  expect(batch.count).toBe(4);
+  expect(messagesOf(batch).map((view) => [...view])).toEqual([[0], [1, 2], [3], [4]]);
 });
 
 test('a batch that was given up leaves nothing to the next one', () => {

@@ -1,6 +1,6 @@
 import { resolveSrv } from 'node:dns/promises';
 import { toLatin1 } from '@quorate/std';
-import type { Client, ClientOptions } from '@quorate/client';
+import type { Client, ClientOptions, TlsOptions, TlsOptionsError } from '@quorate/client';
 import { bytesOfText, textOf, type ByteString } from '../byte-string.ts';
 import { errorText } from '../error-text.ts';
 import { applyChosenContext } from '../contexts/chosen-context.ts';
@@ -13,7 +13,7 @@ import { credentialsOf, destinationCredentialsOf, type ClientCredentials } from 
 import { discoverEndpoints } from './discovery.ts';
 import { FlagError, type FlagDefinition, type Flags } from './flags.ts';
 import { environmentName } from './global-flags.ts';
-import { refuseEmptyFiles, tlsFlags, tlsProblem, type ClusterPrefix } from './tls-files.ts';
+import { refuseEmptyFiles, tlsFlags, tlsProblem, withFiles, type ClusterPrefix } from './tls-files.ts';
 
 /** No message of gRPC is larger. */
 const sizeMax = 2 ** 31 - 1;
@@ -99,10 +99,12 @@ export class Context implements AsyncDisposable {
   }
 
   async #openClient(options: ClientOptions, prefix: ClusterPrefix): Promise<Client> {
-    const { openClient, tlsErrorCode } = await import('./open-client.ts');
+    const { openClient, isEndpointError, tlsErrorCode } = await import('./open-client.ts');
     try {
       return openClient(options);
     } catch (error) {
+      // etcdctl tries until time is up, and ends with this code.
+      if (isEndpointError(error)) throw new ExitError('error', errorText(error), { cause: error });
       const code = tlsErrorCode(error);
       if (code === undefined) throw error;
       throw tlsProblem(code, errorText(error), this.flags, prefix);
@@ -208,7 +210,8 @@ export class Context implements AsyncDisposable {
   }
 
   #clientOptions(endpoints: readonly ByteString[], prefix: ClusterPrefix = ''): ClientOptions {
-    const { options: tls, skipsOnly } = tlsFlags(this.flags, prefix);
+    const { options: read, skipsOnly } = tlsFlags(this.flags, prefix);
+    const tls = read && this.#renewable(withFiles(read, this.flags, prefix), prefix);
     const addresses = endpoints.map((endpoint) => textOf(endpoint.trim()));
     return {
       // The client speaks TLS to an endpoint that leaves it open when there are options for it.
@@ -221,6 +224,15 @@ export class Context implements AsyncDisposable {
       ...this.#sizeLimits(),
       ...(tls === undefined ? {} : { tls }),
     };
+  }
+
+  /** Whoever follows something for long hears why renewed files are of no use; others have ended by then. */
+  #renewable(tls: TlsOptions, prefix: ClusterPrefix): TlsOptions {
+    const onReloadFailed = (error: TlsOptionsError) => {
+      const { text = '' } = tlsProblem(error.code, errorText(error), this.flags, prefix);
+      this.terminal.err(`warning: ${text}; connections go on with what was read before\n`);
+    };
+    return { ...tls, onReloadFailed };
   }
 
   /** As for etcdctl, nothing above zero means the default. */

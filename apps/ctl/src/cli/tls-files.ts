@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
-import type { TlsOptions, TlsOptionsErrorCode } from '@quorate/client';
-import { textOf, type ByteString } from '../byte-string.ts';
+import { readFileSync, statSync } from 'node:fs';
+import type { PemFile, TlsOptions, TlsOptionsErrorCode } from '@quorate/client';
+import { bytesOfText, textOf, type ByteString } from '../byte-string.ts';
 import { ExitError } from '../exit.ts';
 import { pathOf, systemText } from '../file.ts';
 import type { Flags } from './flags.ts';
@@ -57,6 +57,33 @@ export function tlsFlags(flags: Flags, prefix: ClusterPrefix = ''): TlsFlags {
     insecureSkipVerify,
   };
   return { options, skipsOnly: !wanted };
+}
+
+/**
+ * The same options, with the files themselves where they can be read again: connections that are made later are made with
+ * what is in them by then, for commands that go on for as long as certificates are renewed.
+ */
+export function withFiles(
+  { ca, cert, key, ...others }: ReadTlsOptions,
+  flags: Flags,
+  prefix: ClusterPrefix = '',
+): TlsOptions {
+  const sourceOf = (bytes: Uint8Array | undefined, flag: TlsFlag) =>
+    bytes && (rereadable(flags.string(`${prefix}${flag}`)) ?? bytes);
+  const sources = { ca: sourceOf(ca, 'cacert'), cert: sourceOf(cert, 'cert'), key: sourceOf(key, 'key') };
+  return {
+    ...others,
+    ...(sources.ca && { ca: sources.ca }),
+    ...(sources.cert && { cert: sources.cert }),
+    ...(sources.key && { key: sources.key }),
+  };
+}
+
+/** Undefined for a pipe, such as the shell makes of `<(…)`, and for a name that text cannot say. */
+function rereadable(file: ByteString): PemFile | undefined {
+  const path = textOf(file);
+  const isFile = statSync(path, { throwIfNoEntry: false })?.isFile() === true;
+  return isFile && bytesOfText(path) === file ? { file: path } : undefined;
 }
 
 /** What a user is told of files that no connection can be made with. */

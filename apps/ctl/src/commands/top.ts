@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { textOf } from '../byte-string.ts';
 import type { Context } from '../cli/context.ts';
-import { tlsFlags } from '../cli/tls-files.ts';
+import { tlsFlags, withFiles } from '../cli/tls-files.ts';
 import { paintOf } from '../colour.ts';
 import { ExitError } from '../exit.ts';
 import type { LiveScreen } from '../live-screen.ts';
@@ -29,10 +29,11 @@ export async function top(context: Context): Promise<void> {
   if (intervalMs < 0 || (intervalMs < intervalMinMs && isLive))
     throw new ExitError('badArguments', `--interval must be at least ${intervalMinMs}ms`);
   const client = await context.client();
+  const { options: tls } = tlsFlags(context.flags);
   const sampler = new Sampler({
     client,
     endpoints: (await context.endpoints()).map((endpoint) => textOf(endpoint.trim())),
-    tls: tlsFlags(context.flags).options,
+    tls: tls && withFiles(tls, context.flags),
     timeoutMs: Math.min(answerMaxMs, context.timeoutMs),
   });
   if (!isLive) {

@@ -33,7 +33,7 @@ export function parseCommandLine(args: readonly string[]): CommandLine {
     command.parse(normal, { from: 'user' });
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error;
-    throw new ConfigError(sentenceOf(error, goneFlags));
+    throw new ConfigError(sentenceOf(error, goneFlags), { exitCode: 2 });
   }
   const [extra] = command.args;
   if (extra === undefined) return { action: 'run', flags };

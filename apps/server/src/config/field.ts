@@ -19,6 +19,8 @@ export interface FieldMeta {
   readonly notBuilt?: string;
   /** Why another value than the default is refused for good: a sentence that says what to use instead. */
   readonly refused?: string;
+  /** Of a choice that etcd reads as any text and refuses later, which tells by what the process ends with. */
+  readonly isCheckedLater?: boolean;
   /** There is no such flag in etcd. */
   readonly own?: boolean;
   /** The feature gate that it switches, too. */
@@ -63,7 +65,11 @@ export function integer(defaultValue: number, meta: Meta & { readonly min?: numb
     .transform((value, context) => {
       const number = typeof value === 'number' ? value : /^[+-]?\d+$/.test(value) ? Number(value) : NaN;
       if (!Number.isSafeInteger(number)) return refuse(context, `"${value}" is not a whole number`);
-      if (number < min || number > max) return refuse(context, `${number} is not within ${min} .. ${max}`);
+      if (number < min || number > max) {
+        // Those that may not be negative are unsigned in etcd: they have no bound there.
+        const isUnsigned = min >= 0 && number < 0;
+        return refuse(context, `${number} is not within ${min} .. ${max}`, { isOutOfBounds: !isUnsigned });
+      }
       return number;
     })
     .default(defaultValue)
@@ -79,8 +85,9 @@ export function duration(defaultText: string, meta: Meta & { readonly positive?:
     .transform((value, context) => {
       const ms = typeof value === 'number' ? value / 1e6 : parseDuration(value);
       if (ms === undefined) return refuse(context, `"${value}" is not ${example}`);
-      if (positive && ms <= 0) return refuse(context, `"${value}" must be longer than 0`);
-      if (ms < 0) return refuse(context, `"${value}" must not be negative`);
+      const isOutOfBounds = true;
+      if (positive && ms <= 0) return refuse(context, `"${value}" must be longer than 0`, { isOutOfBounds });
+      if (ms < 0) return refuse(context, `"${value}" must not be negative`, { isOutOfBounds });
       return Math.min(ms, maxTimerMs);
     })
     .prefault(defaultText)
@@ -174,8 +181,17 @@ function urlProblem(value: string, listen: boolean): string | undefined {
   return undefined;
 }
 
-/** Ends a transform with that sentence. */
-export function refuse(context: z.RefinementCtx, message: string): never {
-  context.addIssue({ code: 'custom', message });
+/** Ends a transform with that sentence. A value may be what it should be, and yet out of bounds. */
+export function refuse(
+  context: z.RefinementCtx,
+  message: string,
+  { isOutOfBounds = false }: { readonly isOutOfBounds?: boolean } = {},
+): never {
+  context.addIssue({ code: 'custom', message, params: { isOutOfBounds } });
   return z.NEVER;
+}
+
+/** Whether a value was refused for its size alone. */
+export function isOutOfBounds(issue: z.core.$ZodIssue): boolean {
+  return issue.code === 'custom' && issue.params?.['isOutOfBounds'] === true;
 }

@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import { checkServed, checkTogether, warningsOf } from './checks.ts';
 import { ConfigError } from './errors.ts';
+import { isOutOfBounds } from './field.ts';
 import { namesGate, type GateSettings } from './feature-gates.ts';
 import { configKeys, metaOf, serverConfig, type ConfigKey, type ServerConfig } from './schema.ts';
 
@@ -13,7 +14,7 @@ export interface LoadedConfig {
 /** Adds defaults, and checks each value and all of them together. @throws ConfigError */
 export function loadGiven(given: Given): LoadedConfig {
   const parsed = serverConfig.safeParse(given.values);
-  if (!parsed.success) throw new ConfigError(sentenceOf(parsed.error, given.originOf));
+  if (!parsed.success) throw refusalOf(parsed.error, given);
   const config = withDerivedValues(parsed.data, given);
   checkServed(config, given.originOf);
   checkTogether(config);
@@ -24,6 +25,8 @@ export function loadGiven(given: Given): LoadedConfig {
 export interface Given {
   readonly values: Record<string, unknown>;
   readonly originOf: (key: ConfigKey) => string;
+  /** Whether it was a flag of the command line; none was, when it is left out. */
+  readonly isFlag?: (key: ConfigKey) => boolean;
 }
 
 /** What is said of a setting that has come twice. */
@@ -31,10 +34,12 @@ export function givenTwice(one: string, other: string): string {
   return `${one} and ${other} are the same setting: give one of them`;
 }
 
-function sentenceOf(error: z.ZodError, originOf: (key: ConfigKey) => string): string {
+function refusalOf(error: z.ZodError, { originOf, isFlag }: Given): ConfigError {
   const issue = error.issues[0];
   const key = configKeys.find((candidate) => candidate === issue?.path[0]);
-  return key === undefined ? error.message : `${originOf(key)}: ${issue?.message}`;
+  if (issue === undefined || key === undefined) return new ConfigError(error.message);
+  const isUnreadable = isFlag?.(key) === true && !isOutOfBounds(issue) && metaOf(key).isCheckedLater !== true;
+  return new ConfigError(`${originOf(key)}: ${issue.message}`, { exitCode: isUnreadable ? 2 : 1 });
 }
 
 /** A peer connection is never given less than this, as in etcd. */

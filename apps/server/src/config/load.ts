@@ -57,7 +57,11 @@ function fromFlagsAndEnv({ flags, env }: ConfigSources, warnings: string[]): Giv
     if (name.startsWith('ETCD_') && !known.has(name))
       warnings.push(`unrecognized environment variable ${name}`);
   }
-  return { values, originOf: (key) => origins.get(key) ?? `--${metaOf(key).flag}` };
+  return {
+    values,
+    originOf: (key) => origins.get(key) ?? `--${metaOf(key).flag}`,
+    isFlag: (key) => namesOf(key).some((flag) => flags.has(flag)),
+  };
 }
 
 /** A flag and its variable may not both be given: which of the two was meant is anybody's guess. */

@@ -52,7 +52,10 @@ export class DebugSurface implements HttpHandler, Disposable {
   }
 
   handle(request: IncomingMessage, response: ServerResponse): boolean {
-    const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
+    // What somebody asks for need be no URL.
+    const target = URL.parse(request.url ?? '/', 'http://localhost');
+    if (target === null) return false;
+    const { pathname, searchParams } = target;
     const route = this.#routeOf(pathname);
     if (route === undefined) return false;
     void this.#answer(request, response, () => {

@@ -57,9 +57,10 @@ export class HpackEncoder {
     const known = this.#prepared.get(header);
     if (known?.changes === this.#table.changes && this.#resizedTo === undefined) return known.block;
     const { changes } = this.#table;
+    const announcesSize = this.#resizedTo !== undefined;
     const block = Buffer.from(this.#encode(header.fields));
     // The first block puts fields into the table, and the next ones refer to them.
-    if (this.#table.changes === changes) this.#prepared.set(header, { changes, block });
+    if (this.#table.changes === changes && !announcesSize) this.#prepared.set(header, { changes, block });
     return block;
   }
 

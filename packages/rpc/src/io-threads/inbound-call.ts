@@ -4,7 +4,7 @@ import type { GrpcObserver } from '../grpc-server.ts';
 import type { Call, Method, OnRequest, StreamCall } from '../transport.ts';
 import type { CallHead } from './call-head.ts';
 import type { Channel, RecordFields } from './channel.ts';
-import { record, SendWindow, TakenBytes } from './records.ts';
+import { record, SendWindow, TakenBytes, windowCost } from './records.ts';
 
 /** Made once: calls are given up by the thousand, and the place where it was made is half of what an error costs. */
 const cancelled = new RpcError(status.CANCELLED, 'context canceled');
@@ -151,7 +151,7 @@ export class InboundStreamCall extends InboundCall implements StreamCall {
   #next(): Uint8Array | undefined {
     const message = this.#messages.shift();
     if (message === undefined) return undefined;
-    this.#taken.add(message.length);
+    this.#taken.add(windowCost(message));
     this.target.observer.onReceived?.(this.target.path, message.length);
     return message;
   }

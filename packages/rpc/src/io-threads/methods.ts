@@ -6,6 +6,8 @@ export interface MethodShape {
   readonly kind: 'unary' | 'stream';
   readonly clientStreams: boolean;
   readonly serverStreams: boolean;
+  /** As of a `Method`. */
+  readonly isOpenEnded: boolean;
   /** It is no method of gRPC: bytes of HTTP/1 go through it, both ways. */
   readonly isTunnel: boolean;
 }
@@ -37,6 +39,7 @@ export function shapesOf(methods: MethodTable): MethodShape[] {
     kind: method.kind,
     clientStreams: method.kind === 'stream' && method.clientStreams,
     serverStreams: method.kind === 'stream' && method.serverStreams,
+    isOpenEnded: method.kind === 'stream' && method.isOpenEnded === true,
     isTunnel: false,
   }));
   const tunnels = tunnelEnds.map((end) => ({
@@ -44,6 +47,7 @@ export function shapesOf(methods: MethodTable): MethodShape[] {
     kind: 'stream' as const,
     clientStreams: true,
     serverStreams: true,
+    isOpenEnded: false,
     isTunnel: true,
   }));
   return [...shapes, ...tunnels];

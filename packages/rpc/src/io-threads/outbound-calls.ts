@@ -4,7 +4,7 @@ import type { Call, Method, MethodTable, StreamCall, UnaryHandler } from '../tra
 import { CallHeads } from './call-head.ts';
 import type { Channel, RecordFields } from './channel.ts';
 import type { MethodShape } from './methods.ts';
-import { record, SendWindow, TakenBytes } from './records.ts';
+import { record, SendWindow, TakenBytes, windowCost } from './records.ts';
 
 /** No new call is taken while so many bytes wait for the main thread. */
 const waitingBytesMax = 64 * 1024 * 1024;
@@ -64,8 +64,9 @@ export class OutboundCalls {
   #methodOf(shape: MethodShape): Method {
     const index = this.#shapes.indexOf(shape);
     if (shape.kind === 'unary') return { kind: 'unary', handler: this.#unary(index) };
-    const { clientStreams, serverStreams } = shape;
-    return { kind: 'stream', clientStreams, serverStreams, handler: (call) => this.#stream(index, call) };
+    const { clientStreams, serverStreams, isOpenEnded } = shape;
+    const handler = (call: StreamCall) => this.#stream(index, call);
+    return { kind: 'stream', clientStreams, serverStreams, isOpenEnded, handler };
   }
 
   #unary(path: number): UnaryHandler {
@@ -100,7 +101,7 @@ export class OutboundCalls {
   async #sendAll(number: number, call: StreamCall, window: SendWindow): Promise<void> {
     await call.receive((message) => {
       if (!this.#pending.has(number)) return undefined;
-      window.sent(message.length);
+      window.sent(windowCost(message));
       this.#channel.send({ kind: record.message, path: 0, call: number, number: 0 }, message);
       return window.hasRoom ? undefined : window.room();
     });

@@ -26,8 +26,15 @@ export const record = {
 
 /** Bytes of messages of a stream that one thread has sent, and the other not taken, before the sender waits. */
 export const windowBytes = 128 * 1024;
+/** What a message takes of a window beside its bytes: one of nothing is a record, too. */
+const recordBytes = 64;
 /** What was taken is told in pieces of this size. */
 const takenStep = windowBytes / 4;
+
+/** What a message of a client takes of the window, on either side. */
+export function windowCost(message: Uint8Array): number {
+  return message.length + recordBytes;
+}
 
 /**
  * The window of a stream, on the side that sends. A message is sent whole when any room is left, so the window may be

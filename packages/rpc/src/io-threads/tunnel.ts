@@ -1,7 +1,7 @@
 import { Duplex } from 'node:stream';
 import { RpcError, status } from '../errors.ts';
-import { receiveEach, type OnRequest, type StreamCall } from '../transport.ts';
-import { messagesOf, type MessageBatch } from '@quorate/wire';
+import { receiveEach, sendEach, type OnRequest, type StreamCall } from '../transport.ts';
+import type { MessageBatch } from '@quorate/wire';
 
 /**
  * A connection of HTTP/1 that an I/O thread holds, for whoever serves HTTP on the main thread: as much of a socket as Node's
@@ -110,9 +110,7 @@ export class TunnelCall implements StreamCall {
   }
 
   sendBatch(batch: MessageBatch): boolean {
-    // Sockets keep what they are given; that is never released.
-    for (const message of messagesOf(batch)) this.send(message);
-    return !this.#socket.writableNeedDrain;
+    return sendEach(this, batch);
   }
 
   receive(onRequest: OnRequest): Promise<void> {

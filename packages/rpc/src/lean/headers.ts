@@ -4,11 +4,9 @@ import type { RpcError } from '../errors.ts';
 const again = (name: string, value: string): OutgoingField => ({ name, value, isRepeated: true });
 const once = (name: string, value: string): OutgoingField => ({ name, value, isRepeated: false });
 
+const contentType = again('content-type', 'application/grpc');
 /** What every answer begins with. */
-export const responseHeader = new PreparedHeader([
-  again(':status', '200'),
-  again('content-type', 'application/grpc'),
-]);
+export const responseHeader = new PreparedHeader([again(':status', '200'), contentType]);
 /** What a good one ends with. */
 export const okTrailer = new PreparedHeader([again('grpc-status', '0')]);
 
@@ -17,9 +15,9 @@ export function errorTrailer(error: RpcError): OutgoingField[] {
   return [again('grpc-status', String(error.status)), once('grpc-message', percentEncoded(error.message))];
 }
 
-/** The same where nothing else was sent. */
-export function errorHeader(error: RpcError): OutgoingField[] {
-  return [...responseHeader.fields, ...errorTrailer(error)];
+/** The same where nothing else was sent; `httpStatus` tells of what is no call as gRPC has them. */
+export function errorHeader(error: RpcError, httpStatus = 200): OutgoingField[] {
+  return [again(':status', String(httpStatus)), contentType, ...errorTrailer(error)];
 }
 
 /** A call that is compressed in a way that we don't know. */

@@ -24,7 +24,7 @@ export class HttpStream extends Duplex implements RequestStream {
     this.#session = session;
     for (const { name, value } of header.fields) {
       this.rawHeaders.push(name, value);
-      const before = this.headers[name];
+      const before = Object.hasOwn(this.headers, name) ? this.headers[name] : undefined;
       // Several fields of a name are one list (RFC 9110 §5.3); a cookie's parts are joined in another way (RFC 9113 §8.2.3).
       const joint = name === 'cookie' ? '; ' : ', ';
       this.headers[name] = before === undefined ? value : `${String(before)}${joint}${value}`;

@@ -1,21 +1,18 @@
-import type { HeaderList, Http2Stream } from '@quorate/http2';
+import type { HeaderList, Http2Stream, OutgoingField } from '@quorate/http2';
 import { Later, type Outcome } from '@quorate/std';
 import { messagePrefixBytes, type MessageBatch } from '@quorate/wire';
 import { RpcError, status, type StatusCode } from '../errors.ts';
 import { isInternal, toRpcError } from '../status.ts';
 import { isLater, type Message, type Method, type OnRequest, type StreamCall } from '../transport.ts';
-import { encodingHeader, errorHeader, errorTrailer, okTrailer, responseHeader } from './headers.ts';
-import { inflated } from './inflate.ts';
+import { BatchSource } from './batch-source.ts';
+import { errorHeader, errorTrailer, okTrailer, responseHeader } from './headers.ts';
+import { Inbox, type InboxOwner } from './inbox.ts';
 import type { LeanSession } from './lean-session.ts';
 import { MessageReader, prefixOf, type MessageSink } from './message-reader.ts';
 import type { RequestHead } from './request-head.ts';
 
 /** A handler waits with more while so many bytes of a stream wait for the client. */
 const roomBytes = 64 * 1024;
-/** The output copies pieces that are no larger: batches need not be made in new memory each time. */
-const pieceBytes = 4096;
-/** A client waits with more while so many bytes of its messages wait for their handler. */
-const heldBytesMax = 256 * 1024;
 /** Made once: calls are given up by the thousand, and the place where it was made is half of what an error costs. */
 const cancelled = new RpcError(status.CANCELLED, 'context canceled');
 /**
@@ -24,8 +21,10 @@ const cancelled = new RpcError(status.CANCELLED, 'context canceled');
  * Invariants: the handler is called once at most, and what it returns or throws is sent once at most; messages come in
  * order.
  */
-export class LeanCall implements StreamCall, MessageSink, Outcome<Message> {
+export class LeanCall implements StreamCall, MessageSink, InboxOwner, Outcome<Message> {
   readonly session: LeanSession;
+  /** Rises from call to call of a server. */
+  readonly number: number;
   readonly stream: Http2Stream<LeanCall>;
   readonly head: RequestHead;
   readonly headerBytes: number;
@@ -35,14 +34,11 @@ export class LeanCall implements StreamCall, MessageSink, Outcome<Message> {
   readonly #method: Method;
   readonly #reader: MessageReader;
   readonly #startedAtMs: number;
-  /** Messages that nobody has taken yet, and how many bytes they are. */
-  readonly #messages: Uint8Array[] = [];
-  #heldBytes = 0;
+  /** Messages that nobody has taken yet. */
+  readonly #inbox = new Inbox(this);
   /** Bytes that came, of which the client has not been told that they were taken. */
   #unacknowledged = 0;
   #hasAllMessages = false;
-  /** Behind a compressed message the next ones wait until it is what it was. */
-  #inflating: Promise<void> | undefined;
   #controller: AbortController | undefined;
   #wake: (() => void) | undefined;
   #receiver: Receiver | undefined;
@@ -56,6 +52,7 @@ export class LeanCall implements StreamCall, MessageSink, Outcome<Message> {
 
   constructor(made: {
     readonly session: LeanSession;
+    readonly number: number;
     readonly stream: Http2Stream<LeanCall>;
     readonly head: RequestHead;
     readonly header: HeaderList;
@@ -63,6 +60,7 @@ export class LeanCall implements StreamCall, MessageSink, Outcome<Message> {
     readonly nowMs: number;
   }) {
     this.session = made.session;
+    this.number = made.number;
     this.stream = made.stream;
     this.head = made.head;
     this.headerBytes = made.header.size;
@@ -107,15 +105,14 @@ export class LeanCall implements StreamCall, MessageSink, Outcome<Message> {
   }
 
   sendBatch(batch: MessageBatch): boolean {
-    if (this.isOver) return true;
+    if (this.isOver) {
+      batch.release();
+      return true;
+    }
     const { bytes, count } = batch;
     this.session.server.observer.onSent?.(this.head.path, bytes.length - count * messagePrefixBytes, count);
     this.#begin();
-    const pieces: Uint8Array[] = [];
-    for (let at = 0; at < bytes.length; at += pieceBytes) pieces.push(bytes.subarray(at, at + pieceBytes));
-    this.stream.sendData(pieces, { isEnd: false });
-    // What has gone to the output was copied there.
-    if (this.stream.pendingBytes === 0) batch.release();
+    this.stream.sendData([new BatchSource(batch)], { isEnd: false });
     this.session.sent(this);
     return this.stream.pendingBytes < roomBytes;
   }
@@ -186,17 +183,17 @@ export class LeanCall implements StreamCall, MessageSink, Outcome<Message> {
   }
 
   #nextMessage(): Uint8Array | undefined {
-    const message = this.#messages.shift();
+    const message = this.#inbox.next();
     if (message === undefined) return undefined;
-    this.#heldBytes -= message.length;
     this.#acknowledge();
+    this.session.server.countHeld(this);
     this.session.server.observer.onReceived?.(this.head.path, message.length);
     return message;
   }
 
   /** Whether no message will come any more. */
   get #isAllTaken(): boolean {
-    return (this.#hasAllMessages && this.#inflating === undefined) || this.isOver;
+    return (this.#hasAllMessages && !this.#inbox.isInflating) || this.isOver;
   }
 
   // -- What the session tells
@@ -211,9 +208,19 @@ export class LeanCall implements StreamCall, MessageSink, Outcome<Message> {
     return this.#reader.unfinishedBytes;
   }
 
+  /** Bytes of messages that are whole, and that its handler has not taken, or that wait to be inflated. */
+  get heldBytes(): number {
+    return this.#inbox.heldBytes;
+  }
+
   /** Whether its request has to be whole before anybody looks at it. */
   get isSingleRequest(): boolean {
     return this.#method.kind === 'unary' || !this.#method.clientStreams;
+  }
+
+  /** A server that stops does not wait for it. */
+  get isOpenEnded(): boolean {
+    return this.#method.kind === 'stream' && this.#method.isOpenEnded === true;
   }
 
   /** Takes what came; true when its handler may be called now. */
@@ -229,59 +236,50 @@ export class LeanCall implements StreamCall, MessageSink, Outcome<Message> {
     this.#acknowledge();
     if (isEnd) this.#end();
     this.#wakeReader();
-    return isEnd && this.isSingleRequest && this.#inflating === undefined;
+    const { isInflating } = this.#inbox;
+    if (isInflating || !(this.isSingleRequest || this.#inbox.isEmpty)) {
+      this.#inbox.keep();
+      this.session.server.countHeld(this);
+    }
+    return isEnd && this.isSingleRequest && !isInflating;
   }
 
   /** A client that sends faster than its messages are taken has to wait. */
   #acknowledge(): void {
-    if (this.#unacknowledged === 0 || this.#heldBytes >= heldBytesMax) return;
+    if (this.#unacknowledged === 0 || (this.#inbox.isFull && !this.isSingleRequest)) return;
     this.stream.acknowledge(this.#unacknowledged);
     this.#unacknowledged = 0;
     this.session.flushSoon();
   }
 
-  #hold(message: Uint8Array): void {
-    this.#messages.push(message);
-    if (!this.isSingleRequest) this.#heldBytes += message.length;
-  }
-
   /** A message of its is whole. */
   onMessage(message: Uint8Array, isCompressed: boolean): void {
-    if (this.isSingleRequest && (this.#messages.length > 0 || this.#inflating !== undefined)) {
+    if (this.isSingleRequest && !this.#inbox.isEmpty) {
       throw wrongCount('received multiple request messages for');
     }
-    if (!isCompressed && this.#inflating === undefined) {
-      this.#hold(message);
-      return;
-    }
-    const { maxReceiveBytes } = this.session.server;
-    const before = this.#inflating ?? Promise.resolve();
-    const whole = isCompressed
-      ? inflated(message, this.head.encoding, maxReceiveBytes)
-      : Promise.resolve(message);
-    const next = before
-      .then(() => whole)
-      .then(
-        (bytes) => {
-          this.#hold(bytes);
-          this.#wakeReader();
-        },
-        (error: unknown) => this.fail(toRpcError(error)),
-      )
-      .then(() => {
-        if (this.#inflating !== next) return;
-        this.#inflating = undefined;
-        this.#wakeReader();
-        if (this.#hasAllMessages && this.isSingleRequest) this.session.ready(this);
-      });
-    this.#inflating = next;
-    // Nobody hears of a failure twice.
-    whole.catch(() => {});
+    this.#inbox.add(message, isCompressed);
+  }
+
+  /** A compressed one as it was; called when it is its turn. */
+  inflate(message: Uint8Array): Promise<Uint8Array> {
+    const { encoding } = this.head;
+    const isWanted = (): boolean => !this.isOver;
+    return this.session.server.inflater.inflate({ message, encoding, owner: this.session, isWanted });
+  }
+
+  onInflated(): void {
+    this.session.server.countHeld(this);
+    this.#wakeReader();
+    if (this.#hasAllMessages && this.isSingleRequest && !this.isOver) this.session.ready(this);
+  }
+
+  onBroken(error: unknown): void {
+    this.fail(toRpcError(error));
   }
 
   #end(): void {
     if (this.#reader.unfinishedBytes > 0) {
-      this.fail(new RpcError(status.INTERNAL, 'the request ends within a message'));
+      this.fail(new RpcError(status.INTERNAL, 'unexpected EOF'));
     }
     this.#hasAllMessages = true;
   }
@@ -299,8 +297,7 @@ export class LeanCall implements StreamCall, MessageSink, Outcome<Message> {
     const { observer } = this.session.server;
     this.runs = true;
     observer.onStarted?.(this.head.path, this.head.clientApiVersion);
-    const [request] = this.#messages;
-    if (request === undefined && this.isSingleRequest) {
+    if (this.isSingleRequest && this.#inbox.isEmpty) {
       this.#finish(wrongCount('received no request message from'));
       return;
     }
@@ -311,8 +308,8 @@ export class LeanCall implements StreamCall, MessageSink, Outcome<Message> {
       );
       return;
     }
+    const request = this.#nextMessage();
     if (request === undefined) return; // Only for the compiler: a unary call has a single request.
-    observer.onReceived?.(this.head.path, request.length);
     try {
       const response = this.#method.handler(request, this);
       if (response instanceof Later) response.tell(this);
@@ -370,12 +367,12 @@ export class LeanCall implements StreamCall, MessageSink, Outcome<Message> {
     this.session.server.settle(this);
   }
 
-  /** Ends the call with a status, if that was not decided before. What its handler does further is for nobody. */
-  fail(error: RpcError, { namesEncodings = false } = {}): void {
+  /** Ends the call with a status, in `header` if nothing was sent yet and if that was not decided before. What its handler does further is for nobody. */
+  fail(error: RpcError, header?: readonly OutgoingField[]): void {
     if (this.isOver) return;
     this.isAnswered = true;
     if (this.stream.hasSentHeader) this.stream.sendTrailer(errorTrailer(error));
-    else this.stream.sendHeader(namesEncodings ? encodingHeader(error) : errorHeader(error), { isEnd: true });
+    else this.stream.sendHeader(header ?? errorHeader(error), { isEnd: true });
     this.session.sent(this);
     this.giveUp(error);
   }

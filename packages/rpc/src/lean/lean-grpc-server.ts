@@ -1,12 +1,15 @@
 import { Pages, type HeaderList, type Http2Limits, type Http2Stream } from '@quorate/http2';
-import { Slices, systemClock, type ByteSource, type Clock, type Timer } from '@quorate/std';
+import { AscendingMap, Slices, systemClock, type ByteSource, type Clock, type Timer } from '@quorate/std';
 import type { Socket } from 'node:net';
 import { Debts } from '../debts.ts';
 import { RpcError, status } from '../errors.ts';
 import type { GrpcObserver, GrpcServerOptions, GrpcUsage, ServedConnection } from '../grpc-server.ts';
 import { defaultLimits, type ClientLimits, type CutReason } from '../limits.ts';
+import { serverStopped } from '../run-until.ts';
 import type { MethodTable } from '../transport.ts';
 import { TrafficMeter } from '../traffic-meter.ts';
+import { encodingHeader, errorHeader } from './headers.ts';
+import { Inflater } from './inflate.ts';
 import { LeanCall } from './lean-call.ts';
 import { LeanSession, tooManyRequests, type Served } from './lean-session.ts';
 import type { RequestHead } from './request-head.ts';
@@ -24,6 +27,9 @@ const lendMs = 2_000;
 const endsAtOnceMax = 64;
 /** Of all that waits to be taken, the part that one connection may hold before it gets no more calls. */
 const untakenShare = 1 / 16;
+/** Requests that are no calls, each of which is a connection of HTTP/1 within: of a connection, and of all. */
+const connectionRequestsMax = 100;
+const requestsMax = 4_096;
 /** Calls of a connection that may be ended for what they hold, or the lack of it, at once and in a second for ever. */
 const cutCalls = { burstBytes: 100, bytesPerSecond: 10 };
 const noTraffic = { writtenBytes: 0, calls: 0, headerBytes: 0, messageBytes: 0 };
@@ -33,7 +39,7 @@ const noTraffic = { writtenBytes: 0, calls: 0, headerBytes: 0, messageBytes: 0 }
  * answer. Connections come in as sockets that somebody else accepted.
  *
  * Invariants: a call is in `#calls` from its header until its stream is closed and its handler is done; whatever is held
- * for a client is in `#unfinished` or `#untaken`, and those have limits.
+ * for a client is in `#unfinished`, `#held`, `#untaken` or `#buffered`, and those have limits.
  */
 export class LeanGrpcServer implements AsyncDisposable {
   readonly clock: Clock;
@@ -41,6 +47,7 @@ export class LeanGrpcServer implements AsyncDisposable {
   readonly maxReceiveBytes: number;
   /** What sessions write their answers to. */
   readonly pages = new Pages();
+  readonly inflater: Inflater;
   /** Shortest time between two pings of a client with calls under way. */
   readonly pingMinTimeMs: number;
   readonly #methods: MethodTable;
@@ -48,10 +55,16 @@ export class LeanGrpcServer implements AsyncDisposable {
   readonly #http2Limits: Partial<Http2Limits>;
   readonly #keepAlive: { readonly intervalMs: number; readonly timeoutMs: number };
   readonly #sessions = new Set<LeanSession>();
-  readonly #calls = new Set<LeanCall>();
+  readonly #calls = new AscendingMap<LeanCall>();
+  #callsBegun = 0;
   readonly #timed = new Set<LeanCall>();
   readonly #unfinished = new Debts<LeanCall>();
+  /** Messages that are whole and wait for their handlers, or to be inflated. */
+  readonly #held = new Debts<LeanCall>();
   readonly #untaken = new Debts<LeanCall>();
+  /** What waits for sockets of clients that take nothing. */
+  readonly #buffered = new Debts<LeanSession>();
+  #requests = 0;
   /** Answers that are read from memory of the store while their clients take them; the oldest first. */
   readonly #lent = new Map<LeanCall, { readonly source: ByteSource; readonly sinceMs: number }>();
   readonly #cutCalls = new WeakMap<LeanSession, { readonly meter: TrafficMeter; count: number }>();
@@ -70,6 +83,7 @@ export class LeanGrpcServer implements AsyncDisposable {
     this.clock = options.clock ?? systemClock;
     this.observer = options.observer ?? {};
     this.maxReceiveBytes = options.maxReceiveBytes;
+    this.inflater = new Inflater(options.maxReceiveBytes);
     this.pingMinTimeMs = (options.keepAliveMinTimeMs ?? 5_000) || grpcPingMinTimeMs;
     this.#methods = options.methods;
     this.#limits = { ...defaultLimits, ...options.limits };
@@ -87,8 +101,8 @@ export class LeanGrpcServer implements AsyncDisposable {
     return {
       connections: this.#sessions.size,
       calls: this.#calls.size,
-      unfinishedBytes: this.#unfinished.total,
-      untakenBytes: this.#untaken.total,
+      unfinishedBytes: this.#unfinished.total + this.#held.total,
+      untakenBytes: this.#untaken.total + this.#buffered.total,
     };
   }
 
@@ -100,9 +114,10 @@ export class LeanGrpcServer implements AsyncDisposable {
     this.#look ??= this.clock.after(lookIntervalMs, () => this.#lookAround());
   }
 
-  /** Lets calls under way finish for that long, then cuts the connections. */
+  /** Ends open-ended calls, lets all others under way finish for that long, then cuts the connections. */
   async stop({ graceMs }: { readonly graceMs: number }): Promise<void> {
     this.#isStopping = true;
+    for (const call of this.#calls.values()) if (call.isOpenEnded) call.fail(serverStopped());
     for (const session of this.#sessions) session.announceEnd();
     if (graceMs > 0 && this.#sessions.size > 0) {
       await new Promise<void>((resolve) => {
@@ -134,6 +149,7 @@ export class LeanGrpcServer implements AsyncDisposable {
     const method = this.#methods.get(head.path);
     const call = new LeanCall({
       session,
+      number: ++this.#callsBegun,
       // A stream of calls only, from now on.
       stream: stream as Http2Stream<LeanCall>,
       head,
@@ -141,30 +157,50 @@ export class LeanGrpcServer implements AsyncDisposable {
       method: method ?? unknownMethod,
       nowMs: session.turnMs,
     });
-    this.#calls.add(call);
+    this.#calls.add(call.number, call);
     session.calls++;
     this.#heldHeaderBytes += call.headerBytes;
     stream.context = call;
     const refusal = this.#refusalOf(session, header, call);
     if (refusal !== undefined) this.refuse(call, refusal);
     else if (head.method !== 'POST') {
-      call.fail(new RpcError(status.INTERNAL, `calls of gRPC are POST, and not ${head.method}`));
+      const text = `Received a HEADERS frame with :method ${JSON.stringify(head.method)} which should be POST`;
+      refuseEarly(call, new RpcError(status.INTERNAL, text), 405);
+    } else if (head.typeProblem !== undefined) {
+      refuseEarly(call, new RpcError(status.INVALID_ARGUMENT, head.typeProblem), 415);
+    } else if (head.timeoutProblem !== undefined) {
+      refuseEarly(call, new RpcError(status.INTERNAL, `malformed grpc-timeout: ${head.timeoutProblem}`), 400);
     } else if (head.encoding === 'unknown') {
-      const name = header.value('grpc-encoding') ?? '';
-      const error = new RpcError(
-        status.UNIMPLEMENTED,
-        `grpc: Decompressor is not installed for grpc-encoding "${name}"`,
-      );
-      call.fail(error, { namesEncodings: true });
-    } else if (Number.isNaN(head.timeoutMs)) {
-      call.fail(new RpcError(status.INTERNAL, 'malformed grpc-timeout'));
+      const name = JSON.stringify(header.value('grpc-encoding') ?? '');
+      const text = `grpc: Decompressor is not installed for grpc-encoding ${name}`;
+      const error = new RpcError(status.UNIMPLEMENTED, text);
+      call.fail(error, encodingHeader(error));
     } else if (method === undefined) {
       call.fail(this.#unimplemented(head.path));
+    } else if (this.#isStopping && call.isOpenEnded) {
+      call.fail(serverStopped());
     } else {
       if (call.deadlineMs !== Infinity) this.#timed.add(call);
       return call;
     }
     return undefined;
+  }
+
+  /** Lets in a request that is no call; false when there are too many. It counts until `requestEnded`. */
+  admitRequest(session: LeanSession): boolean {
+    const isOfConnection = session.requests >= connectionRequestsMax;
+    if (isOfConnection || this.#requests >= requestsMax) {
+      this.observer.onCut?.(isOfConnection ? 'connection_calls' : 'calls');
+      return false;
+    }
+    session.requests++;
+    this.#requests++;
+    return true;
+  }
+
+  requestEnded(session: LeanSession): void {
+    session.requests--;
+    this.#requests--;
   }
 
   /** In the words of gRPC for Go, which are etcd's. */
@@ -242,7 +278,7 @@ export class LeanGrpcServer implements AsyncDisposable {
   flushSoon(session: LeanSession): void {
     if (this.#toFlush.push(session) === 1) {
       setImmediate(() => {
-        for (const one of this.#toFlush.splice(0)) one.flush();
+        for (const one of this.#toFlush.splice(0)) one.flushNow();
       });
     }
   }
@@ -255,6 +291,28 @@ export class LeanGrpcServer implements AsyncDisposable {
     if (!isWaited || call.isOver) return void this.#unfinished.forgive(call);
     this.#unfinished.add(call, bytes - this.#unfinished.owed(call), this.clock.now());
     this.#shrink(this.#unfinished, this.#limits.maxUnfinishedBytes, 'unfinished_requests');
+  }
+
+  countHeld(call: LeanCall): void {
+    const bytes = call.stream.isClosed ? 0 : call.heldBytes;
+    const before = this.#held.owed(call);
+    if (bytes === before) return;
+    if (bytes === 0) return void this.#held.forgive(call);
+    this.#held.add(call, bytes - before, this.clock.now());
+    this.#shrink(this.#held, this.#limits.maxUnfinishedBytes, 'unfinished_requests');
+  }
+
+  /** Counts what waits for the socket of a session, or that it waits no more. */
+  countBuffered(session: LeanSession, bytes: number): void {
+    const before = this.#buffered.owed(session);
+    if (bytes === 0) return void (before > 0 && this.#buffered.forgive(session));
+    this.#buffered.add(session, bytes - before, this.clock.now());
+    while (this.#buffered.total > this.#limits.maxUntakenBytes) {
+      const debtor = this.#buffered.oldestLarge();
+      if (debtor === undefined) return;
+      this.#buffered.forgive(debtor);
+      debtor.cut('untaken_responses');
+    }
   }
 
   countUntaken(call: LeanCall): void {
@@ -312,6 +370,7 @@ export class LeanGrpcServer implements AsyncDisposable {
   streamClosed(call: LeanCall): void {
     this.#lent.delete(call);
     this.#unfinished.forgive(call);
+    this.#held.forgive(call);
     call.session.untakenBytes -= this.#untaken.forgive(call);
     call.session.taken();
     if (!call.isAnswered) this.#ends.run(() => call.giveUp());
@@ -323,7 +382,7 @@ export class LeanGrpcServer implements AsyncDisposable {
   settle(call: LeanCall): void {
     if (call.deadlineMs !== Infinity) this.#timed.delete(call);
     if (call.runs || !call.stream.isClosed) return;
-    if (!this.#calls.delete(call)) return;
+    if (this.#calls.take(call.number) === undefined) return;
     call.session.calls--;
     this.#heldHeaderBytes -= call.headerBytes;
   }
@@ -336,6 +395,7 @@ export class LeanGrpcServer implements AsyncDisposable {
 
   closed(session: LeanSession): void {
     this.#sessions.delete(session);
+    this.#buffered.forgive(session);
     this.#crowded.delete(session);
     this.#nextTurn.delete(session);
     if (this.#sessions.size === 0) this.#onEmpty?.();
@@ -373,6 +433,11 @@ export class LeanGrpcServer implements AsyncDisposable {
       else if (nowMs - session.pingedAtMs >= timeoutMs) session.destroy();
     } else if (nowMs - session.lastReadMs >= intervalMs) session.ping();
   }
+}
+
+/** Refuses what is no call as gRPC has them. */
+function refuseEarly(call: LeanCall, error: RpcError, httpStatus: number): void {
+  call.fail(error, errorHeader(error, httpStatus));
 }
 
 /** Answers nothing: its calls are refused before. */

@@ -59,8 +59,9 @@ export class LeanSession implements Http2Host<Served> {
   #waitsForSocket = false;
   #isClosed = false;
   #callsBegun = 0;
-  /** Calls on it at present: their stream is open, or their handler runs. */
+  /** Calls on it at present: their stream is open, or their handler runs. And requests that are no calls. */
   calls = 0;
+  requests = 0;
   /** Bytes that it has asked for and not taken, as they were counted last. */
   untakenBytes = 0;
   /** When something was taken in last, when something came last, and when a ping was sent that is not answered yet. */
@@ -84,13 +85,7 @@ export class LeanSession implements Http2Host<Served> {
     this.#pings = new PingPolicy(server.pingMinTimeMs);
     this.#http2 = new Http2Connection<Served>(this, limits, server.pages);
     socket.on('data', (chunk: Buffer) => this.#received(chunk));
-    socket.on('drain', () => {
-      this.#waitsForSocket = false;
-      if (socket.writableLength === 0) this.#http2.outputSent();
-      this.#http2.pump();
-      this.flushSoon();
-      this.#goOn();
-    });
+    socket.on('drain', this.#drained);
     socket.on('end', () => this.#gone());
     socket.on('close', () => this.#gone());
     socket.on('error', () => this.#gone());
@@ -104,6 +99,7 @@ export class LeanSession implements Http2Host<Served> {
   // -- What comes
 
   #received(chunk: Buffer): void {
+    if (this.#isClosed) return;
     this.lastReadMs = this.server.clock.now();
     this.#rest.push(chunk);
     if (this.#rest.length === 1) this.#takeIn();
@@ -119,8 +115,7 @@ export class LeanSession implements Http2Host<Served> {
         this.#restAt = this.#http2.receive(chunk, from, this.turnMs);
         this.#turnBytes += this.#restAt - from;
       } catch (error) {
-        if (!(error instanceof ConnectionError)) throw error;
-        return this.#violated(error);
+        return error instanceof ConnectionError ? this.#violated(error) : this.#broke(error);
       }
       if (this.#restAt < chunk.length) break;
       this.#rest.shift();
@@ -159,6 +154,10 @@ export class LeanSession implements Http2Host<Served> {
     const { onRequest, takesCalls = true } = this.#served;
     this.#callsBegun++;
     if (!header.isTooLarge && onRequest !== undefined && !(takesCalls && head.isCall)) {
+      if (!this.server.admitRequest(this)) {
+        stream.reset(errorCode.REFUSED_STREAM);
+        return this.flushSoon();
+      }
       const request = new HttpStream(stream, header, this);
       stream.context = request;
       onRequest(request, request.headers, 0, request.rawHeaders);
@@ -172,8 +171,8 @@ export class LeanSession implements Http2Host<Served> {
     const call = this.server.begin(this, stream, header, head);
     if (call === undefined) return;
     stream.context = call;
+    if (!call.isSingleRequest) this.ready(call);
     if (isEnd) this.#take(call, noBytes, true);
-    else if (!call.isSingleRequest) this.ready(call);
   }
 
   onData(stream: Http2Stream<Served>, bytes: Uint8Array, isEnd: boolean): void {
@@ -199,8 +198,9 @@ export class LeanSession implements Http2Host<Served> {
 
   /** Whoever asks for more than he takes waits with the next call; what he takes meanwhile lets it in. */
   #hold(call: LeanCall): void {
-    if (this.#held.length < heldMax) this.#held.push(call);
-    else this.server.refuse(call, 'connection_calls');
+    if (this.#held.length >= heldMax) return this.server.refuse(call, 'connection_calls');
+    this.#held.push(call);
+    this.server.countHeld(call);
   }
 
   /** The client has taken something. */
@@ -223,8 +223,10 @@ export class LeanSession implements Http2Host<Served> {
 
   onClosed(stream: Http2Stream<Served>, code: number | undefined): void {
     const { context } = stream;
-    if (context instanceof LeanCall) this.server.streamClosed(context);
-    else context?.ended(code);
+    if (context instanceof LeanCall) return this.server.streamClosed(context);
+    if (context === undefined) return;
+    this.server.requestEnded(this);
+    context.ended(code);
   }
 
   onRoom(stream: Http2Stream<Served>): void {
@@ -263,28 +265,57 @@ export class LeanSession implements Http2Host<Served> {
     this.server.flushSoon(this);
   }
 
-  flush(): void {
+  /** Sends what there is. */
+  flushNow(): void {
+    try {
+      this.#flush();
+    } catch (error) {
+      this.#broke(error);
+    }
+  }
+
+  #flush(): void {
     this.#isFlushing = false;
-    if (this.#isClosed || this.#waitsForSocket || this.#socket.destroyed) return;
+    if (this.#isClosed || this.#socket.destroyed) return;
+    if (this.#waitsForSocket) return this.server.countBuffered(this, this.bufferedBytes);
     let sentBytes = 0;
     // With TLS a socket is never done with what it was given in the same turn.
     if (this.#socket.writableLength === 0) this.#http2.outputSent();
+    // To one that is slow much goes at a time: the least that it keeps holds a page.
+    const isSlow = this.#socket.writableLength > 0;
     while (this.#http2.outputBytes > 0 && !this.#waitsForSocket) {
       if (sentBytes >= turnOutputBytesMax) return this.flushSoon();
       sentBytes += this.#http2.outputBytes;
-      const parts = this.#http2.takeOutput();
-      if (parts.length > 1) this.#socket.cork();
-      for (const part of parts) this.#socket.write(part);
-      if (parts.length > 1) this.#socket.uncork();
+      this.#write(this.#http2.takeOutput(), isSlow ? this.#drained : undefined);
       // The system has taken all of it.
       if (this.#socket.writableLength === 0) this.#http2.outputSent();
-      this.#waitsForSocket = this.#socket.writableNeedDrain && this.#socket.writableLength > socketBytesMax;
+      this.#waitsForSocket =
+        isSlow || (this.#socket.writableNeedDrain && this.#socket.writableLength > socketBytesMax);
       if (!this.#waitsForSocket) this.#http2.pump();
     }
+    if (this.#waitsForSocket) this.server.countBuffered(this, this.bufferedBytes);
     if (this.#http2.isOver && this.#http2.outputBytes === 0) this.#socket.end();
     this.taken();
     this.#goOn();
   }
+
+  #write(parts: readonly Uint8Array[], onTaken: (() => void) | undefined): void {
+    const last = parts.at(-1);
+    if (parts.length > 1) this.#socket.cork();
+    for (const part of parts) this.#socket.write(part, part === last ? onTaken : undefined);
+    if (parts.length > 1) this.#socket.uncork();
+  }
+
+  /** The socket has taken all, or nobody waits for it any more. */
+  readonly #drained = (): void => {
+    if (this.#isClosed) return;
+    this.#waitsForSocket = false;
+    this.server.countBuffered(this, 0);
+    if (this.#socket.writableLength === 0) this.#http2.outputSent();
+    this.#http2.pump();
+    this.flushSoon();
+    this.#goOn();
+  };
 
   /** Bytes that wait for the client to take them, beside those of its streams. */
   get bufferedBytes(): number {
@@ -327,6 +358,12 @@ export class LeanSession implements Http2Host<Served> {
     this.#end(error.errorCode, error.message);
   }
 
+  /** A mistake of ours, in what this connection asks for: the others need not end for it. */
+  #broke(error: unknown): void {
+    this.server.observer.onInternalError?.('', error);
+    this.#end(errorCode.INTERNAL_ERROR, 'internal error');
+  }
+
   #end(code: number, why: string): void {
     if (this.#isClosed) return;
     this.#http2.fail(code, why);
@@ -335,7 +372,13 @@ export class LeanSession implements Http2Host<Served> {
     this.#close();
     // What was said is to arrive, if the client reads at all.
     this.#socket.end();
-    this.server.clock.after(lingerMs, () => this.#socket.destroy());
+    this.#destroyLater();
+  }
+
+  /** Nobody waits for ever for a client to take the last of what it was sent. */
+  #destroyLater(): void {
+    const linger = this.server.clock.after(lingerMs, () => this.#socket.destroy());
+    this.#socket.once('close', () => linger.cancel());
   }
 
   /** The connection is gone, or nobody serves it any more. */
@@ -349,7 +392,9 @@ export class LeanSession implements Http2Host<Served> {
     this.#http2.end(errorCode.CANCEL);
     if (this.#callsBegun === 0) this.#served.onOffence?.();
     this.#close();
+    if (this.#socket.destroyed) return;
     this.#socket.destroySoon();
+    this.#destroyLater();
   }
 
   #close(): void {

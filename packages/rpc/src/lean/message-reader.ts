@@ -86,7 +86,9 @@ export class MessageReader {
 
   #lengthIn(bytes: Uint8Array, at: number): number {
     const isCompressed = bytes[at] ?? 0;
-    if (isCompressed > 1) throw new RpcError(status.INTERNAL, `a message has the flag ${isCompressed}`);
+    if (isCompressed > 1) {
+      throw new RpcError(status.INTERNAL, `grpc: received unexpected payload format ${isCompressed}`);
+    }
     const length =
       (bytes[at + 1] ?? 0) * 0x100_0000 +
       (((bytes[at + 2] ?? 0) << 16) | ((bytes[at + 3] ?? 0) << 8) | (bytes[at + 4] ?? 0));

@@ -48,6 +48,7 @@ export function electionService(member: Member): Record<keyof typeof methods, Se
       kind: 'stream',
       clientStreams: false,
       serverStreams: true,
+      isOpenEnded: true,
       handler: async (call, caller) => {
         for await (const bytes of call.requests) {
           const { name } = decodeRequest(electionpb.LeaderRequest, bytes);

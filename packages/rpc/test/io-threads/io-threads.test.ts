@@ -90,6 +90,20 @@ const methods: MethodTable = new Map<string, Method>([
     },
   ],
   [
+    '/t/Listen',
+    {
+      kind: 'stream',
+      clientStreams: true,
+      serverStreams: true,
+      isOpenEnded: true,
+      handler: async (call) => {
+        call.send(Buffer.from('hello'));
+        await call.receive(() => {});
+        onAborted();
+      },
+    },
+  ],
+  [
     '/t/Pour',
     {
       kind: 'stream',
@@ -327,6 +341,24 @@ test('a stop lets calls under way finish', async () => {
   ownClient.close();
   await closed;
   await expect(fetch(`http://127.0.0.1:${own.port}/version`)).rejects.toThrow();
+  await own[Symbol.asyncDispose]();
+});
+
+test('a stop ends open-ended streams at once, and their handlers hear of it', async () => {
+  const own = await serveThreads(new FakeMember(), { table: methods });
+  const ownClient = newClient(own.port);
+  const aborted = Promise.withResolvers<void>();
+  onAborted = aborted.resolve;
+  const stream = ownClient.makeBidiStreamRequest<Buffer, Buffer>('/t/Listen', same, same, new Metadata());
+  await once(stream, 'data');
+  stream.resume();
+  const failed = once(stream, 'error') as Promise<[ServiceError]>;
+  // Nobody could wait for so long.
+  await own.threads.close({ graceMs: 10 * 60_000 });
+  const [error] = await failed;
+  expect(error).toMatchObject({ code: status.UNAVAILABLE, details: 'etcdserver: server stopped' });
+  await aborted.promise;
+  ownClient.close();
   await own[Symbol.asyncDispose]();
 });
 

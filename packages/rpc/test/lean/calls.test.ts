@@ -226,6 +226,43 @@ test.each(['5', 'S', '123456789S', '5x', '-1S'])('a timeout of %s is none', asyn
   );
 });
 
+test.each([
+  [400, { 'grpc-timeout': '5' }, 'malformed grpc-timeout: transport: timeout string is too short: "5"'],
+  [400, { 'grpc-timeout': '5x' }, 'malformed grpc-timeout: transport: timeout unit is not recognized: "5x"'],
+  [
+    400,
+    { 'grpc-timeout': '123456789S' },
+    'malformed grpc-timeout: transport: timeout string is too long: "123456789S"',
+  ],
+  [400, { 'grpc-timeout': '-1S' }, 'malformed grpc-timeout: strconv.ParseUint: parsing "-1": invalid syntax'],
+  [405, { ':method': 'PUT' }, 'Received a HEADERS frame with :method "PUT" which should be POST'],
+  [
+    415,
+    { 'content-type': 'application/grpc-web' },
+    'invalid gRPC request content-type "application/grpc-web"',
+  ],
+])('what is no call is refused with %i, as etcd does: %o', async (http, headers, text) => {
+  const { session } = await start(echo);
+  const reply = await call(session, message(Buffer.from('a')), headers);
+  expect(reply).toMatchObject({ http, text, code: http === 415 ? status.INVALID_ARGUMENT : status.INTERNAL });
+});
+
+test.each(['application/grpc+proto', 'application/grpc;charset=x'])(
+  'calls may be of the type %s',
+  async (type) => {
+    const { session } = await start(echo);
+    expect(await call(session, message(Buffer.from('a')), { 'content-type': type })).toMatchObject({
+      code: 0,
+    });
+  },
+);
+
+test.each(['0n', '99999999H', '00000001S', '5m', '5u', '5M'])('a timeout of %s is one', async (timeout) => {
+  const { session } = await start(echo);
+  const reply = await call(session, message(Buffer.from('a')), { 'grpc-timeout': timeout });
+  expect([status.OK, status.DEADLINE_EXCEEDED]).toContain(reply.code);
+});
+
 test('what an error says arrives as it was, whatever its letters', async () => {
   const text = 'etcdserver: 100% “quoted”, \u{1f600}\n next line';
   const failing: Method = {

@@ -28,8 +28,9 @@ export const authBugs: readonly PlantedBug[] = [
     file: 'packages/replica/src/kv-api.ts',
     edits: [
       {
-        find: 'return linearizable().map(() => {\n      if (!gate.isOpen) gate.check(caller, access());\n    });',
-        replace: 'if (!gate.isOpen) gate.check(caller, access());\n    return linearizable();',
+        find: 'if (!serializable) return linearizable().map(() => this.#checkAllowed(caller, access));',
+        replace:
+          'if (!serializable) {\n      this.#checkAllowed(caller, access);\n      return linearizable();\n    }',
       },
     ],
     auth: true,

@@ -107,4 +107,11 @@ export const storageBugs: readonly PlantedBug[] = [
     faults: ['diskError', 'powerCut'],
     why: 'A failed sync is passed over, and what it should have saved is acknowledged.',
   },
+  {
+    name: 'doubtful-bytes-believed',
+    file: 'packages/wal/src/doubt.ts',
+    edits: [{ find: 'await writeAgain(disk, path);', replace: '' }],
+    faults: ['diskError', 'powerCut'],
+    why: 'What a failed sync has left in memory alone is promised by the next process.',
+  },
 ];

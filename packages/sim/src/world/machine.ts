@@ -85,7 +85,7 @@ const observerMethods = [
     'onSnapshotInstalled',
     'onMemberChange',
   ],
-  ...['onClusterVersion', 'onCorruption'],
+  ...['onClusterVersion', 'onCorruption', 'onImage'],
 ] as const satisfies readonly (keyof ReplicaObserver)[];
 
 /** A machine: a disk and a store that outlive what runs on it, a clock, and at most one living member. */

@@ -82,6 +82,7 @@ export function countRareStates(world: World, crew: Crew): void {
         if (crew.isBusy) tally.note('snapshot installed during a change of members');
       },
       onLogRepaired: () => tally.note('torn tail repaired'),
+      onImage: ({ outcome }) => tally.note(`image of a store ${outcome}`),
       onCompacted: () => {
         tally.note('compacted');
         if (machine.replica?.isLeader !== true) tally.note('compacted on a follower');

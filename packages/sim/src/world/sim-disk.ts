@@ -1,5 +1,5 @@
 import { DiskError, type Disk, type DiskFile } from '@quorate/wal';
-import type { DiskOperation, MemoryDisk } from '@quorate/wal/testing';
+import type { DiskOperation, MemoryDisk, MemoryDiskFile } from '@quorate/wal/testing';
 import type { Chance } from './chance.ts';
 import type { DiskTroubles } from './disk-troubles.ts';
 import { never, type SimProcess } from './process.ts';
@@ -28,7 +28,7 @@ export class SimDisk implements Disk {
 
   async open(path: string, mode: 'read' | 'write' | 'create'): Promise<DiskFile> {
     const { files } = this.#options;
-    const open = (): Promise<DiskFile> => files.open(path, mode);
+    const open = (): Promise<MemoryDiskFile> => files.open(path, mode);
     const file = await (mode === 'create' ? this.#slow('open', path, open) : this.#quick(open));
     return {
       path,
@@ -37,9 +37,9 @@ export class SimDisk implements Disk {
       // The bytes may be there before they are durable.
       writeDurably: async (offset, bytes) => {
         await this.#slow('write', path, () => file.write(offset, bytes));
-        await this.#slow('sync', path, () => file.writeDurably(offset, bytes));
+        await this.#sync(file, () => file.writeDurably(offset, bytes));
       },
-      sync: () => this.#slow('sync', path, () => file.sync()),
+      sync: () => this.#sync(file, () => file.sync()),
       truncate: (size) => this.#slow('truncate', path, () => file.truncate(size)),
       size: () => this.#quick(() => file.size()),
       close: () => this.#quick(() => file.close()),
@@ -66,6 +66,11 @@ export class SimDisk implements Disk {
     return this.#slow('syncDir', dir, () => this.#options.files.syncDir(dir));
   }
 
+  /** One that fails leaves bytes that can be read and are not on the disk, for whoever comes next. */
+  #sync(file: MemoryDiskFile, effect: () => Promise<void>): Promise<void> {
+    return this.#slow('sync', file.path, effect, () => file.failSync());
+  }
+
   async #read(file: DiskFile, offset: number, size: number): Promise<Uint8Array> {
     const fault = this.#options.troubles.faultOf('read');
     if (fault !== undefined) throw new DiskError(fault, 'read', file.path);
@@ -78,7 +83,12 @@ export class SimDisk implements Disk {
     return effect();
   }
 
-  async #slow<T>(operation: DiskOperation, path: string, effect: () => Promise<T>): Promise<T> {
+  async #slow<T>(
+    operation: DiskOperation,
+    path: string,
+    effect: () => Promise<T>,
+    onFault: () => void = () => {},
+  ): Promise<T> {
     const { process, troubles, chance } = this.#options;
     if (!process.reach(`disk.${operation}.before`)) return never();
     const fault = troubles.faultOf(operation);
@@ -88,7 +98,10 @@ export class SimDisk implements Disk {
     // A failure is for whoever waits for it below.
     begun?.catch(() => {});
     await process.wait(latencyMs, `disk ${operation}`, () => undefined);
-    if (fault !== undefined) throw new DiskError(fault, operation, path);
+    if (fault !== undefined) {
+      onFault();
+      throw new DiskError(fault, operation, path);
+    }
     const result = await (begun ?? effect());
     if (!process.reach(`disk.${operation}.after`)) return never();
     return result;

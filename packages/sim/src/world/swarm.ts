@@ -96,10 +96,25 @@ export function drawPlan(seed: number, overrides: PlanOverrides = {}): Plan {
   const members = overrides.members ?? drawMembers(chance);
   const durationMs = overrides.durationMs ?? chance.between(4_000, 14_000);
   const auth = drawAuth(chance.branch('auth'), overrides.auth);
-  const world = withUsers(drawWorld(seed, chance.branch('world')), auth);
   const workload = drawWorkload(chance.branch('workload'));
   const faults = drawFaults(chance.branch('faults'), members, overrides.faults);
+  const drawn = withUsers(drawWorld(seed, chance.branch('world')), auth);
+  const world = seed < laterSeeds ? drawn : withLaterWays(drawn, chance.branch('later'));
   return { seed, members, durationMs, world, workload, faults, ...(auth !== undefined && { auth }) };
+}
+
+/** From this seed on there is more to draw; those below keep the course for which the planted bugs are known. */
+const laterSeeds = 10_000;
+
+/** Images of stores, long reads in small slices, and renewals that are answered at once. */
+function withLaterWays(world: Plan['world'], chance: Chance): Plan['world'] {
+  const imagePath = '/data/member/image';
+  const readSliceWork = chance.pick([1, 3, 2_000]);
+  return {
+    ...world,
+    renewsAtOnce: chance.happens(0.5),
+    replica: { ...world.replica, imagePath, readSliceWork },
+  };
 }
 
 function drawAuth(chance: Chance, isWanted?: boolean): AuthPlan | undefined {

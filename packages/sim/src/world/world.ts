@@ -27,6 +27,8 @@ export interface WorldOptions {
   readonly replica: Partial<ReplicaOptions>;
   /** Members give out tokens that are signed, rather than simple ones. */
   readonly signsTokens?: boolean;
+  /** Clients ask for a renewal that needs nobody's answer, before they ask for one that does. */
+  readonly renewsAtOnce?: boolean;
   /** Sees every event, for a look at a run. */
   readonly onLine?: (line: string) => void;
 }
@@ -108,7 +110,8 @@ export class World {
 
   /** A client with connections of its own. */
   addCaller(): Caller {
-    return new Caller({ id: this.#callers++, wires: this.wires, counters: this.counters });
+    const asksAtOnce = this.#options.renewsAtOnce ?? false;
+    return new Caller({ id: this.#callers++, wires: this.wires, counters: this.counters, asksAtOnce });
   }
 
   /**

@@ -181,6 +181,11 @@ test('nobody is refused what he was allowed all the time', () => {
 
 test('a token that its member may have forgotten, and a member without a leader, are excuses', () => {
   expect(new Scene().call(read, invalid, { mayBeForgotten: true }).rules()).toEqual([]);
+  const asNobody = (knownBefore: number): readonly string[] =>
+    new Scene()
+      .call(read, { ...denied, message: 'AUTH_USER_EMPTY' }, { mayBeForgotten: true, knownBefore })
+      .rules();
+  expect([asNobody(7), asNobody(8)]).toEqual([[], ['auth-false-refusal']]);
   const scene = new Scene();
   scene.change(revoke);
   const index = scene.change({

@@ -61,6 +61,17 @@ function pointTests(fresh: () => Promise<Backend>): void {
     expect(text(backend.get('meta', fromUtf8('a')))).toBe('49');
   });
 
+  test('what a batch was made of may change once it is written', async () => {
+    const backend = await fresh();
+    const [key, value] = [fromUtf8('a'), fromUtf8('1')];
+    const changes = new ChangeList();
+    changes.put('meta', key, value);
+    await backend.write(changes.changes, { sync: false });
+    key.fill(0);
+    value.fill(0);
+    expect(await all(backend, 'meta')).toEqual([['a', '1']]);
+  });
+
   test('a synced write reads like any other', async () => {
     const backend = await fresh();
     await put(backend, 'meta', { a: '1' }, true);

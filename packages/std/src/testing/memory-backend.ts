@@ -23,7 +23,8 @@ export class MemoryBackend implements Backend {
     return this.#present.scan(bucket, range);
   }
 
-  async write(changes: readonly BucketChange[]): Promise<void> {
+  /** As every backend's. Nothing of this one survives a crash, so `sync` makes no difference and may be left out. */
+  async write(changes: readonly BucketChange[], _options?: { readonly sync: boolean }): Promise<void> {
     this.#present.write(changes);
   }
 

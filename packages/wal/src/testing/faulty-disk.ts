@@ -1,5 +1,6 @@
 import { sectorSize } from '../frame.ts';
 import { DiskError, type Disk, type DiskFile } from '../disk.ts';
+import type { MemoryDiskFile } from '../memory-disk.ts';
 
 /** What can be asked of a disk or a file. */
 export type DiskOperation =
@@ -38,6 +39,8 @@ export interface DiskFault {
   readonly code: string;
   /** For a write: about half of it still arrives, in whole sectors, as when a disk becomes full. */
   readonly halfWritten?: boolean;
+  /** For a sync of a file in memory: what was not synced is taken for written, as Linux does (`MemoryDiskFile.failSync`). */
+  readonly forgets?: boolean;
 }
 
 /** A disk before another one that counts calls, shows them to a listener and makes chosen ones fail. */
@@ -82,9 +85,13 @@ export class FaultyDisk implements Disk {
       // As a write and a sync, so that the one may be done and the other not.
       writeDurably: async (offset, bytes) => {
         await this.#write(file, offset, bytes);
-        await call('sync', () => file.writeDurably(offset, bytes));
+        this.#sync(file);
+        await file.writeDurably(offset, bytes);
       },
-      sync: () => call('sync', () => file.sync()),
+      sync: async () => {
+        this.#sync(file);
+        await file.sync();
+      },
       truncate: (size) => call('truncate', () => file.truncate(size)),
       size: () => call('size', () => file.size()),
       close: () => this.#close(file),
@@ -126,6 +133,13 @@ export class FaultyDisk implements Disk {
     throw new DiskError(fault.code, 'write', file.path);
   }
 
+  #sync(file: DiskFile): void {
+    const fault = this.#count('sync', file.path);
+    if (fault === undefined) return;
+    if (fault.forgets === true && isInMemory(file)) file.failSync();
+    throw new DiskError(fault.code, 'sync', file.path);
+  }
+
   /** The handle is gone even if closing it fails. */
   async #close(file: DiskFile): Promise<void> {
     const fault = this.#count('close', file.path);
@@ -153,4 +167,8 @@ export class FaultyDisk implements Disk {
     }
     return due;
   }
+}
+
+function isInMemory(file: DiskFile): file is MemoryDiskFile {
+  return 'failSync' in file;
 }

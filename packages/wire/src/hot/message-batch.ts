@@ -21,17 +21,40 @@ export interface MessageBatch {
   release(): void;
 }
 
+/** A batch whose memory further batches can lie in: what several streams have to say is made once. */
+export interface SharedBatch extends MessageBatch {
+  /**
+   * Another batch, of the `count` messages that are `bytes[start, endExclusive)`: in the same memory, which is written over
+   * only when all of them were released, or, if that is far larger, in memory of its own. Not to be asked for of a batch that was
+   * released itself.
+   */
+  part(start: number, endExclusive: number, count: number): SharedBatch;
+}
+
 /** What stands before each message of a batch: a flag and the length. */
 export const messagePrefixBytes = 5;
 
 /** No message. */
-export const emptyBatch: MessageBatch = { bytes: emptyBytes, count: 0, release: () => {} };
+export const emptyBatch: SharedBatch = {
+  bytes: emptyBytes,
+  count: 0,
+  release: () => {},
+  part: () => emptyBatch,
+};
 
 /** Memory of a batch that nobody said more of. */
 const firstCapacity = 512;
 
 /** Memory that is kept for the next batch. */
 const keptCapacityMax = 1024 * 1024;
+
+/**
+ * Whether bytes are so few of the memory in which they lie that they had better be copied: a client that takes nothing could
+ * have thousands of them kept for it, and who counts them counts the bytes alone.
+ */
+function wouldWaste(capacity: number, bytes: number): boolean {
+  return capacity > 16 * 1024 && capacity > 4 * bytes;
+}
 
 /** Puts batches together, each in one piece of memory. */
 export class MessageBatchWriter {
@@ -89,23 +112,33 @@ export class MessageBatchWriter {
     return at;
   }
 
+  /** Adds copies of all messages of a batch. */
+  addBatch({ bytes, count }: MessageBatch): void {
+    this.reserve(bytes.length);
+    this.#target.set(bytes, this.#end);
+    this.#end += bytes.length;
+    this.#count += count;
+  }
+
   /** Forgets what was added. */
   clear(): void {
     this.#end = 0;
     this.#count = 0;
   }
 
-  /** The messages added, which are the caller's; the next batch begins. */
-  take(): MessageBatch {
+  /** The messages added, whose memory is the caller's until it is released; the next batch begins. */
+  take(): SharedBatch {
     if (this.#count === 0) return emptyBatch;
     const target = this.#target;
-    let isReleased = false;
-    const release = (): void => {
-      if (!isReleased) this.#keep(target);
-      isReleased = true;
-    };
-    const batch = { bytes: target.subarray(0, this.#end), count: this.#count, release };
-    this.#target = emptyBytes;
+    const isCopied = wouldWaste(target.length, this.#end);
+    const batch = isCopied
+      ? copied(target.subarray(0, this.#end), this.#count)
+      : new BatchInMemory(
+          { capacity: target.length, readers: 0, free: () => this.#keep(target) },
+          target.subarray(0, this.#end),
+          this.#count,
+        );
+    if (!isCopied) this.#target = emptyBytes;
     this.clear();
     return batch;
   }
@@ -114,6 +147,48 @@ export class MessageBatchWriter {
     const isUseful = target.length > this.#target.length && target.length <= keptCapacityMax;
     if (isUseful && this.#end === 0) this.#target = target;
   }
+}
+
+/** What batches lie in. */
+interface Memory {
+  readonly capacity: number;
+  /** How many of them are not released. */
+  readers: number;
+  /** Called when none is left. */
+  readonly free: () => void;
+}
+
+class BatchInMemory implements SharedBatch {
+  readonly bytes: Uint8Array;
+  readonly count: number;
+  readonly #memory: Memory;
+  #isReleased = false;
+
+  constructor(memory: Memory, bytes: Uint8Array, count: number) {
+    this.bytes = bytes;
+    this.count = count;
+    this.#memory = memory;
+    memory.readers++;
+  }
+
+  part(start: number, endExclusive: number, count: number): SharedBatch {
+    invariant(!this.#isReleased, 'a batch that was released has no parts');
+    const isAll = start === 0 && endExclusive === this.bytes.length;
+    const bytes = isAll ? this.bytes : this.bytes.subarray(start, endExclusive);
+    if (wouldWaste(this.#memory.capacity, bytes.length)) return copied(bytes, count);
+    return new BatchInMemory(this.#memory, bytes, count);
+  }
+
+  release(): void {
+    if (this.#isReleased) return;
+    this.#isReleased = true;
+    if (--this.#memory.readers === 0) this.#memory.free();
+  }
+}
+
+/** A batch in memory of its own. */
+function copied(bytes: Uint8Array, count: number): SharedBatch {
+  return new BatchInMemory({ capacity: bytes.length, readers: 0, free: () => {} }, bytes.slice(), count);
 }
 
 /** The messages of a batch, as views of it. */

@@ -140,6 +140,7 @@ export const clusteringFields = {
   autoCompactionMode: choice(['periodic', 'revision'], 'periodic', {
     flag: 'auto-compaction-mode',
     section: 'clustering',
+    isCheckedLater: true,
     description: 'What the retention counts.',
   }),
   maxLearners: integer(1, {

@@ -46,6 +46,7 @@ export const loggingFields = {
   metrics: choice(['basic', 'extensive'], 'basic', {
     flag: 'metrics',
     section: 'logging',
+    isCheckedLater: true,
     description: 'extensive adds histograms of gRPC calls.',
   }),
   listenMetricsUrls: urls('', {

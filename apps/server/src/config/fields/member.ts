@@ -103,6 +103,14 @@ export const memberFields = {
     section: 'member',
     description: 'Longest time before applied changes are written to the store; 0 is 100ms.',
   }),
+  valueMemoryBytes: integer(134_217_728, {
+    flag: 'value-memory-bytes',
+    section: 'member',
+    own: true,
+    min: 0,
+    description:
+      'Bytes of values kept in memory; others are read from the store, at some ten microseconds each. Keys come on top.',
+  }),
   backendBatchLimit: integer(0, {
     flag: 'backend-batch-limit',
     section: 'member',

@@ -56,6 +56,8 @@ export function mayBeRefused(
 ): boolean {
   const { context, demand, decision, tookMs } = call;
   if (code === 'AUTH_INVALID_TOKEN' && context.mayBeForgotten) return true;
+  // To a member that has not heard that authentication is on, a token that has expired names nobody.
+  if (code === 'AUTH_USER_EMPTY' && context.mayBeForgotten && isOffSomewhere(course, call)) return true;
   if (code === 'AUTH_OLD_REVISION' && tookMs >= patienceMs) return true;
   // That a token is not valid is said by what the member knows; so is all else by one without a leader.
   const isAlone = context.mayLackLeader && (decision === 'local' || decision === 'log');

@@ -53,12 +53,20 @@ export class Caller {
   credentials: Credentials | undefined;
   readonly #wires: Wires;
   readonly #counters: Counters;
+  readonly #asksAtOnce: boolean;
   #connection: { readonly process: SimProcess; readonly number: number } | undefined;
 
-  constructor(options: { readonly id: number; readonly wires: Wires; readonly counters: Counters }) {
+  constructor(options: {
+    readonly id: number;
+    readonly wires: Wires;
+    readonly counters: Counters;
+    /** Whether renewals ask for an answer at once before they wait for one, as the gRPC service does. */
+    readonly asksAtOnce: boolean;
+  }) {
     this.id = options.id;
     this.#wires = options.wires;
     this.#counters = options.counters;
+    this.#asksAtOnce = options.asksAtOnce;
   }
 
   /** Carries a request to a machine and writes down how it ended. Logs in before, if need be. Never rejects. */
@@ -76,7 +84,7 @@ export class Caller {
       machine,
       (replica) =>
         deposition === undefined
-          ? execute(replica, request)
+          ? (this.#renewNow(replica, request) ?? execute(replica, request))
           : deposition.during(replica, async (token) =>
               execute(replica, request, await admitted(replica, pathOf[request.kind], token)),
             ),
@@ -91,6 +99,13 @@ export class Caller {
     if (outcome.kind === 'refused') this.credentials?.session.hear(outcome.message);
     this.operations.push(operation);
     return operation;
+  }
+
+  #renewNow({ leases }: Replica, request: Request): Promise<Executed> | undefined {
+    if (!this.#asksAtOnce || request.kind !== 'leaseKeepAlive') return undefined;
+    const ttlSeconds = leases.keepAliveNow(request.id);
+    if (ttlSeconds === undefined) return undefined;
+    return Promise.resolve({ revision: 0, response: { kind: 'leaseKeepAlive', ttlSeconds } });
   }
 
   /** The same for a request about users. @throws Error without credentials */
