@@ -11,8 +11,8 @@ import {
   type MemberChange,
 } from '@quorate/membership';
 import { decodeConfChange, encodeConfChange } from '@quorate/raft';
-import { idToHex, invariant, type Backend, type StagedBackend } from '@quorate/std';
-import { Wal, type WalCreateOptions } from '@quorate/wal';
+import { idToHex, invariant, type StagedBackend } from '@quorate/std';
+import { Wal, type OpenedWal, type WalCreateOptions } from '@quorate/wal';
 import { etcdserverpb, type ConfState, type Entry, type HardState, type WalSnapshot } from '@quorate/wire';
 import { readPosition } from './backend-writer.ts';
 import { StartError } from './errors.ts';
@@ -33,7 +33,7 @@ export interface OpenedLog {
 
 /**
  * Opens the log of a member, or makes a new one. A snapshot that was being installed when the member stopped is
- * then installed or forgotten.
+ * then installed or forgotten; when log and store are refused, it waits. What it throws leaves no file open.
  *
  * @throws StartError when log, backend and configuration do not fit together
  */
@@ -50,10 +50,10 @@ export async function openLog(options: ReplicaOptions): Promise<OpenedLog> {
 }
 
 async function openExisting(options: ReplicaOptions): Promise<OpenedLog> {
-  const { disk, walDir, segmentSizeBytes, observer, backend } = options;
-  const staged = await backend.sealedStage();
-  if (staged !== undefined) await finishInstallation(backend, staged, await Wal.validSnapshots(disk, walDir));
-  const position = readPosition(backend);
+  const { disk, walDir, segmentSizeBytes, backend } = options;
+  const stage = await backend.sealedStage();
+  const isToInstall = stage !== undefined && (await isToBeInstalled(stage, options));
+  const position = readPosition(isToInstall ? stage : backend);
   const marks = await Wal.validSnapshots(disk, walDir, { upTo: position.index });
   const from = newestMark(marks, position.index);
   if (from === undefined) {
@@ -63,6 +63,35 @@ async function openExisting(options: ReplicaOptions): Promise<OpenedLog> {
     );
   }
   const opened = await Wal.open({ disk, dir: walDir, from, ...(segmentSizeBytes && { segmentSizeBytes }) });
+  try {
+    const log = checked(opened, position, options);
+    // Only now: what was read of the mark may have been in memory alone, of a disk that had failed or a process that was
+    // killed, and is on disk since the log was opened. A store that had gone ahead of its log could never start again.
+    if (isToInstall) await stage.install();
+    else await stage?.discard();
+    return options.forceNewCluster ? await forceNewCluster(log, position) : log;
+  } catch (error) {
+    await opened.wal[Symbol.asyncDispose]().catch(() => undefined); // Why it does not start says more.
+    throw error;
+  }
+}
+
+/** Whether a snapshot that was staged when the member stopped is the member's now: the log speaks of it. */
+async function isToBeInstalled(
+  stage: StagedBackend,
+  { disk, walDir, backend }: ReplicaOptions,
+): Promise<boolean> {
+  const { index } = readPosition(stage);
+  const marks = await Wal.validSnapshots(disk, walDir);
+  return index > readPosition(backend).index && marks.some((mark) => mark.index === index);
+}
+
+/** A log that was read, when it belongs to a store that has come that far. @throws StartError */
+function checked(
+  opened: OpenedWal,
+  position: { readonly index: number },
+  { walDir, observer }: ReplicaOptions,
+): OpenedLog {
   if (opened.repaired !== undefined) observer?.onLogRepaired?.(opened.repaired);
   const { NodeID = 0n, ClusterID = 0n } = etcdserverpb.Metadata.decode(opened.metadata);
   if (NodeID === 0n)
@@ -74,7 +103,7 @@ async function openExisting(options: ReplicaOptions): Promise<OpenedLog> {
         'the log has lost entries that were acknowledged; restore it or replace this member',
     );
   }
-  const log: OpenedLog = {
+  return {
     wal: opened.wal,
     memberId: NodeID,
     clusterId: ClusterID,
@@ -83,7 +112,6 @@ async function openExisting(options: ReplicaOptions): Promise<OpenedLog> {
     snapshot: opened.snapshot,
     isNew: false,
   };
-  return options.forceNewCluster ? forceNewCluster(log, position) : log;
 }
 
 /** The highest mark up to an index. Not the last: one of what was applied may be behind that of a later snapshot. */
@@ -192,18 +220,6 @@ function newLog(wal: Wal, memberId: bigint, clusterId: bigint): OpenedLog {
     snapshot: { index: 0, term: 0, confState: undefined },
     isNew: true,
   };
-}
-
-/** Installs a snapshot that was staged when the member stopped, if the log speaks of it; else forgets it. */
-async function finishInstallation(
-  backend: Backend,
-  stage: StagedBackend,
-  marks: readonly WalSnapshot[],
-): Promise<void> {
-  const { index } = readPosition(stage);
-  const isInLog = marks.some((mark) => mark.index === index);
-  if (isInLog && index > readPosition(backend).index) await stage.install();
-  else await stage.discard();
 }
 
 /**
