@@ -12,6 +12,7 @@ import type { Socket } from 'node:net';
 import { ConnectionGuard, type Exchange, type Newcomer } from './connection-guard.ts';
 import { RpcError, status } from './errors.ts';
 import { openGrpcJs, type GrpcJsDoor, type StreamListener } from './grpc-js-door.ts';
+import { firstRequestOnly } from './grpc-js-requests.ts';
 import { isGrpc, type RequestStream } from './http2-requests.ts';
 import { defaultLimits, type ClientLimits, type CutReason } from './limits.ts';
 import { runUntil, serverStopped } from './run-until.ts';
@@ -115,6 +116,7 @@ export class GrpcServer implements GrpcTransport {
       keepAliveMinTimeMs = 5_000,
     } = options;
     this.#server = new Server({
+      interceptors: [firstRequestOnly],
       'grpc.max_receive_message_length': options.maxReceiveBytes,
       'grpc.max_send_message_length': -1,
       // Statistics of calls that nobody reads.

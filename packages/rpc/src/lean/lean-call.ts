@@ -227,10 +227,12 @@ export class LeanCall implements StreamCall, MessageSink, InboxOwner, Outcome<Me
   take(bytes: Uint8Array, isEnd: boolean): boolean {
     if (this.isOver) return false;
     try {
-      this.#reader.push(bytes, this);
+      if (!this.#hasItsRequest) this.#reader.push(bytes, this);
     } catch (error) {
-      this.fail(toRpcError(error));
-      return false;
+      if (!this.#hasItsRequest) {
+        this.fail(toRpcError(error));
+        return false;
+      }
     }
     this.#unacknowledged += bytes.length;
     this.#acknowledge();
@@ -252,8 +254,14 @@ export class LeanCall implements StreamCall, MessageSink, InboxOwner, Outcome<Me
     this.session.flushSoon();
   }
 
+  /** As with etcd, nobody looks at what follows the request of a unary call, whatever it is. */
+  get #hasItsRequest(): boolean {
+    return this.#method.kind === 'unary' && !this.#inbox.isEmpty;
+  }
+
   /** A message of its is whole. */
   onMessage(message: Uint8Array, isCompressed: boolean): void {
+    if (this.#hasItsRequest) return;
     if (this.isSingleRequest && !this.#inbox.isEmpty) {
       throw wrongCount('received multiple request messages for');
     }
@@ -278,10 +286,14 @@ export class LeanCall implements StreamCall, MessageSink, InboxOwner, Outcome<Me
   }
 
   #end(): void {
-    if (this.#reader.unfinishedBytes > 0) {
-      this.fail(new RpcError(status.INTERNAL, 'unexpected EOF'));
-    }
     this.#hasAllMessages = true;
+    if (this.#hasItsRequest) return;
+    const isUnary = this.#method.kind === 'unary';
+    // To gRPC for Go a part of a prefix is no message at all.
+    const hasBegun = this.unfinishedBytes >= messagePrefixBytes;
+    if (!isUnary && !hasBegun) return;
+    const text = hasBegun ? 'unexpected EOF' : 'EOF';
+    this.fail(new RpcError(isUnary ? status.UNKNOWN : status.INTERNAL, text));
   }
 
   #wakeReader(): void {
@@ -405,7 +417,7 @@ interface Receiver {
   isBusy: boolean;
 }
 
-/** A call with a single request that has none, or several, in the words of gRPC for Go. */
+/** A stream of answers to a single request that has none, or several, in the words of gRPC for Go. */
 function wrongCount(what: string): RpcError {
   return new RpcError(status.INTERNAL, `cardinality violation: ${what} non-client-streaming RPC`);
 }

@@ -4,7 +4,7 @@ import { connect, constants, type ClientHttp2Session, type OutgoingHttpHeaders }
 import { createServer, type AddressInfo } from 'node:net';
 import { deflateSync, gzipSync } from 'node:zlib';
 import { afterEach, expect, test, vi } from 'vitest';
-import { LeanGrpcServer, RpcError, status, type Method } from '../../src/index.ts';
+import { LeanGrpcServer, RpcError, status, type Method, type StreamHandler } from '../../src/index.ts';
 
 const cleanups: (() => Promise<unknown> | void)[] = [];
 
@@ -60,10 +60,10 @@ interface Reply {
   readonly headers: Readonly<Record<string, string | number | undefined>>;
 }
 
-/** A call with these bytes for its body. */
+/** A call with these bytes for its body, in frames of their own where there are several pieces. */
 function call(
   session: ClientHttp2Session,
-  body: Uint8Array,
+  body: Uint8Array | readonly Uint8Array[],
   headers: OutgoingHttpHeaders = {},
 ): Promise<Reply> {
   const stream = session.request({
@@ -76,7 +76,8 @@ function call(
   stream.on('response', note).on('trailers', note);
   stream.on('data', (chunk: Buffer) => chunks.push(chunk));
   stream.on('error', () => {});
-  stream.end(body);
+  for (const piece of body instanceof Uint8Array ? [body] : body) stream.write(piece);
+  stream.end();
   return new Promise((resolve) =>
     stream.once('close', () =>
       resolve({
@@ -152,13 +153,46 @@ test.each([
   if (encoding === 'snappy') expect(reply.headers['grpc-accept-encoding']).toBe('identity,deflate,gzip');
 });
 
+const [a, b] = [message(Buffer.from('a')), message(Buffer.from('b'))];
+const prefix = Buffer.from([0, 0, 0, 0, 9]);
+
 test.each([
-  ['no message', Buffer.alloc(0)],
-  ['two messages', Buffer.concat([message(Buffer.from('a')), message(Buffer.from('b'))])],
-  ['half a message', message(Buffer.from('abc')).subarray(0, 6)],
-])('a call with one request that has %s is refused', async (_, body) => {
-  const { session } = await start(echo);
-  expect((await call(session, body)).code).toBe(status.INTERNAL);
+  ['no message', Buffer.alloc(0), 'EOF'],
+  ['half a prefix', prefix.subarray(0, 2), 'EOF'],
+  ['a prefix and no more', prefix, 'unexpected EOF'],
+  ['half a message', Buffer.concat([prefix, Buffer.from('abc')]), 'unexpected EOF'],
+])('a unary call that has %s is refused in the words of etcd, and is not counted', async (_, body, text) => {
+  const { handled, session } = await start(echo);
+  expect(await call(session, body)).toMatchObject({ code: status.UNKNOWN, text });
+  expect(handled).toEqual([]);
+});
+
+test.each([
+  ['another message', b],
+  ['half a message', b.subarray(0, 3)],
+  ['a flag that nobody knows', Buffer.from([7, 0, 0, 0, 1])],
+  ['a message that is too large', Buffer.from([0, 255, 0, 0, 0])],
+])('a unary call is answered for its first message, though %s follows', async (_, rest) => {
+  const { handled, session } = await start(echo);
+  const inOnePiece = await call(session, Buffer.concat([a, rest]));
+  const inTwo = await call(session, [a, rest]);
+  const compressed = message(gzipSync('a'), true);
+  const inflated = await call(session, Buffer.concat([compressed, rest]), { 'grpc-encoding': 'gzip' });
+  for (const reply of [inOnePiece, inTwo, inflated]) {
+    expect(reply).toMatchObject({ code: status.OK, body: a });
+  }
+  expect(handled).toEqual([status.OK, status.OK, status.OK]);
+});
+
+test.each([
+  ['another prefix has begun', Buffer.concat([a, prefix.subarray(0, 2)]), status.OK],
+  ['a message is not whole', Buffer.concat([a, prefix]), status.INTERNAL],
+])('a stream whose client ends it where %s ends as with etcd', async (_, body, code) => {
+  const taking: StreamHandler = (one) => one.receive(() => {});
+  for (const clientStreams of [false, true]) {
+    const { session } = await start({ kind: 'stream', clientStreams, serverStreams: true, handler: taking });
+    expect((await call(session, body)).code).toBe(code);
+  }
 });
 
 test.each([
