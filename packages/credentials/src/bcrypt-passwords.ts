@@ -1,9 +1,9 @@
 import { extname } from 'node:path';
 import { AuthError, type Passwords } from '@quorate/auth';
-import { systemClock, type Clock } from '@quorate/std';
+import { systemClock, ThreadCrew, type Clock } from '@quorate/std';
 import { bcryptCost, hashOfNobody, isBcryptHash, isTooLong, significantPart } from './bcrypt-form.ts';
 import type { BcryptAnswer, BcryptOrder } from './bcrypt-order.ts';
-import { ThreadCrew } from './thread-crew.ts';
+import { CredentialsError } from './errors.ts';
 
 /** Beside this file, and like it a source (`.ts`) in the checkout and JavaScript in what is published. */
 const threadModule = new URL(`./bcrypt-thread${extname(import.meta.url)}`, import.meta.url);
@@ -64,7 +64,12 @@ export class BcryptPasswords implements Passwords, AsyncDisposable {
     this.#observe = options.observe ?? (() => {});
     this.#clock = options.clock ?? systemClock;
     const threadsMax = options.threadsMax ?? threadsMaxDefault;
-    this.#crew = new ThreadCrew({ module: threadModule, threadsMax, name: 'passwords' });
+    this.#crew = new ThreadCrew({
+      ...{ module: threadModule, threadsMax, name: 'passwords' },
+      closedError: () =>
+        new CredentialsError('CREDENTIALS_CLOSED', 'passwords are not worked on any more: the member stops'),
+      failedError,
+    });
   }
 
   /** The cost of new hashes. */
@@ -113,4 +118,10 @@ export class BcryptPasswords implements Passwords, AsyncDisposable {
     this.#observe({ kind: order.kind, durationMs: this.#clock.now() - startMs });
     return answer;
   }
+}
+
+/** Says nothing of what the thread worked on. */
+function failedError(cause: unknown): CredentialsError {
+  const text = 'the thread that worked on a password has ended';
+  return new CredentialsError('CREDENTIALS_THREAD_FAILED', text, { cause });
 }

@@ -62,3 +62,27 @@ test('no bytes break a decoder but by its own error', () => {
     }),
   );
 });
+
+test('of a list that is too large as much is checked and counted as of one that is kept', () => {
+  const blocks = fc.array(fc.uint8Array({ maxLength: 60 }), { maxLength: 10 });
+  const headers = fc.array(fc.array(field, { maxLength: 6 }), { maxLength: 6 }).map((lists) => {
+    const encoder = new HpackEncoder();
+    return lists.map((list) => Buffer.from(encoder.encode(list)));
+  });
+  fc.assert(
+    fc.property(fc.oneof(blocks, headers), (some) => {
+      const sizes = (maxFields: number): (number | string)[] => {
+        const decoder = new HpackDecoder({ maxTableSize: 4096, maxListSize: 1e6, maxFields });
+        const told: (number | string)[] = [];
+        try {
+          for (const block of some) told.push(decoder.decode(block).size);
+        } catch (error) {
+          told.push(String(error));
+        }
+        return told;
+      };
+      expect(sizes(0)).toEqual(sizes(1e3));
+    }),
+    { numRuns: 500 },
+  );
+});

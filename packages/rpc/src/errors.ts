@@ -22,14 +22,20 @@ export const status = {
 /** One of the numbers in `status`. */
 export type StatusCode = (typeof status)[keyof typeof status];
 
-/** A call's end other than success, as the client sees it. */
+/**
+ * A call's end other than success, as the client sees it. It has no stack: it is an answer, of which a client may cause
+ * thousands, and to note where each was made would cost more than to make it. A mistake of ours is its `cause`.
+ */
 export class RpcError extends Error {
   override readonly name = 'RpcError';
   readonly code = 'RPC_STATUS';
   readonly status: StatusCode;
 
   constructor(code: StatusCode, message: string, options?: ErrorOptions) {
+    const { stackTraceLimit } = Error;
+    Error.stackTraceLimit = 0;
     super(message, options);
+    Error.stackTraceLimit = stackTraceLimit;
     this.status = code;
   }
 }

@@ -25,6 +25,7 @@ export { crc32c } from './crc32c.ts';
 export { systemClock, type Clock, type Timer } from './clock.ts';
 export { Later, SettleQueue, type Outcome } from './later.ts';
 export { Slices, type SlicesOptions } from './slices.ts';
+export { ThreadCrew, type ThreadCrewOptions } from './thread-crew.ts';
 export { SeededRandom, systemRandom, type Random } from './random.ts';
 export {
   ChangeList,

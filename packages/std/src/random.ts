@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto';
+import { randomFillSync } from 'node:crypto';
 
 /** Where chance comes from: seeded in tests and simulation, the machine's in production. */
 export interface Random {
@@ -47,10 +47,25 @@ export class SeededRandom implements Random {
   }
 }
 
+/** Bytes of the machine's chance, fetched by the hundred, since each time costs as much as a small request. */
+const pool = Buffer.alloc(1_024);
+let poolAt = pool.length;
+
+/** Where the next bytes of the pool begin; they are given away once. */
+function take(bytes: number): number {
+  if (poolAt + bytes > pool.length) {
+    randomFillSync(pool);
+    poolAt = 0;
+  }
+  const at = poolAt;
+  poolAt += bytes;
+  return at;
+}
+
 /** The machine's own chance. */
 export const systemRandom: Random = {
-  below: (limitExclusive) => Math.floor((randomBytes(4).readUInt32LE() / 2 ** 32) * limitExclusive),
-  uint64: () => randomBytes(8).readBigUInt64LE(),
+  below: (limitExclusive) => Math.floor((pool.readUInt32LE(take(4)) / 2 ** 32) * limitExclusive),
+  uint64: () => pool.readBigUInt64LE(take(8)),
 };
 
 function rotateLeft(x: number, by: number): number {

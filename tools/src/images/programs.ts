@@ -19,6 +19,7 @@ const programs: Readonly<Record<ProgramName, Program>> = {
     app: 'server',
     modules: {
       'bcrypt-thread': 'packages/credentials/src/bcrypt-thread.ts',
+      'inflate-thread': 'packages/rpc/src/lean/inflate-thread.ts',
       'io-thread': 'apps/server/src/io-thread.ts',
       defaults: 'tools/src/images/inside/member-defaults.ts',
       health: 'tools/src/images/inside/member-health.ts',

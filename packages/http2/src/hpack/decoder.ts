@@ -1,6 +1,6 @@
 import { compressionError } from '../errors.ts';
 import { DynamicTable } from './dynamic-table.ts';
-import { HeaderField } from './header-field.ts';
+import { fieldSize, HeaderField } from './header-field.ts';
 import { HeaderList } from './header-list.ts';
 import { decodeHuffman } from './huffman.ts';
 import { staticFields } from './static-table.ts';
@@ -81,6 +81,10 @@ export class HpackDecoder {
         continue;
       }
       mayResize = false;
+      if (isTooLarge && first < 0x20) {
+        size += this.#skippedLiteral();
+        continue;
+      }
       const field = this.#field(first);
       size += field.size;
       isTooLarge ||= size > maxListSize || fields.length >= maxFields;
@@ -113,6 +117,13 @@ export class HpackDecoder {
     return new HeaderField(name, this.#text());
   }
 
+  /** The size of a field that neither a list nor a table will have. */
+  #skippedLiteral(): number {
+    const index = this.#integer(4);
+    const nameLength = index === 0 ? this.#skippedText() : this.#entry(index).name.length;
+    return fieldSize(nameLength, this.#skippedText());
+  }
+
   #entry(index: number): HeaderField {
     const field =
       index <= staticFields.length
@@ -138,15 +149,30 @@ export class HpackDecoder {
 
   /** §5.2. */
   #text(): string {
+    const isHuffman = this.#isHuffman();
+    const start = this.#textStart();
+    return isHuffman ? decodeHuffman(this.#block, start, this.#at) : latin1(this.#block, start, this.#at);
+  }
+
+  /** The length of a text that is only checked: of one that was not packed there is nothing to check. */
+  #skippedText(): number {
+    const isHuffman = this.#isHuffman();
+    const start = this.#textStart();
+    return isHuffman ? decodeHuffman(this.#block, start, this.#at).length : this.#at - start;
+  }
+
+  #isHuffman(): boolean {
     if (this.#at >= this.#end) throw compressionError('a header block ends within a field');
-    const first = this.#block[this.#at] ?? 0;
+    return (this.#block[this.#at] ?? 0) >= 0x80;
+  }
+
+  /** Where the characters begin; they end at `#at`. */
+  #textStart(): number {
     const length = this.#integer(7);
     const start = this.#at;
-    const end = start + length;
-    if (end > this.#end) throw compressionError('a header block ends within a string');
-    this.#at = end;
-    if (first >= 0x80) return decodeHuffman(this.#block, start, end);
-    return latin1(this.#block, start, end);
+    if (start + length > this.#end) throw compressionError('a header block ends within a string');
+    this.#at = start + length;
+    return start;
   }
 }
 

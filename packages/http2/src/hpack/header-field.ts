@@ -27,9 +27,14 @@ export class HeaderField {
   constructor(name: string, value: string) {
     this.name = name;
     this.value = value;
-    this.size = name.length + value.length + overheadBytes;
+    this.size = fieldSize(name.length, value.length);
     this.kind = kindOf(name, value);
   }
+}
+
+/** What a field counts in tables and limits. */
+export function fieldSize(nameLength: number, valueLength: number): number {
+  return nameLength + valueLength + overheadBytes;
 }
 
 function kindOf(name: string, value: string): HeaderField['kind'] {

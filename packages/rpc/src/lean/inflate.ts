@@ -1,13 +1,11 @@
-import { promisify } from 'node:util';
-import { gunzip, inflate } from 'node:zlib';
+import { extname } from 'node:path';
+import { ThreadCrew } from '@quorate/std';
 import { RpcError, status } from '../errors.ts';
+import type { InflateAnswer, InflateOrder } from './inflate-order.ts';
 import type { Encoding } from './request-head.ts';
 
-const gunzipAsync = promisify(gunzip);
-const inflateAsync = promisify(inflate);
-
-/** Messages that are inflated at a time: half of the threads of Node's pool, of which files need the others. */
-const atOnceMax = 2;
+/** Beside this file, and like it a source (`.ts`) in the checkout and JavaScript in what is published. */
+const threadModule = new URL(`./inflate-thread${extname(import.meta.url)}`, import.meta.url);
 
 /** A message to be inflated. */
 export interface Deflated {
@@ -20,14 +18,21 @@ export interface Deflated {
 }
 
 /**
- * Inflates the messages of all connections, a few at a time: each may become a thousand times as large, and takes a
- * thread meanwhile. The others wait as they came, those of one connection behind each other and connections by turns.
+ * Inflates the messages of all connections, one at a time: each may become a thousand times as large. That happens in a
+ * thread of low priority, which starts with the first of them; what zlib leaves behind is garbage of that thread, and holds
+ * nobody else up. The others wait as they came, those of one connection behind each other and connections by turns.
  */
-export class Inflater {
+export class Inflater implements AsyncDisposable {
   readonly #maxBytes: number;
+  readonly #thread = new ThreadCrew<InflateOrder, InflateAnswer>({
+    ...{ module: threadModule, threadsMax: 1, name: 'inflate' },
+    closedError: () => new RpcError(status.UNAVAILABLE, 'the server is stopping'),
+    failedError: (cause) =>
+      new RpcError(status.INTERNAL, 'grpc: failed to decompress the message', { cause }),
+  });
   /** Who waits for his turn, by owner, the owner whose turn is next in front. */
   readonly #lines = new Map<object, (() => void)[]>();
-  #running = 0;
+  #isRunning = false;
 
   /** Nothing is inflated further than `maxBytes`. */
   constructor(maxBytes: number) {
@@ -42,14 +47,22 @@ export class Inflater {
     if (encoding !== 'gzip' && encoding !== 'deflate') {
       throw new RpcError(status.INTERNAL, 'grpc: compressed flag set with identity or empty encoding');
     }
-    if (this.#running < atOnceMax) this.#running++;
-    else await this.#turnOf(owner);
+    if (this.#isRunning) await this.#turnOf(owner);
+    this.#isRunning = true;
     try {
       if (!isWanted()) throw new RpcError(status.CANCELLED, 'context canceled');
-      return await inflated(message, encoding, this.#maxBytes);
+      return inflated(await this.#thread.run({ message, encoding, maxBytes: this.#maxBytes }), {
+        encoding,
+        maxBytes: this.#maxBytes,
+      });
     } finally {
       this.#next();
     }
+  }
+
+  /** Ends the thread at once; whoever waits for it is told that the server stops. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#thread[Symbol.asyncDispose]();
   }
 
   #turnOf(owner: object): Promise<void> {
@@ -68,26 +81,18 @@ export class Inflater {
       if (line.length > 0) this.#lines.set(owner, line);
       if (begin !== undefined) return begin();
     }
-    this.#running--;
+    this.#isRunning = false;
   }
 }
 
-async function inflated(
-  message: Uint8Array,
-  encoding: 'gzip' | 'deflate',
-  maxBytes: number,
-): Promise<Uint8Array> {
-  try {
-    const options = { maxOutputLength: maxBytes };
-    return encoding === 'gzip' ? await gunzipAsync(message, options) : await inflateAsync(message, options);
-  } catch (error) {
-    const isTooLarge = (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE'; // Of zlib, all have one.
-    if (isTooLarge) {
-      const text = `grpc: received message after decompression larger than max ${maxBytes}`;
-      throw new RpcError(status.RESOURCE_EXHAUSTED, text);
-    }
-    throw new RpcError(status.INTERNAL, `grpc: failed to decompress the message: ${encoding}`, {
-      cause: error,
-    });
+function inflated(
+  answer: InflateAnswer,
+  { encoding, maxBytes }: { readonly encoding: string; readonly maxBytes: number },
+): Uint8Array {
+  if (answer instanceof Uint8Array) return answer;
+  if (answer === 'too large') {
+    const text = `grpc: received message after decompression larger than max ${maxBytes}`;
+    throw new RpcError(status.RESOURCE_EXHAUSTED, text);
   }
+  throw new RpcError(status.INTERNAL, `grpc: failed to decompress the message: ${encoding}`);
 }

@@ -68,7 +68,7 @@ export class LeanCall implements StreamCall, MessageSink, InboxOwner, Outcome<Me
     this.#method = made.method;
     this.#startedAtMs = made.nowMs;
     this.deadlineMs = made.nowMs + made.head.timeoutMs;
-    this.#reader = new MessageReader(made.session.server.maxReceiveBytes);
+    this.#reader = new MessageReader(made.session.server.maxReceiveBytes, made.session.server.pages);
   }
 
   // -- What a handler sees
@@ -389,8 +389,14 @@ export class LeanCall implements StreamCall, MessageSink, InboxOwner, Outcome<Me
     this.giveUp(error);
   }
 
+  /** Gives back what is held of a message that will never be whole. */
+  dropUnfinished(): void {
+    this.#reader.drop();
+  }
+
   /** Tells the handler that nobody waits for it any more. */
   giveUp(reason: RpcError = cancelled): void {
+    this.dropUnfinished();
     this.#controller?.abort(reason);
     this.#wakeReader();
     this.hasRoom();

@@ -131,6 +131,7 @@ export class LeanGrpcServer implements AsyncDisposable {
     for (const session of [...this.#sessions]) session.destroy();
     this.#look?.cancel();
     this.#look = undefined;
+    await this.inflater[Symbol.asyncDispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -372,6 +373,7 @@ export class LeanGrpcServer implements AsyncDisposable {
     this.#unfinished.forgive(call);
     this.#held.forgive(call);
     call.session.untakenBytes -= this.#untaken.forgive(call);
+    call.dropUnfinished();
     call.session.taken();
     if (!call.isAnswered) this.#ends.run(() => call.giveUp());
     else call.hasRoom();

@@ -1,3 +1,4 @@
+import { pageBytes, type Pages } from '@quorate/http2';
 import { RpcError, status } from '../errors.ts';
 
 /** A flag and four bytes of length stand before each message of gRPC. */
@@ -10,23 +11,32 @@ export interface MessageSink {
 
 const empty = new Uint8Array(0);
 
+/** Of a message that is not whole, so much lies in memory that grows with it. With more it is in pages. */
+const smallMax = 8 * 1024;
+
 /**
- * Puts messages together, wherever the pieces of them begin and end. One that lies within a piece is not copied.
+ * Puts messages together, wherever the pieces of them begin and end. One that lies within a piece is not copied. What has
+ * come of a large one is in pages, which are used again: requests that are begun and never ended leave no garbage behind.
  *
- * Invariant: `unfinishedBytes` is what is held of a message that is not whole, its prefix included.
+ * Invariant: `unfinishedBytes` is what is held of a message that is not whole, its prefix included; its memory is at most
+ * twice that.
  */
 export class MessageReader {
   readonly #maxBytes: number;
+  readonly #pages: Pages;
   /** Of a message that has begun; most come whole. */
   #prefix: Uint8Array = empty;
   #prefixFilled = 0;
   /** Of the message that has begun: how long it will be, and what came of it. */
   #length = 0;
-  #message: Uint8Array = empty;
+  #small: Uint8Array = empty;
+  #large: Buffer[] = [];
   #filled = 0;
 
-  constructor(maxBytes: number) {
+  /** Takes no message of more than `maxBytes`. */
+  constructor(maxBytes: number, pages: Pages) {
     this.#maxBytes = maxBytes;
+    this.#pages = pages;
   }
 
   get unfinishedBytes(): number {
@@ -64,24 +74,62 @@ export class MessageReader {
       this.#filled = 0;
     }
     const taken = Math.min(bytes.length - at, this.#length - this.#filled);
-    this.#makeRoom(this.#filled + taken);
-    this.#message.set(bytes.subarray(at, at + taken), this.#filled);
-    this.#filled += taken;
+    this.#keep(bytes.subarray(at, at + taken));
     if (this.#filled < this.#length) return at + taken;
-    const message = this.#message;
-    this.#message = empty;
-    this.#filled = 0;
-    this.#prefixFilled = 0;
+    const message = this.#whole();
+    this.drop();
     sink.onMessage(message, this.#prefix[0] === 1);
     return at + taken;
   }
 
-  /** Memory for what came, and for as much again: to say that a megabyte follows costs nothing. */
-  #makeRoom(bytes: number): void {
-    if (bytes <= this.#message.length) return;
-    const grown = new Uint8Array(Math.min(this.#length, 2 * bytes));
-    grown.set(this.#message.subarray(0, this.#filled));
-    this.#message = grown;
+  #keep(piece: Uint8Array): void {
+    const filled = this.#filled + piece.length;
+    if (filled > smallMax) return this.#keepInPages(piece);
+    if (filled > this.#small.length) {
+      // To say that a megabyte follows costs nothing.
+      const grown = new Uint8Array(Math.min(this.#length, 2 * filled));
+      grown.set(this.#small.subarray(0, this.#filled));
+      this.#small = grown;
+    }
+    this.#small.set(piece, this.#filled);
+    this.#filled = filled;
+  }
+
+  #keepInPages(piece: Uint8Array): void {
+    if (this.#large.length === 0 && this.#filled > 0) {
+      const small = this.#small.subarray(0, this.#filled);
+      this.#small = empty;
+      this.#filled = 0;
+      this.#keepInPages(small);
+    }
+    for (let at = 0; at < piece.length;) {
+      const inPage = this.#filled % pageBytes;
+      if (inPage === 0) this.#large.push(this.#pages.take());
+      const part = piece.subarray(at, at + pageBytes - inPage);
+      this.#large.at(-1)?.set(part, inPage);
+      this.#filled += part.length;
+      at += part.length;
+    }
+  }
+
+  /** All of the message, which has come. */
+  #whole(): Uint8Array {
+    if (this.#large.length === 0) return this.#small;
+    const message = new Uint8Array(this.#length);
+    for (const [index, page] of this.#large.entries()) {
+      const at = index * pageBytes;
+      message.set(page.subarray(0, this.#length - at), at);
+    }
+    return message;
+  }
+
+  /** Forgets a message that is not whole. */
+  drop(): void {
+    for (const page of this.#large) this.#pages.give(page);
+    if (this.#large.length > 0) this.#large = [];
+    this.#small = empty;
+    this.#filled = 0;
+    this.#prefixFilled = 0;
   }
 
   #lengthIn(bytes: Uint8Array, at: number): number {

@@ -15,8 +15,13 @@ const module = new URL(
   `)}`,
 );
 
+const errors = {
+  closedError: () => new Error('closed'),
+  failedError: (cause: unknown) => new Error('the thread has ended', { cause }),
+};
+
 function crew(threadsMax = 1): ThreadCrew<string, string> {
-  return new ThreadCrew({ module, threadsMax, name: 'echo' });
+  return new ThreadCrew({ module, threadsMax, name: 'echo', ...errors });
 }
 
 test('a thread that dies fails the order it had, and the next one gets a new thread', async () => {
@@ -24,7 +29,7 @@ test('a thread that dies fails the order it had, and the next one gets a new thr
   for (const death of ['throw', 'exit']) {
     const failing = threads.run(death);
     const next = threads.run('next');
-    await expect(failing).rejects.toMatchObject({ code: 'CREDENTIALS_THREAD_FAILED' });
+    await expect(failing).rejects.toThrow('the thread has ended');
     expect(await next).toBe('next');
   }
   expect(threads.running + threads.waiting).toBe(0);
@@ -39,7 +44,10 @@ test('a thread that dies when it has nothing to do is not given the next order',
 
 test('a module that cannot run fails every order, and none waits for ever', async () => {
   const broken = new URL('data:text/javascript,throw new Error("broken")');
-  await using threads = new ThreadCrew<string, string>({ module: broken, threadsMax: 2, name: 'broken' });
+  await using threads = new ThreadCrew<string, string>({
+    ...{ module: broken, threadsMax: 2, name: 'broken' },
+    ...errors,
+  });
   const orders = await Promise.allSettled(['a', 'b', 'c', 'd'].map((order) => threads.run(order)));
   expect(orders.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected', 'rejected']);
 });
@@ -49,8 +57,14 @@ test('a thread knows nothing of the environment and the flags of the process', a
   expect(await threads.run('environment')).toBe('[{},[]]');
 });
 
-test('what a thread prints when it fails is not what it worked on', async () => {
-  await using threads = crew();
-  const failed: unknown = await threads.run('throw').catch((error: unknown) => error);
-  expect(failed).toMatchObject({ message: 'the thread that worked on a password has ended' });
+test('orders that wait when a crew is closed are refused, and those after it', async () => {
+  const threads = crew();
+  const orders = [threads.run('exit'), threads.run('next')];
+  const ends = Promise.allSettled(orders);
+  await threads[Symbol.asyncDispose]();
+  expect((await ends).map((end) => end.status === 'rejected' && String(end.reason))).toEqual([
+    'Error: closed',
+    'Error: closed',
+  ]);
+  await expect(threads.run('late')).rejects.toThrow('closed');
 });

@@ -1,14 +1,13 @@
 import { Worker } from 'node:worker_threads';
-import { invariant } from '@quorate/std';
-import { CredentialsError } from './errors.ts';
+import { invariant } from './invariant.ts';
 
 interface Job<Order, Answer> {
   readonly order: Order;
   readonly resolve: (answer: Answer) => void;
-  readonly reject: (reason: CredentialsError) => void;
+  readonly reject: (reason: Error) => void;
 }
 
-/** What waits for the answer to a job; the order itself, with its password, is not kept once it is sent. */
+/** What waits for the answer to a job; the order itself, which may hold a secret, is not kept once it is sent. */
 type Waiter<Order, Answer> = Omit<Job<Order, Answer>, 'order'>;
 
 /** Which threads there are. */
@@ -19,6 +18,10 @@ export interface ThreadCrewOptions {
   readonly threadsMax: number;
   /** How debuggers and `top` call a thread. */
   readonly name: string;
+  /** What orders are refused with once the crew is closed. */
+  readonly closedError: () => Error;
+  /** What an order fails with whose thread has ended; the cause may be nothing. */
+  readonly failedError: (cause: unknown) => Error;
 }
 
 /**
@@ -55,9 +58,9 @@ export class ThreadCrew<Order, Answer> implements AsyncDisposable {
     return this.#idle.size + this.#busy.size;
   }
 
-  /** Has an order done. @throws CredentialsError CREDENTIALS_THREAD_FAILED, CREDENTIALS_CLOSED */
+  /** Has an order done, of which the thread gets a copy. @throws what `failedError` and `closedError` make */
   run(order: Order): Promise<Answer> {
-    if (this.#closed) return Promise.reject(closedError());
+    if (this.#closed) return Promise.reject(this.#options.closedError());
     return new Promise((resolve, reject) => {
       this.#waiting.push({ order, resolve, reject });
       this.#handOut();
@@ -67,7 +70,7 @@ export class ThreadCrew<Order, Answer> implements AsyncDisposable {
   /** Ends all threads, also in the middle of an order. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
-    for (const job of this.#waiting.splice(0)) job.reject(closedError());
+    for (const job of this.#waiting.splice(0)) job.reject(this.#options.closedError());
     const threads = [...this.#idle, ...this.#busy.keys()];
     await Promise.all(threads.map((thread) => thread.terminate()));
   }
@@ -118,17 +121,8 @@ export class ThreadCrew<Order, Answer> implements AsyncDisposable {
     const waiter = this.#busy.get(thread);
     this.#idle.delete(thread);
     this.#busy.delete(thread);
+    const { closedError, failedError } = this.#options;
     waiter?.reject(this.#closed ? closedError() : failedError(failure));
     if (!this.#closed) this.#handOut();
   }
-}
-
-function closedError(): CredentialsError {
-  return new CredentialsError('CREDENTIALS_CLOSED', 'passwords are not worked on any more: the member stops');
-}
-
-function failedError(cause: unknown): CredentialsError {
-  return new CredentialsError('CREDENTIALS_THREAD_FAILED', 'the thread that worked on a password has ended', {
-    cause,
-  });
 }
