@@ -239,7 +239,8 @@ export class LeanCall implements StreamCall, MessageSink, InboxOwner, Outcome<Me
     if (isEnd) this.#end();
     this.#wakeReader();
     const { isInflating } = this.#inbox;
-    if (isInflating || !(this.isSingleRequest || this.#inbox.isEmpty)) {
+    // What its handler gets in this turn need not be kept.
+    if (isInflating || !(this.#inbox.isEmpty || (isEnd && this.isSingleRequest))) {
       this.#inbox.keep();
       this.session.server.countHeld(this);
     }

@@ -76,6 +76,15 @@ async function sendWithinWindow(client: FrameClient, piece: Uint8Array, most: nu
   return sent;
 }
 
+/** Calls, lets the whole answer be sent, and does not read it from its socket. */
+function askAndTakeNothing(client: FrameClient): void {
+  client.isBlocked = true;
+  client
+    .send(windowUpdate(0, 1 << 30))
+    .request(1)
+    .data(1, message(new Uint8Array(0)), { isEnd: true });
+}
+
 async function until(holds: () => boolean): Promise<void> {
   while (!holds()) await turns(1);
 }
@@ -127,6 +136,31 @@ test('messages that nobody takes are held in memory of their own, and all of the
   ]);
 });
 
+test('requests that are whole and not ended are held in memory of their own, and all of them within a limit', async () => {
+  const requests: Uint8Array[] = [];
+  const noting: Method = {
+    kind: 'unary',
+    handler: (request) => {
+      requests.push(request);
+      return request;
+    },
+  };
+  const { connect, cuts, server } = start(noting, { limits: { maxUnfinishedBytes: 10_000 } });
+  const client = connect()
+    .request(1)
+    .data(1, message(Buffer.from('hello')))
+    .request(3);
+  await turns();
+  expect(server.usage.unfinishedBytes).toBeGreaterThan(5);
+  client.data(3, message(new Uint8Array(12_000)));
+  await turns();
+  expect(cuts).toEqual(['unfinished_requests']);
+  client.data(1, new Uint8Array(0), { isEnd: true });
+  await until(() => server.usage.calls === 0);
+  expect(requests.map((one) => [Buffer.from(one).toString(), one.buffer.byteLength])).toEqual([['hello', 5]]);
+  expect(server.usage.unfinishedBytes).toBe(0);
+});
+
 test('a client that takes nothing holds few pages, however little each answer is', async () => {
   const { connect, server } = start(echo);
   const pages = vi.spyOn(server.pages, 'take');
@@ -151,11 +185,7 @@ test('what waits for the sockets of all clients that take nothing has a limit', 
   const { connect, cuts, server } = start(large, { limits: { maxUntakenBytes: 1_000_000 } });
   const clients = Array.from({ length: 5 }, () => connect(largeWindows));
   for (const client of clients) {
-    client.isBlocked = true;
-    client
-      .send(windowUpdate(0, 1 << 30))
-      .request(1)
-      .data(1, message(new Uint8Array(0)), { isEnd: true });
+    askAndTakeNothing(client);
     await turns();
   }
   expect(cuts).toContain('untaken_responses');
@@ -188,11 +218,7 @@ test('requests that wait until their client takes what it asked for before are h
 test('a client that has ended and takes nothing is not waited for', async () => {
   const { clock, connect, server } = start({ kind: 'unary', handler: () => new Uint8Array(1 << 20) });
   const client = connect(largeWindows);
-  client.isBlocked = true;
-  client
-    .send(windowUpdate(0, 1 << 30))
-    .request(1)
-    .data(1, message(new Uint8Array(0)), { isEnd: true });
+  askAndTakeNothing(client);
   await turns();
   client.end();
   await turns();
