@@ -23,6 +23,13 @@ const positionSize = 2 * Float64Array.BYTES_PER_ELEMENT;
 const blocksOffset = positionSize + 4;
 const entrySize = 3 * 4;
 const tailSize = 4 + 4 + magic.length;
+/**
+ * What an image leaves free of its disk: two segments of the log, the one that a start fills with zeros and the next, and as
+ * much again for the store. A start without an image is slow; one without room for its log is none.
+ */
+const reserveBytes = 256 * 1024 * 1024;
+/** After so many bytes what is free is asked for again: others write, too. */
+const askAgainBytes = 8 * 1024 * 1024;
 /** These four bytes in the order of this machine. */
 const byteOrderMark = new Uint8Array(Uint32Array.of(0x0a0b_0c0d).buffer);
 
@@ -38,11 +45,20 @@ interface TableEntry {
   readonly crc: number;
 }
 
+/** There is no room for an image: what is free of the disk is for what a member cannot do without. */
+export class NoRoomError extends Error {
+  override readonly name = 'NoRoomError';
+
+  constructor() {
+    super('it would leave less than 256 MiB free on the disk');
+  }
+}
+
 /**
  * Writes an image in the place of the one that is there, if any. When that fails, nothing is left of what was begun: on a
  * disk that is full it would be what the next start has no room for.
  *
- * @throws DiskError, and what the blocks throw
+ * @throws NoRoomError before the disk has less than a reserve free; DiskError, and what the blocks throw
  */
 export async function writeImageFile(
   disk: Disk,
@@ -55,7 +71,7 @@ export async function writeImageFile(
   const file = await disk.open(building, 'create');
   try {
     try {
-      await writeBlocks(file, position, blocks);
+      await writeBlocks(file, position, blocks, new Room(disk, building));
     } finally {
       await file.close();
     }
@@ -117,16 +133,44 @@ async function writeBlocks(
   file: DiskFile,
   position: ImagePosition,
   blocks: Iterable<ImageBlock>,
+  room: Room,
 ): Promise<void> {
-  await file.write(0, magic);
-  let offset = magic.length;
+  let offset = 0;
+  const append = async (bytes: Uint8Array): Promise<void> => {
+    await room.take(bytes.length);
+    await file.write(offset, bytes);
+    offset += bytes.length;
+  };
+  await append(magic);
   const entries: TableEntry[] = [];
   for (const { kind, bytes } of blocks) {
     entries.push({ kind, size: bytes.length, crc: crc32c(bytes) });
-    await file.write(offset, bytes);
-    offset += bytes.length;
+    await append(bytes);
   }
-  await file.write(offset, encodeTable(position, entries));
+  await append(encodeTable(position, entries));
+}
+
+/** What may be written on a disk until it has but its reserve. */
+class Room {
+  readonly #disk: Disk;
+  readonly #path: string;
+  /** Of what was free when that was asked for last. */
+  #left = 0;
+
+  constructor(disk: Disk, path: string) {
+    this.#disk = disk;
+    this.#path = path;
+  }
+
+  /** Takes room for so many bytes. @throws NoRoomError, DiskError */
+  async take(size: number): Promise<void> {
+    if (size > this.#left) {
+      const room = (await this.#disk.freeBytes(this.#path)) - reserveBytes;
+      if (room < size) throw new NoRoomError();
+      this.#left = Math.min(room, Math.max(size, askAgainBytes));
+    }
+    this.#left -= size;
+  }
 }
 
 function encodeTable({ index, term }: ImagePosition, entries: readonly TableEntry[]): Uint8Array {

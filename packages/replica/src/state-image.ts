@@ -1,5 +1,5 @@
-import { DamagedImageError, DamagedRowError } from '@quorate/mvcc';
-import type { BackendReader } from '@quorate/std';
+import { DamagedImageError } from '@quorate/mvcc';
+import { InvariantError, type BackendReader } from '@quorate/std';
 import { DiskError } from '@quorate/wal';
 import type { MemberState } from './applier.ts';
 import { readPosition } from './backend-writer.ts';
@@ -39,7 +39,8 @@ async function openFromImage(options: FullOptions, path: string): Promise<Member
 
 /**
  * Leaves an image for the next start. The backend must hold all of the state durably, and nothing may be written to either
- * any more. A member stops as well without: it then reads its rows when it starts, and says which of them is damaged.
+ * any more. A member stops as well without, whatever the reason: it then reads its rows when it starts, and says which of
+ * them is damaged.
  */
 export async function saveImageAtStop(
   options: FullOptions,
@@ -56,7 +57,8 @@ export async function saveImageAtStop(
   try {
     await writeImageFile(disk, imagePath, readPosition(backend), blocks);
   } catch (error) {
-    if (!(error instanceof DiskError || error instanceof DamagedRowError)) throw error;
-    observer?.onImage?.({ outcome: 'not written', reason: error.message });
+    if (error instanceof InvariantError) throw error;
+    const reason = error instanceof Error ? error.message : String(error);
+    observer?.onImage?.({ outcome: 'not written', reason });
   }
 }

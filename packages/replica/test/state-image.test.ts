@@ -1,19 +1,26 @@
-import { SeededRandom, toUtf8 } from '@quorate/std';
+import { SeededRandom, toUtf8, type Bucket } from '@quorate/std';
 import { MemoryBackend } from '@quorate/std/testing';
 import { FaultyDisk, MemoryDisk } from '@quorate/wal/testing';
 import { decodeKeyValue, rpcpb } from '@quorate/wire';
 import { expect, test } from 'vitest';
-import type { ReplicaObserver } from '../src/index.ts';
+import { BackendError, type ReplicaObserver } from '../src/index.ts';
 import { openTestMember, putRequest, rangeRequest, type TestMember } from '../src/testing/index.ts';
 
 const imagePath = '/store/image';
+const reserveBytes = 256 * 1024 * 1024;
 
 /** The disks of one member, and what its starts and stops said of the image. */
 class Home {
   disk = new MemoryDisk();
   backend = new MemoryBackend();
   readonly said: string[] = [];
-  readonly #observer: ReplicaObserver = { onImage: ({ outcome }) => this.said.push(outcome) };
+  readonly reasons: (string | undefined)[] = [];
+  readonly #observer: ReplicaObserver = {
+    onImage: ({ outcome, reason }) => {
+      this.said.push(outcome);
+      this.reasons.push(reason);
+    },
+  };
 
   async open(): Promise<TestMember> {
     const { disk, backend } = this;
@@ -34,6 +41,30 @@ class Home {
     const file = await this.disk.open(imagePath, 'create');
     await file.write(0, bytes);
     await file.close();
+  }
+}
+
+/** A disk that has room for so many bytes, of which an image takes some while it is written. */
+class SmallDisk extends MemoryDisk {
+  roomBytes = Infinity;
+  /** The largest size of an image that was begun. */
+  imageBytesMax = 0;
+
+  override async freeBytes(): Promise<number> {
+    const isBegun = (await this.list('/store')).includes('image.tmp');
+    const taken = isBegun ? this.bytesOf(`${imagePath}.tmp`).length : 0;
+    this.imageBytesMax = Math.max(this.imageBytesMax, taken);
+    return this.roomBytes - taken;
+  }
+}
+
+/** A backend whose rows cannot be read once it is closed to readers. */
+class DeafBackend extends MemoryBackend {
+  isDeaf = false;
+
+  override get(bucket: Bucket, key: Uint8Array): Uint8Array | undefined {
+    if (this.isDeaf && bucket === 'key') throw new BackendError('get', new Error('EIO'));
+    return super.get(bucket, key);
   }
 }
 
@@ -156,4 +187,54 @@ test('an image for which the disk has no room leaves none taken, nor does a stop
   const again = await home.open();
   expect(await home.disk.list('/store')).toEqual([]);
   await again.during(again.replica.close());
+});
+
+test('an image is not written where it would leave less than a reserve of the disk free, and the stop says so', async () => {
+  for (const aboveReserve of [-reserveBytes, -1, 0, 100]) {
+    const home = new Home();
+    const disk = (home.disk = new SmallDisk());
+    const member = await home.open();
+    await member.during(member.replica.kv.put(putRequest('k', 'v')));
+    disk.roomBytes = reserveBytes + aboveReserve;
+    await member.during(member.replica.close());
+    expect(home.said).toEqual(['not written']);
+    expect(home.reasons[0]).toMatch(/less than 256 MiB free/);
+    expect(disk.imageBytesMax).toBeLessThanOrEqual(Math.max(0, aboveReserve));
+    expect(await disk.list('/store')).toEqual([]);
+    const again = await home.open();
+    expect(await readBack(again, 'k')).toBe('v');
+    await again.during(again.replica.close());
+  }
+});
+
+test('an image is written where just enough of the disk stays free', async () => {
+  const home = new Home();
+  const disk = (home.disk = new SmallDisk());
+  const member = await home.open();
+  await member.during(member.replica.kv.put(putRequest('k', 'v')));
+  disk.roomBytes = reserveBytes + 1024 * 1024;
+  await member.during(member.replica.close());
+  expect(home.said).toEqual([]);
+  expect((await home.image())!.length).toBeLessThan(1024 * 1024);
+});
+
+test('a disk that does not say what is free, or a store whose rows are not read, costs the image and not the stop', async () => {
+  const home = new Home();
+  const disk = new FaultyDisk(home.disk);
+  await home.disk.makeDir('/store');
+  const observer: ReplicaObserver = { onImage: ({ outcome }) => home.said.push(outcome) };
+  const backend = new DeafBackend();
+  const member = await openTestMember({ disk, backend, imagePath, observer });
+  await write(member, 3, 'first');
+  disk.fail({ operation: 'freeBytes', call: 1, code: 'EIO' });
+  await member.during(member.replica.close());
+  expect(home.said).toEqual(['not written']);
+  disk.heal();
+  const again = await openTestMember({ disk, backend, imagePath, observer });
+  await write(again, 3, 'second');
+  await again.advance(500);
+  backend.isDeaf = true;
+  await again.during(again.replica.close());
+  expect(home.said).toEqual(['not written', 'not written']);
+  expect(await home.disk.list('/store')).toEqual([]);
 });

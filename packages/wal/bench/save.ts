@@ -30,6 +30,7 @@ const nullDisk: Disk = {
   rename: async () => undefined,
   remove: async () => undefined,
   syncDir: async () => undefined,
+  freeBytes: async () => Infinity,
 };
 
 export async function benchSave(): Promise<void> {

@@ -49,4 +49,6 @@ export interface Disk {
   remove(path: string): Promise<void>;
   /** Resolves when the entries of the directory (new, renamed, removed files) are on disk. */
   syncDir(dir: string): Promise<void>;
+  /** Bytes that may still be written in the file system of a file or a directory; `Infinity` where that is not known. */
+  freeBytes(path: string): Promise<number>;
 }

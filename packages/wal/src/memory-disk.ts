@@ -98,6 +98,10 @@ export class MemoryDisk implements Disk {
     syncNames(node);
   }
 
+  async freeBytes(_path: string): Promise<number> {
+    return Infinity;
+  }
+
   /** The disk that a power cut at this moment would leave. This one goes on as if nothing had happened. */
   crash(options: CrashOptions): MemoryDisk {
     const left = new MemoryDisk();

@@ -77,6 +77,12 @@ export class NodeDisk implements Disk {
       }
     });
   }
+
+  async freeBytes(path: string): Promise<number> {
+    const { blocks, bavail, bsize } = await attempt('freeBytes', path, () => fs.promises.statfs(path));
+    // Some file systems have no size that they could tell.
+    return blocks === 0 ? Infinity : bavail * bsize;
+  }
 }
 
 class NodeFile implements DiskFile {

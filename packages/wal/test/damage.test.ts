@@ -286,5 +286,6 @@ function boundMethods(disk: Disk): Disk {
     rename: (from, to) => disk.rename(from, to),
     remove: (path) => disk.remove(path),
     syncDir: (path) => disk.syncDir(path),
+    freeBytes: (path) => disk.freeBytes(path),
   };
 }

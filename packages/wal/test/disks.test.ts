@@ -44,6 +44,15 @@ test('NodeDisk makes directories below the one it works in, however short their 
 });
 
 for (const { name, open } of disks) {
+  test(`${name} says how much may be written where a file or directory is`, async () => {
+    await using opened = await open();
+    const { disk, root } = opened;
+    await disk.makeDir(`${root}/a`);
+    const free = await disk.freeBytes(`${root}/a`);
+    expect(free).toBeGreaterThan(0);
+    expect(Number.isInteger(free) || free === Infinity).toBe(true);
+  });
+
   test(`${name} reads back what was written, and no more than there is`, async () => {
     await using opened = await open();
     const { disk, root } = opened;

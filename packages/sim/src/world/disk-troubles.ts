@@ -65,6 +65,7 @@ export class DiskTroubles {
       case 'rename':
       case 'remove':
       case 'close':
+      case 'freeBytes':
       case 'list':
       case 'size':
         return undefined;

@@ -66,6 +66,11 @@ export class SimDisk implements Disk {
     return this.#slow('syncDir', dir, () => this.#options.files.syncDir(dir));
   }
 
+  freeBytes(path: string): Promise<number> {
+    const { files, troubles } = this.#options;
+    return this.#quick(async () => (troubles.isFull ? 0 : files.freeBytes(path)));
+  }
+
   /** One that fails leaves bytes that can be read and are not on the disk, for whoever comes next. */
   #sync(file: MemoryDiskFile, effect: () => Promise<void>): Promise<void> {
     return this.#slow('sync', file.path, effect, () => file.failSync());

@@ -5,6 +5,7 @@ import type { MemoryDiskFile } from '../memory-disk.ts';
 /** What can be asked of a disk or a file. */
 export type DiskOperation =
   | 'close'
+  | 'freeBytes'
   | 'list'
   | 'makeDir'
   | 'open'
@@ -121,6 +122,11 @@ export class FaultyDisk implements Disk {
   async syncDir(dir: string): Promise<void> {
     this.#call('syncDir', dir);
     return this.#disk.syncDir(dir);
+  }
+
+  async freeBytes(path: string): Promise<number> {
+    this.#call('freeBytes', path);
+    return this.#disk.freeBytes(path);
   }
 
   async #write(file: DiskFile, offset: number, bytes: Uint8Array): Promise<void> {
