@@ -6,6 +6,7 @@ import {
   LocalCalls,
   methodTable,
   status,
+  type GrpcObserver,
   type Method,
   type MethodTable,
   type StreamHandler,
@@ -24,9 +25,9 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).toReversed()) await cleanup();
 });
 
-async function start(methods: MethodTable) {
+async function start(methods: MethodTable, observer: GrpcObserver = {}) {
   const port = new ClientPort({
-    grpc: new ServerUnderTest({ methods, maxReceiveBytes: 64 * 1024 }),
+    grpc: new ServerUnderTest({ methods, maxReceiveBytes: 64 * 1024, observer }),
     http: surfaceOf(new FakeMember()),
   });
   const number = await port.listen({ host: '127.0.0.1', port: 0 });
@@ -121,9 +122,12 @@ test('a server that stops ends open-ended streams at once, tells why, and waits 
   await closed;
 });
 
-test('a watch is closed at the member, and nobody waits for it', async () => {
+test('a watch is closed at the member, nobody waits for it, and what its client is told is counted', async () => {
   const member = new FakeMember();
-  const { port, duplex } = await start(methodTable(member));
+  const handled = new Map<string, number>();
+  const { port, duplex } = await start(methodTable(member), {
+    onHandled: ({ path, status: code }) => handled.set(path, code),
+  });
   const watch = duplex('/etcdserverpb.Watch/Watch');
   // An empty request creates nothing; that it was taken is seen by the answer to a second stream.
   const health = duplex('/grpc.health.v1.Health/Watch');
@@ -134,6 +138,10 @@ test('a watch is closed at the member, and nobody waits for it', async () => {
   expect(await watch.ended).toMatchObject(stopped);
   expect(await health.ended).toMatchObject(stopped);
   expect(member.watchClosed).toBe(1);
+  expect(Object.fromEntries(handled)).toEqual({
+    '/etcdserverpb.Watch/Watch': status.UNAVAILABLE,
+    '/grpc.health.v1.Health/Watch': status.UNAVAILABLE,
+  });
 });
 
 test('calls of this process end in the same way, those that come later too', async () => {

@@ -1,5 +1,5 @@
 import { messagePrefixBytes, type MessageBatch } from '@quorate/wire';
-import { RpcError, status } from '../errors.ts';
+import { RpcError, status, type StatusCode } from '../errors.ts';
 import type { GrpcObserver } from '../grpc-server.ts';
 import type { Call, Method, OnRequest, StreamCall } from '../transport.ts';
 import type { CallHead } from './call-head.ts';
@@ -24,6 +24,7 @@ export class InboundCall implements Call {
   readonly #head: CallHead;
   #controller: AbortController | undefined;
   #isCancelled = false;
+  #told: StatusCode | undefined;
 
   constructor(made: { readonly number: number; readonly head: CallHead; readonly target: Target }) {
     this.number = made.number;
@@ -56,7 +57,14 @@ export class InboundCall implements Call {
     return this.#isCancelled;
   }
 
-  cancel(): void {
+  /** What its client was told before the handler was done. */
+  get told(): StatusCode | undefined {
+    return this.#told;
+  }
+
+  /** Nobody waits for it any more: the client has left, or was told a status. */
+  cancel(told: StatusCode | undefined): void {
+    this.#told ??= told;
     this.#isCancelled = true;
     this.#controller?.abort(cancelled);
   }
@@ -180,8 +188,8 @@ export class InboundStreamCall extends InboundCall implements StreamCall {
     this.#window.taken(bytes);
   }
 
-  override cancel(): void {
-    super.cancel();
+  override cancel(told: StatusCode | undefined): void {
+    super.cancel(told);
     this.#release();
   }
 

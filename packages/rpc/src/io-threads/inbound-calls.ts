@@ -46,7 +46,7 @@ export class InboundCalls {
   receive(fields: RecordFields, bytes: Uint8Array): void {
     if (fields.kind === record.open) return this.#open(fields, bytes);
     const call = this.#calls.get(fields.call);
-    if (fields.kind === record.cancel) return call?.cancel();
+    if (fields.kind === record.cancel) return call?.cancel(toldIn(fields));
     if (!(call instanceof InboundStreamCall)) return;
     if (fields.kind === record.message) call.came(bytes);
     else if (fields.kind === record.taken) call.taken(fields.number);
@@ -55,7 +55,7 @@ export class InboundCalls {
 
   /** Nobody waits for any of them any more. */
   cancelAll(): void {
-    for (const call of this.#calls.values()) call.cancel();
+    for (const call of this.#calls.values()) call.cancel(undefined);
   }
 
   #open({ path, call: number, number: headLength }: RecordFields, bytes: Uint8Array): void {
@@ -128,11 +128,16 @@ export class InboundCalls {
     this.#done(call, code);
   }
 
-  #done({ number, target, startedAtMs }: InboundCall, code: StatusCode): void {
+  #done({ number, target, startedAtMs, told }: InboundCall, code: StatusCode): void {
     this.#calls.delete(number);
     const durationMs = performance.now() - startedAtMs;
-    target.observer.onHandled?.({ path: target.path, status: code, durationMs });
+    target.observer.onHandled?.({ path: target.path, status: told ?? code, durationMs });
   }
+}
+
+function toldIn({ number }: RecordFields): StatusCode | undefined {
+  // The I/O thread sends none but those of gRPC.
+  return number === status.OK ? undefined : (number as StatusCode);
 }
 
 /** Nobody is told of tunnels: who serves HTTP counts by himself. */

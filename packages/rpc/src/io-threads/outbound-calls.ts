@@ -122,7 +122,7 @@ export class OutboundCalls {
   }
 
   #cancelWith({ signal }: Call, number: number): void {
-    const cancel = (): void => this.#tell(record.cancel, number);
+    const cancel = (): void => this.#tell(record.cancel, number, toldBy(signal));
     if (signal.aborted) cancel();
     else signal.addEventListener('abort', cancel, { once: true });
   }
@@ -185,6 +185,11 @@ class Taking {
     this.#taken.add(this.#heldBytes);
     this.#heldBytes = 0;
   }
+}
+
+/** The status that a client was told which has not left by itself; 0 for none. */
+function toldBy({ reason }: AbortSignal): number {
+  return reason instanceof RpcError && reason.status !== status.CANCELLED ? reason.status : status.OK;
 }
 
 function errorOf(code: number, text: Uint8Array): RpcError {

@@ -8,7 +8,8 @@ export const record = {
   open: 1,
   // From the I/O thread: the client has sent all of its messages.
   halfClose: 2,
-  // From the I/O thread: nobody waits for the call any more. Its end still comes.
+  // From the I/O thread: nobody waits for the call any more. Its end still comes. `number` is the status that the client was
+  // told, 0 when it has left by itself.
   cancel: 3,
   // From the I/O thread: something happened that is to be counted; JSON.
   event: 4,

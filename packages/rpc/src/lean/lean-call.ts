@@ -43,6 +43,8 @@ export class LeanCall implements StreamCall, MessageSink, InboxOwner, Outcome<Me
   #wake: (() => void) | undefined;
   #receiver: Receiver | undefined;
   #onRoom: (() => void) | undefined;
+  /** What the client was told before the handler was done. */
+  #told: StatusCode | undefined;
   /** The handler was called, and is not done. */
   runs = false;
   /** What the client is told was decided. */
@@ -376,7 +378,8 @@ export class LeanCall implements StreamCall, MessageSink, InboxOwner, Outcome<Me
   #done(code: StatusCode): void {
     this.runs = false;
     const { observer, clock } = this.session.server;
-    observer.onHandled?.({ path: this.head.path, status: code, durationMs: clock.now() - this.#startedAtMs });
+    const durationMs = clock.now() - this.#startedAtMs;
+    observer.onHandled?.({ path: this.head.path, status: this.#told ?? code, durationMs });
     this.session.server.settle(this);
   }
 
@@ -384,6 +387,7 @@ export class LeanCall implements StreamCall, MessageSink, InboxOwner, Outcome<Me
   fail(error: RpcError, header?: readonly OutgoingField[]): void {
     if (this.isOver) return;
     this.isAnswered = true;
+    this.#told = error.status;
     if (this.stream.hasSentHeader) this.stream.sendTrailer(errorTrailer(error));
     else this.stream.sendHeader(header ?? errorHeader(error), { isEnd: true });
     this.session.sent(this);

@@ -344,8 +344,12 @@ test('a stop lets calls under way finish', async () => {
   await own[Symbol.asyncDispose]();
 });
 
-test('a stop ends open-ended streams at once, and their handlers hear of it', async () => {
-  const own = await serveThreads(new FakeMember(), { table: methods });
+test('a stop ends open-ended streams at once, their handlers hear of it, and what clients are told is counted', async () => {
+  const handled: number[] = [];
+  const own = await serveThreads(new FakeMember(), {
+    table: methods,
+    observer: { onHandled: ({ status: code }) => handled.push(code) },
+  });
   const ownClient = newClient(own.port);
   const aborted = Promise.withResolvers<void>();
   onAborted = aborted.resolve;
@@ -358,6 +362,8 @@ test('a stop ends open-ended streams at once, and their handlers hear of it', as
   const [error] = await failed;
   expect(error).toMatchObject({ code: status.UNAVAILABLE, details: 'etcdserver: server stopped' });
   await aborted.promise;
+  await until(() => handled.length > 0);
+  expect(handled).toEqual([status.UNAVAILABLE]);
   ownClient.close();
   await own[Symbol.asyncDispose]();
 });
