@@ -185,6 +185,8 @@ export class Server implements AsyncDisposable {
       maxConnections: maxConnectionsOf(config),
       requestTimeoutMs: config.connectionTimeoutMs,
       maxDelayMs: config.maxConnectionDelayMs,
+      onInternalError: (path, error) =>
+        log.error({ err: error, path }, 'a request over HTTP failed by a bug'),
       onConnectionError: (error) => log.debug({ err: error }, 'a client connection failed'),
       onConnectionRefused: metrics.connections.onConnectionRefused,
       onConnectionDelayed: metrics.connections.onConnectionDelayed,

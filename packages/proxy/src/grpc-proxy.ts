@@ -131,6 +131,7 @@ export class GrpcProxy implements AsyncDisposable {
       access: { hosts: ['*'], origins: [] },
       http: new ProxyPages({ upstream, metrics, tls: dialTls?.pages, random }),
       clock,
+      onInternalError: (path, error) => observer.onInternalError?.(path, error),
       onConnectionError: (error) => observer.onConnectionError?.(error),
       onConnectionRefused: (reason) => observer.onConnectionRefused?.(reason),
     });

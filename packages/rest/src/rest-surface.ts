@@ -103,6 +103,8 @@ export class RestSurface {
         throw failureOf(error, exchange);
       }
     } catch (error) {
+      // All others were told of already, or are the client's.
+      if (!(error instanceof RestError)) settings.onInternalError(pathname, error);
       reply.fail(toRestError(error));
       // What the client may still say is passed over, so that it reads the answer.
       request.resume();

@@ -112,6 +112,23 @@ describe('a request', () => {
     expect(told).toEqual([['/v3/kv/range', bug]]);
   });
 
+  test('that meets a bug before its call has begun hears nothing of it, and the owner does, once', async () => {
+    const told: unknown[] = [];
+    const bug = new TypeError('secret of the house');
+    const clock = new ManualClock();
+    clock.after = () => {
+      throw bug;
+    };
+    await using served = await ServedSurface.start({
+      clock,
+      onInternalError: (path, error) => told.push([path, error]),
+    });
+    const response = await served.fetch('/v3/kv/range?x=y', { headers: { 'Grpc-Timeout': '5S' } });
+    expect(response.status).toBe(500);
+    expect(await response.json()).toEqual({ error: 'internal error', code: 13, message: 'internal error' });
+    expect(told).toEqual([['/v3/kv/range', bug]]);
+  });
+
   test('may be as long as allowed, in bytes of the message', async () => {
     await using served = await ServedSurface.start({ maxMessageBytes: 1000 });
     served.backend.unaries.set(rangePath, () => new Uint8Array());

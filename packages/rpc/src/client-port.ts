@@ -52,6 +52,11 @@ export interface ClientPortOptions {
    */
   readonly maxDelayMs?: number;
   readonly clock?: Clock;
+  /**
+   * What answers HTTP has thrown, asked for `path`: a bug, or a failure of this machine. The client was told no more than that.
+   * Never called where `http` takes connections whole.
+   */
+  readonly onInternalError?: ((path: string, error: unknown) => void) | undefined;
   readonly onConnectionError?: (error: Error) => void;
   readonly onConnectionRefused?: (reason: ConnectionRefusal) => void;
   /** A new connection has to wait, for what others from its address have done. */
@@ -99,7 +104,8 @@ export class ClientPort implements AsyncDisposable {
     this.#offenders = new Offenders({ delayMsMax: complete.maxDelayMs, addressesMax: offendersMax });
     if ('all' in options.http) this.#fronts = options.http;
     else {
-      const front = { surface: options.http, access, requestTimeoutMs };
+      const { http: surface, onInternalError } = options;
+      const front = { surface, access, requestTimeoutMs, onInternalError };
       this.#fronts = {
         all: new HttpFront({ ...front, api: options.api, scope: 'all' }),
         metrics: new HttpFront({ ...front, scope: 'metrics' }),

@@ -5,6 +5,7 @@ import {
   type Server,
   type ServerResponse,
 } from 'node:http';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import {
   corsHeaders,
@@ -33,6 +34,8 @@ export interface HttpFrontOptions {
   readonly scope: HttpScope;
   readonly access: HttpAccess;
   readonly requestTimeoutMs: number;
+  /** A handler or the surface has thrown, asked for `path`, which is without what stands behind it: that may be anything. */
+  readonly onInternalError?: ((path: string, error: unknown) => void) | undefined;
 }
 
 const metricsRoots = ['metrics', 'health', 'livez', 'readyz'];
@@ -78,7 +81,7 @@ export class HttpFront implements HttpConnections {
       },
       (request, response) => {
         response.on('error', () => {}); // The other side is gone; so is the need for an answer.
-        this.#answer(request, response).catch(() => failed(response));
+        this.#answer(request, response).catch((error: unknown) => this.#fail(request, response, error));
       },
     );
     this.#server.setTimeout(stallTimeoutMs);
@@ -100,7 +103,6 @@ export class HttpFront implements HttpConnections {
     this.#server.close();
   }
 
-  /** Nothing that a handler throws ends more than its request. */
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { access, scope, api } = this.#options;
     const head = this.#headOf(request);
@@ -114,12 +116,29 @@ export class HttpFront implements HttpConnections {
     send(response, refusal ?? (await this.#answerOf(head.method, request.url ?? '/')), cors);
   }
 
+  /** Nothing that a handler throws ends more than its request: the owner is told of it, its client that it was. */
+  #fail(request: IncomingMessage, response: ServerResponse, error: unknown): void {
+    this.#tell(request, error);
+    if (response.writableEnded) return; // It had said all that it had to say.
+    if (response.headersSent) return void response.destroy();
+    // What was said of another answer does not hold for this one.
+    for (const name of response.getHeaderNames()) if (!isOfCors(name)) response.removeHeader(name);
+    send(response, wentWrong);
+  }
+
+  #tell({ url = '/' }: IncomingMessage, error: unknown): void {
+    this.#options.onInternalError?.(url.split('?', 1)[0]!, error);
+  }
+
   #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     socket.on('error', () => {}); // As for answers.
+    const writtenBefore = writtenBytes(socket);
     try {
       this.#upgradeTo(request, socket, head);
-    } catch {
-      socket.destroy();
+    } catch (error) {
+      this.#tell(request, error);
+      if (writtenBytes(socket) === writtenBefore) refuseUpgrade(socket, wentWrong);
+      else socket.destroy();
     }
   }
 
@@ -131,13 +150,7 @@ export class HttpFront implements HttpConnections {
         ? notFound
         : (refuseHost(asked, access) ?? refuseCertificate(asked, access) ?? refuseOrigin(asked, access));
     if (refusal === undefined && api?.upgrade(request, socket, head) === true) return;
-    const { status, body } = refusal ?? notFound;
-    const lines = [
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-      'Connection: close',
-      'Content-Type: text/plain',
-    ];
-    socket.end(`${lines.join('\r\n')}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+    refuseUpgrade(socket, refusal ?? notFound);
   }
 
   #headOf(request: IncomingMessage): HttpHead {
@@ -149,12 +162,8 @@ export class HttpFront implements HttpConnections {
   async #answerOf(method: string, url: string): Promise<HttpAnswer> {
     const { surface, scope } = this.#options;
     if (scope === 'all' && method === 'OPTIONS') return { status: 200, headers: {}, body: '' };
-    try {
-      if (scope === 'metrics' && !metricsRoots.includes(rootOf(url))) return notFound;
-      return await surface.answer(method, url);
-    } catch {
-      return wentWrong;
-    }
+    if (scope === 'metrics' && !metricsRoots.includes(rootOf(url))) return notFound;
+    return surface.answer(method, url);
   }
 }
 
@@ -176,9 +185,23 @@ function send(
   response.writeHead(status, { ...headers, ...cors, ...length }).end(body);
 }
 
-function failed(response: ServerResponse): void {
-  if (response.headersSent) response.destroy();
-  else send(response, wentWrong);
+function refuseUpgrade(socket: Duplex, { status, body }: Pick<HttpAnswer, 'status' | 'body'>): void {
+  const lines = [
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+    'Connection: close',
+    'Content-Type: text/plain',
+  ];
+  socket.end(`${lines.join('\r\n')}\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`);
+}
+
+/** Of a connection that counts them; any other is taken for one that nothing was written to. */
+function writtenBytes(socket: Duplex): number {
+  return socket instanceof Socket ? socket.bytesWritten : 0;
+}
+
+/** They were said before any handler was asked. */
+function isOfCors(name: string): boolean {
+  return name.startsWith('access-control-') || name === 'vary';
 }
 
 function rootOf(url: string): string {

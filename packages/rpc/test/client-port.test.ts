@@ -9,6 +9,7 @@ import {
   methodTable,
   type ClientListener,
   type ClientPortOptions,
+  type HttpHandler,
 } from '../src/index.ts';
 import { ServerUnderTest } from './server-under-test.ts';
 import { FakeMember } from './fake-member.ts';
@@ -182,6 +183,76 @@ test('a port for gRPC only hears no HTTP/1, and one for HTTP only hears it', asy
   expect(await ask(http.portNumber, '/version')).toMatchObject({ status: 200 });
 });
 
+/** Handlers that fail, by where they are asked; each says what a client must not hear. */
+const failing = {
+  handle: ({ url = '' }, response) => {
+    if (!url.startsWith('/v3/')) return false;
+    if (url.startsWith('/v3/done')) {
+      response.end('done');
+      throw new Error('secret');
+    }
+    response.setHeader('Content-Length', 6).setHeader('X-Secret', 'secret');
+    if (url.startsWith('/v3/begun')) response.write('half');
+    throw new Error('secret');
+  },
+  upgrade: ({ url = '' }, socket) => {
+    if (url === '/v3/begun') socket.write('HTTP/1.1 101 Switching Protocols\r\n\r\n');
+    throw new Error('secret');
+  },
+} satisfies HttpHandler;
+
+test('a handler that fails is told of once, by its path; its client gets a 500 and nothing of what failed', async () => {
+  const told: unknown[] = [];
+  const { portNumber, dial } = await openPort({
+    api: failing,
+    http: { answer: (_method, url) => Promise.reject(new Error(`secret of ${url}`)) },
+    access: { hosts: ['*'], origins: ['http://good.example'] },
+    onInternalError: (path, error) => told.push([path, (error as Error).message]),
+  });
+  for (const path of ['/v3/kv/range', '/metrics', '/health']) {
+    const headers = { Origin: 'http://good.example' };
+    const { status, body, ...answer } = await ask(portNumber, `${path}?key=stored`, { headers });
+    expect({ status, body }).toEqual({ status: 500, body: 'Internal Server Error\n' });
+    expect(answer.headers['content-length']).toBe(String(body.length));
+    expect(JSON.stringify(answer.headers)).not.toContain('secret');
+    expect(answer.headers['access-control-allow-origin']).toBe('http://good.example');
+  }
+  expect(told).toEqual([
+    ['/v3/kv/range', 'secret'],
+    ['/metrics', 'secret of /metrics?key=stored'],
+    ['/health', 'secret of /health?key=stored'],
+  ]);
+  told.length = 0;
+  // What was answered, or begun, can't be taken back.
+  expect(await ask(portNumber, '/v3/done')).toMatchObject({ status: 200, body: 'done' });
+  const begun = await dial();
+  begun.write('GET /v3/begun HTTP/1.1\r\nHost: a\r\n\r\n');
+  expect(await readToEnd(begun)).not.toContain('500');
+  expect(told).toEqual([
+    ['/v3/done', 'secret'],
+    ['/v3/begun', 'secret'],
+  ]);
+});
+
+test('a WebSocket whose handler fails gets a 500 unless it was begun, and the owner is told', async () => {
+  const told: unknown[] = [];
+  const onInternalError = (path: string, error: unknown): unknown => told.push([path, String(error)]);
+  const { dial } = await openPort({ api: failing, onInternalError });
+  const upgrade = async (path: string): Promise<string> => {
+    const socket = await dial();
+    socket.write(`GET ${path} HTTP/1.1\r\nHost: m\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n`);
+    return readToEnd(socket);
+  };
+  const answer = await upgrade('/v3/watch');
+  expect(answer).toMatch(/^HTTP\/1\.1 500 Internal Server Error\r\n/);
+  expect(answer).not.toContain('secret');
+  expect(await upgrade('/v3/begun')).not.toContain('500');
+  expect(told).toEqual([
+    ['/v3/watch', 'Error: secret'],
+    ['/v3/begun', 'Error: secret'],
+  ]);
+});
+
 test('a port for metrics serves metrics and health, and nothing else', async () => {
   const { portNumber } = await openPort({}, { serves: 'metrics' });
   for (const path of ['/metrics', '/health', '/livez', '/readyz', '/readyz/data_corruption']) {
@@ -270,5 +341,5 @@ test('whatever a handler throws ends its request, and nothing else', async () =>
   expect(await ask(portNumber, '/a')).toMatchObject({ status: 500, body: 'Internal Server Error\n' });
   const socket = await dial();
   socket.write('GET /a HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n');
-  expect(await readToEnd(socket)).toBe('');
+  expect(await readToEnd(socket)).toMatch(/^HTTP\/1\.1 500 [^]*\r\n\r\nInternal Server Error\n$/);
 });
