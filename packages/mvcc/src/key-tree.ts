@@ -275,6 +275,22 @@ export class KeyTree {
     return rank;
   }
 
+  /** The live key before which `rank` others lie; undefined when there are no more than that. */
+  liveKeyAt(rank: number): Key | undefined {
+    if (rank >= this.#liveCount) return undefined;
+    let node = this.#root;
+    let left = rank;
+    while (node instanceof Inner) {
+      let step = 0;
+      for (; left >= node.counts[step]!; step++) left -= node.counts[step]!;
+      node = node.children[step]!;
+    }
+    node.unpack();
+    const { heads } = node;
+    for (let i = 0; i < heads.length; i++) if (heads[i]! > 0 && left-- === 0) return node.keys[i];
+    return undefined;
+  }
+
   /** @throws InvariantError when the tree is not what the drawing says. */
   checkInvariants(): void {
     const seen = { keys: 0, last: undefined as Leaf | undefined };

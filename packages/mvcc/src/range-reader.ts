@@ -1,8 +1,9 @@
 import type { KeyIndex } from './key-index.ts';
 import { PastCount } from './past-count.ts';
+import { ReadAhead } from './read-ahead.ts';
 import type { ReadBudget } from './read-budget.ts';
 import type { RevisionLog } from './revision-log.ts';
-import type { KeyRange, RangeResult } from './types.ts';
+import type { Key, KeyRange, RangeResult } from './types.ts';
 
 /** A range read with its defaults filled in. */
 export interface RangeQuery {
@@ -21,6 +22,7 @@ export function rangeNewest(index: KeyIndex, log: RevisionLog, query: RangeQuery
   const { start, endExclusive } = query.range;
   if (query.countOnly) return { kvs: [], count: tree.liveRank(endExclusive) - tree.liveRank(start) };
   const kvs: Uint8Array[] = [];
+  const values = new ValueReader(index, log, query);
   tree.seek(start);
   let leaf = tree.leaf;
   for (let position = tree.position; ; position++) {
@@ -37,7 +39,7 @@ export function rangeNewest(index: KeyIndex, log: RevisionLog, query: RangeQuery
     if (head < 0) continue;
     if (kvs.length >= query.limit) break;
     if (budget.isSpent) return { kvs, count: kvs.length, next: key };
-    kvs.push(readWithin(budget, log, head));
+    kvs.push(values.read(key, head, kvs.length));
   }
   return { kvs, count: tree.liveRank(endExclusive) - tree.liveRank(start) };
 }
@@ -50,6 +52,7 @@ export function rangeAt(index: KeyIndex, log: RevisionLog, revision: number, que
   const past = new PastCount(index, revision, budget);
   if (query.countOnly) return { kvs: [], count: past.of(query.range), next: budget.next };
   const kvs: Uint8Array[] = [];
+  const values = new ValueReader(index, log, query);
   tree.seek(start);
   let leaf = tree.leaf;
   for (let position = tree.position; ; position++) {
@@ -69,14 +72,40 @@ export function rangeAt(index: KeyIndex, log: RevisionLog, revision: number, que
     const head = leaf.heads[position]!;
     const version = leaf.newest <= revision ? Math.max(0, head) : index.at(head, revision);
     if (version === 0) budget.left--;
-    else kvs.push(readWithin(budget, log, version));
+    else kvs.push(values.read(key, version, kvs.length));
   }
   return { kvs, count: kvs.length };
 }
 
-function readWithin(budget: ReadBudget, log: RevisionLog, version: number): Uint8Array {
-  const before = log.rows.work;
-  const bytes = log.bytesOf(version);
-  budget.left -= 1 + log.rows.work - before;
-  return bytes;
+/** Reads the values of one range, at the cost of its budget. */
+class ValueReader {
+  readonly #index: KeyIndex;
+  readonly #log: RevisionLog;
+  readonly #query: RangeQuery;
+  /** Made when the first value had to be got. */
+  #ahead: ReadAhead | undefined = undefined;
+
+  constructor(index: KeyIndex, log: RevisionLog, query: RangeQuery) {
+    this.#index = index;
+    this.#log = log;
+    this.#query = query;
+  }
+
+  /** The value of a key whose version this is, when the range has `count` values already. */
+  read(key: Key, version: number, count: number): Uint8Array {
+    const { rows } = this.#log;
+    const before = rows.work;
+    const gotBefore = rows.gotCount;
+    const bytes = this.#log.bytesOf(version);
+    if (rows.gotCount !== gotBefore) this.#readAhead(key, this.#query.limit - count - 1);
+    this.#query.budget.left -= 1 + rows.work - before;
+    return bytes;
+  }
+
+  #readAhead(key: Key, wanted: number): void {
+    const { endExclusive } = this.#query.range;
+    if (wanted < 1 || endExclusive === `${key}\0`) return;
+    this.#ahead ??= new ReadAhead(this.#index, this.#log, endExclusive);
+    this.#ahead.take(key, wanted);
+  }
 }

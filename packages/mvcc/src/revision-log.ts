@@ -1,4 +1,4 @@
-import { invariant, type BackendReader, type BucketChanges } from '@quorate/std';
+import { copyBytes, invariant, type BackendReader, type BucketChanges } from '@quorate/std';
 import { RowBuilder, RowReader } from './row.ts';
 import { Rows } from './rows.ts';
 import { Slabs } from './slabs.ts';
@@ -30,7 +30,7 @@ export const rowCostBytes = 16 * 1024;
 export const defaultTuning: MvccTuning = {
   slabBytes: 1024 * 1024,
   rowRevisionsMax: 64,
-  rowBytesMax: 64 * 1024,
+  rowBytesMax: 16 * 1024,
   sliceKeys: 4096,
   sliceBytes: 512 * 1024,
   packVisits: 512,
@@ -77,12 +77,25 @@ export class RevisionLog {
     const { versions, slabs } = this;
     const found = this.rows.find(versions.main(version), versions.sub(version));
     invariant(found.length === versions.size(version), 'a row and the index agree on the size of a revision');
-    if (versions.isSuperseded(version) || versions.isTombstone(version)) return found;
-    slabs.reserve(found.length);
-    slabs.roomBytes.set(found, slabs.roomOffset);
-    slabs.take(version, found.length, false);
+    // A view of the row would keep all of it in memory: of a list that is read from many rows, a hundred times its size.
+    if (versions.isSuperseded(version) || versions.isTombstone(version)) return copyBytes(found);
+    const kept = this.keep(version, found);
     slabs.tidy();
-    return found;
+    return kept;
+  }
+
+  /**
+   * Moves the newest version of a key, which is in a row only, into memory, where it is a view of; `tidy` of the slabs is
+   * the caller's.
+   */
+  keep(version: number, inRow: Uint8Array): Uint8Array {
+    const { versions, slabs } = this;
+    invariant(inRow.length === versions.size(version), 'a row and the index agree on the size of a revision');
+    slabs.reserve(inRow.length);
+    const { roomBytes, roomOffset } = slabs;
+    roomBytes.set(inRow, roomOffset);
+    slabs.take(version, inRow.length, false);
+    return roomBytes.subarray(roomOffset, roomOffset + inRow.length);
   }
 
   /** Writes the undrained revisions to `changes` as rows; returns the token of the batch. */

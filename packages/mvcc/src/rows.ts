@@ -7,15 +7,25 @@ import { DamagedRowError } from './errors.ts';
 
 /** Rows read from the backend that are kept, since neighbours are often asked for next. */
 const cachedRowsMax = 16;
-/** What it costs to find a revision in a row, and to get the row from the backend, in keys that could be read meanwhile. */
+/**
+ * What it costs to find a revision in a row, and to get a row from the backend, in keys that could be read meanwhile: the
+ * latter at all, and one more for so many bytes.
+ */
 const findWork = 8;
-const loadWork = 64;
+const loadWork = 32;
+const bytesPerWork = 1024;
 
 /** How a row is known in maps: its main revision, or a text when it starts within one. */
 type RowName = number | string;
 
 function nameOf(main: number, sub: number): RowName {
   return sub === 0 ? main : `${main}/${sub}`;
+}
+
+/** A row that was got from the backend. */
+export interface GotRow {
+  readonly main: number;
+  readonly bytes: Uint8Array;
 }
 
 /** A row whose bytes the backend may not have yet. */
@@ -33,6 +43,9 @@ export class Rows {
   readonly directory = new RowDirectory();
   /** What reading has cost since the start. */
   work = 0;
+  /** How many rows were got from the backend, and the last one. */
+  gotCount = 0;
+  got: GotRow = { main: 0, bytes: new Uint8Array(0) };
   readonly #backend: BackendReader;
   readonly #unflushed = new Map<RowName, UnflushedRow>();
   readonly #memory = new RowMemory();
@@ -89,8 +102,11 @@ export class Rows {
     if (unflushed !== undefined) return copyBytes(unflushed.bytes);
     const cached = this.#cache.get(name);
     if (cached !== undefined) return cached;
-    this.work += loadWork;
-    return checkRow(main, sub, this.#backend.get('key', encodeRevisionKey(main, sub)));
+    const bytes = checkRow(main, sub, this.#backend.get('key', encodeRevisionKey(main, sub)));
+    this.work += loadWork + Math.floor(bytes.length / bytesPerWork);
+    this.gotCount++;
+    this.got = { main, bytes };
+    return bytes;
   }
 
   /** A view of the KeyValue of a revision that is in a row. @throws DamagedRowError */

@@ -64,6 +64,11 @@ export class Slabs {
     return this.#bytes;
   }
 
+  /** Bytes of memory that they may take. */
+  get budgetBytes(): number {
+    return this.#options.budgetBytes;
+  }
+
   /** The memory of a slab, undefined once it was dropped. */
   bytesOf(id: number): Uint8Array | undefined {
     return this.#slabs[id - this.#firstId]?.bytes;

@@ -64,6 +64,8 @@ test('the tree holds what a sorted array holds, and counts what is live', () => 
       tree.checkInvariants();
       expect(entries(tree)).toEqual(model.sorted());
       expect(tree.liveRank(unboundedEnd)).toBe(tree.liveCount);
+      const live = model.sorted().flatMap(([held, head]) => (head > 0 ? [held] : []));
+      expect([...live, undefined]).toEqual([...live, undefined].map((_, rank) => tree.liveKeyAt(rank)));
       expect(tree.keyCount).toBe(model.heads.size);
     }),
     { numRuns: 150 },
