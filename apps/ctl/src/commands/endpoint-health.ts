@@ -3,13 +3,12 @@ import { rpcpb } from '@quorate/wire';
 import type { ByteString } from '../byte-string.ts';
 import type { Context } from '../cli/context.ts';
 import { paintOfShared } from '../colour.ts';
-import { errorText } from '../error-text.ts';
 import { ExitError } from '../exit.ts';
 import { formatDuration } from '../go/duration.ts';
 import { healthPrintout, type EndpointHealth } from '../print/endpoint.ts';
 import { alarmName } from './alarm.ts';
 import { argumentBytes } from './key-range.ts';
-import { endpointsOf } from './endpoints.ts';
+import { endpointsOf, endpointTrouble } from './endpoints.ts';
 
 /** Asks all endpoints at once whether they can answer a linearizable read, and have no alarm. */
 export async function endpointHealth(context: Context): Promise<void> {
@@ -34,11 +33,19 @@ interface Examined {
 }
 
 async function examine(context: Context, endpoint: ByteString): Promise<Examined> {
-  const client = await context.client([endpoint]);
-  const startedAt = process.hrtime.bigint();
-  const illness = await illnessOf(client, context.timeoutMs);
+  let startedAt = process.hrtime.bigint();
+  let illness: unknown;
+  try {
+    const client = await context.client([endpoint]);
+    startedAt = process.hrtime.bigint();
+    illness = await illnessOf(client, context.timeoutMs);
+  } catch (error) {
+    // A file that holds no certificate is no fault of an endpoint; a password that it refuses counts as one, as in etcdctl.
+    if (!(error instanceof ExitError) || error.cause === undefined) throw error;
+    illness = error;
+  }
   const took = formatDuration(process.hrtime.bigint() - startedAt);
-  const error = illness === undefined ? '' : errorText(illness);
+  const error = illness === undefined ? '' : endpointTrouble(illness);
   return { health: { endpoint, health: illness === undefined, took, error }, illness };
 }
 
