@@ -47,12 +47,16 @@ describe('keys', () => {
     expect(await client.delete({ prefix: '' })).toBe(2n);
   });
 
-  test('a range is deleted without a warning, with and without --range', async () => {
-    for (const flags of [[], ['--range']]) {
+  test('a range is deleted behind a warning, and with --range without one', async () => {
+    for (const [flags, stderr] of [
+      [[], /^Warning: Keys between "del\/a" and "del\/z" will be deleted\. [^\n]*\n$/],
+      [['--range'], /^$/],
+    ] as const) {
       await client.put('del/a', '1');
       await client.put('del/b', '2');
       const deleted = await quoratectl('del', 'del/a', 'del/z', ...flags);
-      expect(deleted).toEqual({ code: 0, stdout: '2\n', stderr: '' });
+      expect(deleted).toMatchObject({ code: 0, stdout: '2\n' });
+      expect(deleted.stderr).toMatch(stderr);
     }
   });
 
