@@ -2,7 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 
-for (const name of ['put', 'range', 'memory', 'boot', 'transfer', 'kv']) {
+for (const name of ['put', 'range', 'cold', 'memory', 'boot', 'transfer', 'kv']) {
   console.log(`-- ${name}`);
   const script = fileURLToPath(new URL(`${name}.ts`, import.meta.url));
   const keys = name === 'kv' ? [] : process.argv.slice(2);

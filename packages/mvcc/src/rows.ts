@@ -5,8 +5,8 @@ import { RowMemory } from './row-memory.ts';
 import { checkRow, RowReader, type RowBuilder } from './row.ts';
 import { DamagedRowError } from './errors.ts';
 
-/** Rows read from the backend that are kept, since neighbours are often asked for next. */
-const cachedRowsMax = 16;
+/** Bytes of rows read from the backend that are kept, since neighbours are often asked for next; the last one is in any case. */
+const cachedBytesMax = 1024 * 1024;
 /**
  * What it costs to find a revision in a row, and to get a row from the backend, in keys that could be read meanwhile: the
  * latter at all, and one more for so many bytes.
@@ -51,6 +51,7 @@ export class Rows {
   readonly #memory = new RowMemory();
   /** Least recently read first. */
   readonly #cache = new Map<RowName, Uint8Array>();
+  #cachedBytes = 0;
   readonly #found = new RowReader();
 
   constructor(backend: BackendReader) {
@@ -72,7 +73,7 @@ export class Rows {
   replace(row: RowBuilder, token: number, changes: BucketChanges): void {
     const bytes = row.finish(this.#memory.take(row.size, token));
     const name = nameOf(row.rowMain, row.rowSub);
-    this.#cache.delete(name);
+    this.#forget(name);
     this.#unflushed.set(name, { bytes, token });
     changes.put('key', encodeRevisionKey(row.rowMain, row.rowSub), bytes);
   }
@@ -82,7 +83,7 @@ export class Rows {
     const main = this.directory.main(place);
     const sub = this.directory.sub(place);
     this.directory.remove(place);
-    this.#cache.delete(nameOf(main, sub));
+    this.#forget(nameOf(main, sub));
     this.#unflushed.delete(nameOf(main, sub));
     changes.delete('key', encodeRevisionKey(main, sub));
   }
@@ -131,12 +132,21 @@ export class Rows {
 
   #remember(name: RowName, bytes: Uint8Array): void {
     if (this.#unflushed.has(name)) return;
-    this.#cache.delete(name);
+    this.#forget(name);
     this.#cache.set(name, bytes);
-    if (this.#cache.size <= cachedRowsMax) return;
+    this.#cachedBytes += bytes.length;
+    if (this.#cachedBytes <= cachedBytesMax) return;
     for (const oldest of this.#cache.keys()) {
-      this.#cache.delete(oldest);
-      return;
+      if (oldest === name) return;
+      this.#forget(oldest);
+      if (this.#cachedBytes <= cachedBytesMax) return;
     }
+  }
+
+  #forget(name: RowName): void {
+    const bytes = this.#cache.get(name);
+    if (bytes === undefined) return;
+    this.#cache.delete(name);
+    this.#cachedBytes -= bytes.length;
   }
 }

@@ -203,6 +203,24 @@ test('values that were read from rows do not keep the rows in memory', async () 
   }
 });
 
+test('of older revisions, a megabyte of rows is kept for the values around those that were read', async () => {
+  for (const [size, isWithin] of [
+    [200, true],
+    [1_000, false],
+  ] as const) {
+    const { store, backend } = await stored(3_000, size);
+    const revision = store.currentRevision;
+    const wanted = store.range(all).kvs.map(toHex);
+    for (let at = 0; at < 3_000; at++) put(store, keyOf(at), 1);
+    await flush(store, backend);
+    const { cold, gets } = await opened(store, backend);
+    expect(inSteps(cold, { revision, workMax: 2_000 }).kvs).toEqual(wanted);
+    const rows = Math.ceil((3_000 * (size + 20)) / 16_384);
+    if (isWithin) expect(gets()).toBeLessThan(rows * 1.5);
+    else expect(gets()).toBeGreaterThan(rows * 2);
+  }
+});
+
 test('a damaged row is noticed by every list that comes to it, and hurts none once it is mended', async () => {
   const { store, backend } = await stored(500, 200);
   const wanted = store.range(all).kvs.map(toHex);
