@@ -1,3 +1,4 @@
+import { concatBytes, fromUtf8 } from '@quorate/std';
 import type { mvccpb, rpcpb } from '@quorate/wire';
 import type { Connections } from '../connections.ts';
 import { toKeyRange } from '../keys.ts';
@@ -19,6 +20,11 @@ export interface Source {
   readonly prefix: Uint8Array;
   /** Which of them comes first. */
   readonly order: Pick<rpcpb.RangeRequest, 'sortTarget' | 'sortOrder'>;
+}
+
+/** What keys below this one begin with: those of a queue are below its name. */
+export function prefixBelow(name: Uint8Array): Uint8Array {
+  return concatBytes([name, fromUtf8('/')]);
 }
 
 /** Takes the first value out of a queue, and waits for one when there is none. */

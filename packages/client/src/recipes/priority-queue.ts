@@ -7,7 +7,7 @@ import type { Keyspace } from '../keyspace.ts';
 import type { CallOptions } from '../options.ts';
 import type { WaitOptions } from '../session.ts';
 import { compare, op } from '../txn.ts';
-import { dequeue } from './dequeue.ts';
+import { dequeue, prefixBelow, type Source } from './dequeue.ts';
 
 /** Priorities have five digits in keys, and 16 bits with clients in Go. */
 const priorityMax = 65_535;
@@ -31,15 +31,11 @@ export interface EnqueueOptions extends CallOptions {
  *     __<name>/<priority, 5 digits>                      written with each of them, so that no number is given twice
  */
 export class PriorityQueue {
-  readonly #keyspace: Keyspace;
-  readonly #connections: Connections;
-  readonly #prefix: Uint8Array;
+  readonly #source: Source;
 
   /** @internal `Keyspace.priorityQueue` makes them. */
   constructor(keyspace: Keyspace, connections: Connections, name: Uint8Array) {
-    this.#keyspace = keyspace;
-    this.#connections = connections;
-    this.#prefix = concatBytes([name, fromUtf8('/')]);
+    this.#source = { keyspace, connections, prefix: prefixBelow(name), order: byKey };
   }
 
   /**
@@ -51,7 +47,8 @@ export class PriorityQueue {
   async enqueue(value: Bytes, { priority, ...options }: EnqueueOptions): Promise<rpcpb.ResponseHeader> {
     if (!Number.isInteger(priority) || priority < 0 || priority > priorityMax)
       throw new RangeError(`a priority is a whole number from 0 to ${priorityMax}, and not ${priority}`);
-    const ofPriority = concatBytes([this.#prefix, fromUtf8(`${priority}`.padStart(5, '0'))]);
+    const { keyspace, prefix } = this.#source;
+    const ofPriority = concatBytes([prefix, fromUtf8(`${priority}`.padStart(5, '0'))]);
     const base = concatBytes([fromUtf8('__'), ofPriority]);
     for (;;) {
       const { number, revision } = await this.#nextNumber(ofPriority, options);
@@ -61,15 +58,14 @@ export class PriorityQueue {
         compare: [compare.modRevision(base, '<', revision + 1n), compare.version(key, '=', 0n)],
         success: [op.put(base, ''), op.put(key, toBytes(value))],
       };
-      const { succeeded, header } = await this.#keyspace.txn(txn, options);
+      const { succeeded, header } = await keyspace.txn(txn, options);
       if (succeeded) return header;
     }
   }
 
   /** Takes the first value, as `Queue.dequeue` does. */
   dequeue(options: WaitOptions = {}): Promise<Uint8Array> {
-    const [keyspace, connections, prefix] = [this.#keyspace, this.#connections, this.#prefix];
-    return dequeue({ keyspace, connections, prefix, order: byKey }, options);
+    return dequeue(this.#source, options);
   }
 
   /** The number behind the last one there is, and as of which revision. */
@@ -77,10 +73,10 @@ export class PriorityQueue {
     ofPriority: Uint8Array,
     options: CallOptions,
   ): Promise<{ readonly number: bigint; readonly revision: bigint }> {
-    const prefix = concatBytes([ofPriority, fromUtf8('/')]);
+    const prefix = prefixBelow(ofPriority);
     const descending = { ...byKey, sortOrder: rpcpb.RangeRequest_SortOrder.DESCEND };
     const last = { ...toKeyRange({ prefix }), ...descending, limit: 1n, keysOnly: true };
-    const { kvs, header } = await this.#keyspace.kv.range(last, options);
+    const { kvs, header } = await this.#source.keyspace.kv.range(last, options);
     const revision = header?.revision ?? 0n;
     if (kvs[0] === undefined) return { number: 0n, revision };
     const digits = toUtf8(kvs[0].key.subarray(prefix.length));

@@ -6,7 +6,7 @@ import type { Keyspace } from '../keyspace.ts';
 import type { CallOptions } from '../options.ts';
 import type { WaitOptions } from '../session.ts';
 import { compare, op } from '../txn.ts';
-import { dequeue } from './dequeue.ts';
+import { dequeue, prefixBelow, type Source } from './dequeue.ts';
 import { uniqueName } from './unique-name.ts';
 
 const oldestFirst = {
@@ -19,15 +19,11 @@ const oldestFirst = {
  * `<name>/<unique>`, and their order is that of their revisions. Clients in Go (`recipe.Queue`) use the same ones.
  */
 export class Queue {
-  readonly #keyspace: Keyspace;
-  readonly #connections: Connections;
-  readonly #prefix: Uint8Array;
+  readonly #source: Source;
 
   /** @internal `Keyspace.queue` makes them. */
   constructor(keyspace: Keyspace, connections: Connections, name: Uint8Array) {
-    this.#keyspace = keyspace;
-    this.#connections = connections;
-    this.#prefix = concatBytes([name, fromUtf8('/')]);
+    this.#source = { keyspace, connections, prefix: prefixBelow(name), order: oldestFirst };
   }
 
   /**
@@ -36,11 +32,12 @@ export class Queue {
    * @throws EtcdError; after one that is not `unsent` it may have been put or not, as with every write
    */
   async enqueue(value: Bytes, options: CallOptions = {}): Promise<rpcpb.ResponseHeader> {
+    const { keyspace, connections, prefix } = this.#source;
     for (;;) {
-      const key = concatBytes([this.#prefix, fromUtf8(uniqueName(this.#connections.random))]);
+      const key = concatBytes([prefix, fromUtf8(uniqueName(connections.random))]);
       const isNew = compare.version(key, '=', 0n);
       const txn = { compare: [isNew], success: [op.put(key, toBytes(value))] };
-      const { succeeded, header } = await this.#keyspace.txn(txn, options);
+      const { succeeded, header } = await keyspace.txn(txn, options);
       if (succeeded) return header;
     }
   }
@@ -52,7 +49,6 @@ export class Queue {
    * @throws EtcdError, or the signal's reason; after an error of its last step that is not `unsent`, the value may be gone
    */
   dequeue(options: WaitOptions = {}): Promise<Uint8Array> {
-    const [keyspace, connections, prefix] = [this.#keyspace, this.#connections, this.#prefix];
-    return dequeue({ keyspace, connections, prefix, order: oldestFirst }, options);
+    return dequeue(this.#source, options);
   }
 }
