@@ -1,5 +1,6 @@
 import { isCommand, parseCommandLine } from './config/command-line.ts';
 import { ConfigError, loadConfig } from './config/load.ts';
+import { tuneHeap } from './heap.ts';
 import type { ServerConfig } from './config/schema.ts';
 import type { Logger } from 'pino';
 import { newLogger } from './logging.ts';
@@ -7,7 +8,6 @@ import type { Server } from './server.ts';
 import { tellServiceManager } from './service-manager.ts';
 import { signalCodes } from './signal-codes.ts';
 import { serverVersion } from './version.ts';
-import { boundYoungGeneration } from './young-generation.ts';
 
 /** Runs `quorate` with these arguments and ends the process. */
 export async function main(args: readonly string[]): Promise<void> {
@@ -38,7 +38,8 @@ export async function main(args: readonly string[]): Promise<void> {
 }
 
 async function run(config: ServerConfig, warnings: readonly string[]): Promise<void> {
-  boundYoungGeneration();
+  tuneHeap();
+
   const log = newLogger(config);
   for (const warning of warnings) log.warn(warning);
   log.info(

@@ -1,11 +1,11 @@
-import { credentials, type ChannelCredentials } from '@grpc/grpc-js';
 import { CertificateAuthority, CertificateFolder } from '@quorate/tls/testing';
+import { spawn, type ChildProcess } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Worker } from 'node:worker_threads';
+import { fileURLToPath } from 'node:url';
 import { fromUtf8 } from '@quorate/std';
 import { rpcpb } from '@quorate/wire';
 import { until } from '../cluster/until.ts';
@@ -29,6 +29,11 @@ export const testEffort: SiegeEffort = { phases: 3, phaseMs: 600 };
 export const shortEffort: SiegeEffort = { phases: 1, phaseMs: 600 };
 /** An attack runs that long before it is measured. */
 const warmUpMs = 100;
+/**
+ * An attacker has a machine of its own. Here it shares the cores with those whom it attacks, who go first when they want
+ * one.
+ */
+const attackerNiceness = '10';
 /** What an idle machine of two cores stays below, in milliseconds, however an attack goes. */
 const idleFloorMs = 25;
 
@@ -73,14 +78,13 @@ export class Siege implements AsyncDisposable {
     readonly folders: readonly string[];
     readonly target: Target;
     readonly token: string | undefined;
+    readonly bystander: Bystander;
   }) {
     this.#member = made.member;
     this.#folders = made.folders;
     this.#target = made.target;
     this.#token = made.token;
-    const { tls } = made.target;
-    const endpoint = tls === undefined ? made.member.endpoint : `${made.target.host}:${tls.port}`;
-    this.#bystander = new Bystander(endpoint, { token: made.token, channel: tls && channelOf(tls) });
+    this.#bystander = made.bystander;
   }
 
   /** Starts a member, with logins, or with a second port for clients with certificates, if asked for. */
@@ -110,8 +114,11 @@ export class Siege implements AsyncDisposable {
     const put = op.put({ key: fromUtf8(target.largeKey), value: new Uint8Array(1_000_000) });
     await succeed(caller, put.path, put.bytes);
     const token = withLogins ? await enableLogins(caller) : undefined;
+    const bystander = await Bystander.open({
+      ...{ host, port: target.tls?.port ?? target.port, tls: target.tls, token },
+    });
     const siege = new Siege({
-      member,
+      ...{ member, bystander },
       folders: secured ? [folder, secured.folder] : [folder],
       target,
       token,
@@ -241,32 +248,39 @@ interface Condition {
   readonly counts: Readonly<Record<string, number>>;
 }
 
-/** An attack that runs in a thread of its own. */
+/** An attack that runs in a process of its own. */
 class Attacker implements AsyncDisposable {
-  readonly #worker: Worker;
+  readonly #process: ChildProcess;
 
-  private constructor(worker: Worker) {
-    this.#worker = worker;
+  private constructor(process: ChildProcess) {
+    this.#process = process;
   }
 
   static async start(name: string, target: Target): Promise<Attacker> {
-    const worker = new Worker(new URL('attack-worker.ts', import.meta.url), { workerData: { name, target } });
-    await once(worker, 'message');
-    return new Attacker(worker);
+    const module = fileURLToPath(new URL('attacker-process.ts', import.meta.url));
+    const child = spawn(
+      'nice',
+      ['-n', attackerNiceness, process.execPath, module, JSON.stringify({ name, target })],
+      { stdio: ['ignore', 'inherit', 'inherit', 'ipc'] },
+    );
+    await once(child, 'message');
+    return new Attacker(child);
   }
 
   /** Attacks while `meanwhile` runs, and a moment before. */
   async during<T>(meanwhile: () => Promise<T>): Promise<{ readonly result: T; readonly answers: Answers }> {
-    this.#worker.postMessage('begin');
+    this.#process.send('begin');
     await new Promise((resolve) => setTimeout(resolve, warmUpMs));
     const result = await meanwhile();
-    this.#worker.postMessage('end');
-    const [answers] = (await once(this.#worker, 'message')) as [Answers]; // It sends nothing else.
+    this.#process.send('end');
+    const [answers] = (await once(this.#process, 'message')) as [Answers]; // It sends nothing else.
     return { result, answers };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#worker.terminate();
+    const exited = once(this.#process, 'exit');
+    this.#process.kill('SIGKILL');
+    await exited;
   }
 }
 
@@ -295,10 +309,6 @@ async function secure(clientPort: number): Promise<Secured> {
   const strangers = await CertificateAuthority.create();
   const stranger = await strangers.issue({ commonName: 'client' });
   return { flags, target: { port, ca: ca.pem, cert, key, stranger }, folder: folder.path };
-}
-
-function channelOf({ ca, cert, key }: TlsTarget): ChannelCredentials {
-  return credentials.createSsl(Buffer.from(ca), Buffer.from(key), Buffer.from(cert));
 }
 
 /** Makes root, and a user who may do everything, and enables logins; resolves to his token. */

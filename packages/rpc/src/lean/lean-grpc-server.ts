@@ -19,12 +19,13 @@ const grpcPingMinTimeMs = 300_000;
 /** How often deadlines and the like are looked at. */
 const lookIntervalMs = 25;
 /** So long calls are started before everything else that happens has its turn, so many of a connection in a row. */
-const sliceMs = 2;
+const sliceMs = 1;
 const rowMax = 8;
 /** So long an answer may keep the memory that it is read from; then the client takes the rest from a copy. */
 const lendMs = 2_000;
-/** Calls that are given up of which handlers hear at once. */
-const endsAtOnceMax = 64;
+/** Calls that are given up of which handlers hear at once, and in each later turn: much of what they then do comes behind the slice. */
+const endsAtOnceMax = 16;
+const endsPerTurnMax = 32;
 /** Of all that waits to be taken, the part that one connection may hold before it gets no more calls. */
 const untakenShare = 1 / 16;
 /** Requests that are no calls, each of which is a connection of HTTP/1 within: of a connection, and of all. */
@@ -92,7 +93,7 @@ export class LeanGrpcServer implements AsyncDisposable {
       intervalMs: options.keepAliveIntervalMs ?? 7_200_000,
       timeoutMs: options.keepAliveTimeoutMs ?? 20_000,
     };
-    this.#ends = new Slices({ atOnceMax: endsAtOnceMax, sliceMs }, this.clock);
+    this.#ends = new Slices({ atOnceMax: endsAtOnceMax, perTurnMax: endsPerTurnMax, sliceMs }, this.clock);
     this.observer.onOpened?.(() => this.usage);
   }
 

@@ -23,7 +23,7 @@ const readyMax = 64;
 /** Calls of a connection that wait until it takes what it asked for before. */
 const heldMax = 64;
 /** Bytes that are taken from a connection in one turn. */
-const turnBytesMax = 256 * 1024;
+const turnBytesMax = 64 * 1024;
 /** Bytes that may wait in a socket, and in all for a client that does not read, before nothing more is read of it. */
 const socketBytesMax = 256 * 1024;
 const outputBytesMax = 1024 * 1024;
@@ -130,7 +130,7 @@ export class LeanSession implements Http2Host<Served> {
   /** Reads on, or not for now: each connection has its share of a turn. */
   #goOn(): void {
     if (this.#isClosed) return;
-    const isOverTurn = this.#turnBytes > turnBytesMax;
+    const isOverTurn = this.#turnBytes >= turnBytesMax;
     const mayRead =
       this.#rest.length === 0 &&
       this.#ready.length < readyMax &&
