@@ -60,11 +60,11 @@ function pageOf(lines: readonly (readonly string[])[]): string {
 What attacks on the client ports, without and with TLS, cost others. \`npm run abuse -- --write\` wrote this page, so do not edit it; the tests
 \`e2e/test/abuse-*.test.ts\` run the same attacks, and \`e2e/README.md\` says by which rule they judge.
 
-A member is attacked from a process of its own, as fast as it takes it, and the attacker comes back 50 ms after each time
+A durable member is attacked from a process of its own, as fast as it takes it, and the attacker comes back 50 ms after each time
 that it is thrown out, and from an address of its own. Meanwhile a bystander puts and gets by turns every 2 ms over a connection of its own; what a
 call waits counts, also when the ones before it wait. Quiet and attacked phases take turns (${effort.phases} of
-${effort.phaseMs} ms each); figures are medians over the phases of the 99th percentile. An attack that
-seems to hold others up is run again, up to three times: "run 2" says so. An attacker has a machine of its own; here attacker,
+${effort.phaseMs} ms each); figures are medians over the phases of the 99th percentile. An attack with
+more than twice the quiet figure is run again, up to three times, and the last run is told of: "run 2" says so. An attacker has a machine of its own; here attacker,
 bystander and member share the cores, and the attacker yields to the others (\`nice -n 10\`). "Memory" is what the member holds after a first dose of
 the attack and after all of it.
 

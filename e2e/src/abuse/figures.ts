@@ -3,7 +3,7 @@ import type { Answers } from './attack-connection.ts';
 import { http2Attacks } from './http2-attacks.ts';
 import { Siege, type SiegeEffort, type SiegeResult } from './siege.ts';
 import { tlsAttacks } from './tls-attacks.ts';
-import { isHarmless, judged } from './verdict.ts';
+import { isHarmless, isWithinTwice, judged } from './verdict.ts';
 
 /** What one attack came to; without a result the member was not as before, and `error` says how. */
 export interface AbuseFigures {
@@ -41,7 +41,7 @@ export async function* abuseFigures(options: {
 
 async function figuresOf(siege: Siege, attack: string, effort: SiegeEffort): Promise<AbuseFigures> {
   try {
-    const { result, runs } = await judged(siege, attack, effort);
+    const { result, runs } = await judged(siege, attack, { effort, isGood: isWithinTwice });
     const again = runs === 1 ? '' : ` (run ${runs})`;
     return { attack, result, isHarmless: isHarmless(result), stoppedBy: `${inWords(result)}${again}` };
   } catch (error) {

@@ -35,7 +35,7 @@ const warmUpMs = 100;
  */
 const attackerNiceness = '10';
 /** What an idle machine of two cores stays below, in milliseconds, however an attack goes. */
-const idleFloorMs = 25;
+const idleFloorMs = 12;
 
 /**
  * Below this a latency is no harm, whatever it is beside the quiet one, which a single collection of garbage exceeds.
@@ -103,7 +103,7 @@ export class Siege implements AsyncDisposable {
     const member = await startQuorate({
       dataDir: folder,
       clientPort,
-      flags: ['--unsafe-no-fsync', ...(secured?.flags ?? []), ...flags],
+      flags: [...(secured?.flags ?? []), ...flags],
     });
     const [host = '', port = ''] = member.endpoint.split(':');
     const target = {
