@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises';
 import { launchMember, type MemberKind, type MemberProcess } from '../member-process.ts';
-import { memberPort } from './member-port.ts';
+import { freePort } from '@quorate/std/testing';
 
 /** What a member is started with the first time. */
 export interface ClusterMemberOptions {
@@ -41,7 +41,7 @@ export class ClusterMember implements AsyncDisposable {
   #isPaused = false;
 
   static async create(options: ClusterMemberOptions): Promise<ClusterMember> {
-    return new ClusterMember(options, { client: await memberPort(), peer: await memberPort() });
+    return new ClusterMember(options, { client: await freePort(), peer: await freePort() });
   }
 
   private constructor(

@@ -1,5 +1,5 @@
 import type { LoadConnection, LoadTarget } from '../cluster/judged.ts';
-import { memberPort } from '../cluster/member-port.ts';
+import { freePort } from '@quorate/std/testing';
 import { Container } from './container.ts';
 import { dialJson } from './json-call.ts';
 import { images } from './images.ts';
@@ -23,7 +23,7 @@ export class ContainerGateway implements LoadTarget {
 
   static async start(options: ContainerGatewayOptions): Promise<ContainerGateway> {
     const { name, network, endpoints, healthIntervalMs } = options;
-    const port = await memberPort();
+    const port = await freePort();
     const container = await Container.start({
       image: images.gateway,
       partOf: network,

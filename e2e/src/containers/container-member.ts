@@ -1,5 +1,5 @@
 import type { JudgedMember } from '../cluster/judged.ts';
-import { memberPort } from '../cluster/member-port.ts';
+import { freePort } from '@quorate/std/testing';
 import { Container, type ContainerSpec } from './container.ts';
 import { images, memberVolume } from './images.ts';
 
@@ -48,7 +48,7 @@ export class ContainerMember implements JudgedMember {
   }
 
   static async create(options: ContainerMemberOptions): Promise<ContainerMember> {
-    return new ContainerMember(options, { client: await memberPort(), peer: await memberPort() });
+    return new ContainerMember(options, { client: await freePort(), peer: await freePort() });
   }
 
   private constructor(

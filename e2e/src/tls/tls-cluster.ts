@@ -2,7 +2,7 @@ import { Client } from '@quorate/client';
 import { CertificateAuthority, CertificateFolder, type Issued } from '@quorate/tls/testing';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { memberPort } from '../cluster/member-port.ts';
+import { freePort } from '@quorate/std/testing';
 import { until } from '../cluster/until.ts';
 import { launchMember, type MemberKind, type MemberProcess } from '../member-process.ts';
 
@@ -123,7 +123,7 @@ export class TlsCluster implements AsyncDisposable {
     const { cert, key } = this.folder.writePair(name, await this.ca.issue({ commonName: name }));
     const path = (file: string): string => join(this.folder.path, file);
     const files = { name, ca: path('ca.crt'), crl: path('revoked.crl'), cert: cert.path, key: key.path };
-    return { name, kind, files, clientPort: await memberPort(), peerPort: await memberPort() };
+    return { name, kind, files, clientPort: await freePort(), peerPort: await freePort() };
   }
 
   async #launch(member: PlannedMember, flags: readonly string[]): Promise<void> {
