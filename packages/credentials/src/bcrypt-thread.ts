@@ -1,4 +1,4 @@
-import { constants, setPriority } from 'node:os';
+import { yieldToOthers } from '@quorate/std';
 import { parentPort } from 'node:worker_threads';
 import { compareSync, genSaltSync, hashSync } from 'bcryptjs';
 import type { BcryptAnswer, BcryptOrder } from './bcrypt-order.ts';
@@ -14,15 +14,5 @@ function answer(order: BcryptOrder): BcryptAnswer {
       return hashSync(order.password, genSaltSync(order.cost).replace('$2b$', '$2a$'));
     case 'match':
       return compareSync(order.password, order.hash);
-  }
-}
-
-/** On Linux a priority belongs to a thread; elsewhere it would slow the whole process, so it is left alone. */
-function yieldToOthers(): void {
-  if (process.platform !== 'linux') return;
-  try {
-    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
-  } catch {
-    // A sandbox may forbid it. The thread then only competes as an equal.
   }
 }

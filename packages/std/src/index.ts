@@ -26,6 +26,7 @@ export { systemClock, type Clock, type Timer } from './clock.ts';
 export { Later, SettleQueue, type Outcome } from './later.ts';
 export { Slices, type SlicesOptions } from './slices.ts';
 export { ThreadCrew, type ThreadCrewOptions } from './thread-crew.ts';
+export { yieldToOthers } from './yield-to-others.ts';
 export { SeededRandom, systemRandom, type Random } from './random.ts';
 export {
   ChangeList,

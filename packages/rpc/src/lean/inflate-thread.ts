@@ -1,4 +1,4 @@
-import { constants, setPriority } from 'node:os';
+import { yieldToOthers } from '@quorate/std';
 import { parentPort } from 'node:worker_threads';
 import { gunzipSync, inflateSync } from 'node:zlib';
 import type { InflateAnswer, InflateOrder } from './inflate-order.ts';
@@ -21,15 +21,5 @@ function inflated({ message, encoding, maxBytes }: InflateOrder): InflateAnswer 
     return new Uint8Array(bytes);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'ERR_BUFFER_TOO_LARGE' ? 'too large' : 'broken'; // Of zlib, all have one.
-  }
-}
-
-/** On Linux a priority belongs to a thread; elsewhere it would slow the whole process, so it is left alone. */
-function yieldToOthers(): void {
-  if (process.platform !== 'linux') return;
-  try {
-    setPriority(constants.priority.PRIORITY_BELOW_NORMAL);
-  } catch {
-    // A sandbox may forbid it. The thread then only competes as an equal.
   }
 }
