@@ -24,7 +24,11 @@ const environment = await describeEnvironment({
   dir: root,
   command: ['npm run abuse --', ...process.argv.slice(2)].join(' '),
 });
-const effort = { phases: Number(values.phases), phaseMs: Number(values['phase-ms']) };
+const effort = {
+  phases: Number(values.phases),
+  phaseMs: Number(values['phase-ms']),
+  withIdle: true,
+};
 const rows: string[][] = [];
 for await (const figures of abuseFigures({ effort, only: values.only })) {
   const row = rowOf(figures);
@@ -39,13 +43,12 @@ if (values.write) {
 process.exit(rows.some((row) => row.at(-1)?.includes('**') === true) ? 1 : 0);
 
 function rowOf(figures: AbuseFigures): string[] {
-  const { attack, error, result } = figures;
-  if (result === undefined) return [attack, '', '', '', `**${error ?? ''}**`];
+  const { attack, error, result, idleMs = NaN, quietMs = NaN, attackedMs = NaN } = figures;
+  if (result === undefined) return [attack, '', '', '', '', '', `**${error ?? ''}**`];
   const verdict = figures.isHarmless ? '' : '**others waited for too long**; ';
   return [
     attack,
-    figure(result.quietMs),
-    figure(result.attackedMs),
+    ...[idleMs, quietMs, attackedMs, attackedMs / quietMs].map(figure),
     `${result.residentMiB[0]} → ${result.residentMiB[1]}`,
     `${verdict}${figures.stoppedBy}`,
   ];
@@ -54,7 +57,10 @@ function rowOf(figures: AbuseFigures): string[] {
 function pageOf(lines: readonly (readonly string[])[]): string {
   const { cpu, cores, kernel, node, quorate, date, loadBefore, command } = environment;
   const [loadAfter = 0] = loadavg();
-  const head = ['attack', 'quiet p99 ms', 'attacked p99 ms', 'memory MiB', 'what stopped it'];
+  const head = [
+    ...['attack', 'idle p99 ms', 'quiet p99 ms', 'attacked p99 ms', 'attacked / quiet'],
+    ...['memory MiB', 'what stopped it'],
+  ];
   return `# Abuse
 
 What attacks on the client ports, without and with TLS, cost others. \`npm run abuse -- --write\` wrote this page, so do not edit it; the tests
@@ -62,11 +68,13 @@ What attacks on the client ports, without and with TLS, cost others. \`npm run a
 
 A durable member is attacked from a process of its own, as fast as it takes it, and the attacker comes back 50 ms after each time
 that it is thrown out, and from an address of its own. Meanwhile a bystander puts and gets by turns every 2 ms over a connection of its own; what a
-call waits counts, also when the ones before it wait. Quiet and attacked phases take turns (${effort.phases} of
-${effort.phaseMs} ms each); figures are medians over the phases of the 99th percentile. An attack with
-more than twice the quiet figure is run again, up to three times, and the last run is told of: "run 2" says so. An attacker has a machine of its own; here attacker,
-bystander and member share the cores, and the attacker yields to the others (\`nice -n 10\`). "Memory" is what the member holds after a first dose of
-the attack and after all of it.
+call waits counts, also when the ones before it wait.
+
+An attacker has a machine of its own. Here attacker, bystander and member share the cores and the disk, so the attacker has a core only while nobody else
+wants it (\`chrt --idle\`), and still slows the others down by computing at all. Therefore three kinds of phases take turns (${effort.phases} of ${effort.phaseMs} ms each): "idle",
+nobody attacks; "quiet", the same attacker does the same to another member, which nobody uses; "attacked". Figures are medians over the phases of the
+99th percentile. A bystander is to wait at most twice as long as in quiet; an attack with more is run again, up to seven times, and all phases count:
+"2 runs" says so. "Memory" is what the member holds after a first dose of the attack and after all of it.
 
 | | |
 | --- | --- |

@@ -12,6 +12,8 @@ export interface Target {
   readonly token?: string;
   /** How it is reached by TLS, where it is. */
   readonly tls?: TlsTarget;
+  /** Its process, for harm that is planted. */
+  readonly pid: number;
 }
 
 /** A port with TLS, and what a client of it knows and shows. */

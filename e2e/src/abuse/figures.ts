@@ -3,12 +3,16 @@ import type { Answers } from './attack-connection.ts';
 import { http2Attacks } from './http2-attacks.ts';
 import { Siege, type SiegeEffort, type SiegeResult } from './siege.ts';
 import { tlsAttacks } from './tls-attacks.ts';
-import { isHarmless, isWithinTwice, judged } from './verdict.ts';
+import { isHarmless, judged, median } from './verdict.ts';
 
 /** What one attack came to; without a result the member was not as before, and `error` says how. */
 export interface AbuseFigures {
   readonly attack: string;
   readonly result?: SiegeResult;
+  /** Medians, over the phases, of the 99th percentile of the bystander's latency in milliseconds. */
+  readonly idleMs?: number;
+  readonly quietMs?: number;
+  readonly attackedMs?: number;
   readonly error?: string;
   readonly isHarmless: boolean;
   /** In words. */
@@ -41,9 +45,19 @@ export async function* abuseFigures(options: {
 
 async function figuresOf(siege: Siege, attack: string, effort: SiegeEffort): Promise<AbuseFigures> {
   try {
-    const { result, runs } = await judged(siege, attack, { effort, isGood: isWithinTwice });
-    const again = runs === 1 ? '' : ` (run ${runs})`;
-    return { attack, result, isHarmless: isHarmless(result), stoppedBy: `${inWords(result)}${again}` };
+    const { result, runs } = await judged(siege, attack, effort);
+    const again = runs === 1 ? '' : ` (${runs} runs)`;
+    return {
+      ...{
+        attack,
+        result,
+        idleMs: median(result.idleMs),
+        quietMs: median(result.quietMs),
+        attackedMs: median(result.attackedMs),
+      },
+      isHarmless: isHarmless(result),
+      stoppedBy: `${inWords(result)}${again}`,
+    };
   } catch (error) {
     return { attack, error: String(error), isHarmless: false, stoppedBy: '' };
   }

@@ -149,6 +149,12 @@ export const tlsAttacks: Readonly<Record<string, Attack>> = {
         await new Promise<void>((resolve) => {
           socket.once('close', resolve);
           if (socket.renegotiate({ rejectUnauthorized: false }, () => resolve()) === false) resolve();
+          // A member that does not even answer is left alone only when it is over.
+          const look = setInterval(() => {
+            if (!isOver() && !socket.destroyed) return;
+            clearInterval(look);
+            resolve();
+          }, 20);
         });
       }
     },

@@ -104,6 +104,10 @@ class HandmadeCall implements StreamCall {
     return receiveEach(this.requests, onRequest);
   }
 
+  onGivenUp(tell: () => void): void {
+    this.signal.addEventListener('abort', tell, { once: true });
+  }
+
   async drained(): Promise<void> {}
 
   async giveUpInTime(): Promise<void> {

@@ -1,5 +1,6 @@
 import { AuthError, disproved, nobody, ruleOf, type Access, type Caller, type RpcRule } from '@quorate/auth';
 import type { Member } from './member.ts';
+import { promised } from './promised.ts';
 import type { ServiceMethod } from './service-method.ts';
 import type { Answer, Call, Method, StreamCall } from './transport.ts';
 
@@ -11,13 +12,19 @@ export function authorized(path: string, method: ServiceMethod, { auth }: Member
   const rule = ruleOf(path);
   if (method.kind === 'stream') {
     const { handler, takesDisproved = false } = method;
+    const admit = (call: StreamCall, caller: Caller): Promise<void> => {
+      const decision = permitted(rule, caller, auth);
+      if (decision === undefined) return handler(call, caller);
+      return decision.then(() => handler(call, caller));
+    };
     return {
       ...method,
-      handler: async (call: StreamCall) => {
-        const caller = await identifiedOnStream(rule, call, { auth, takesDisproved });
-        await permitted(rule, caller, auth);
-        return handler(call, caller);
-      },
+      handler: (call: StreamCall) =>
+        promised(() => {
+          const caller = identifiedOnStream(rule, call, { auth, takesDisproved });
+          if (caller instanceof Promise) return caller.then((identity) => admit(call, identity));
+          return admit(call, caller);
+        }),
     };
   }
   const { handler } = method;
@@ -42,17 +49,21 @@ function identified(rule: RpcRule | undefined, call: Call, auth: Member['auth'])
   return auth.identify({ token: tokenOf(call), commonName: commonNameOf(call) });
 }
 
-async function identifiedOnStream(
+/** The same, and whom a token that does not hold makes of a caller, where that ends no call. */
+function identifiedOnStream(
   rule: RpcRule | undefined,
   call: StreamCall,
   { auth, takesDisproved }: { readonly auth: Member['auth']; readonly takesDisproved: boolean },
-): Promise<Caller> {
-  try {
-    return await identified(rule, call, auth);
-  } catch (error) {
-    const isDisproved = error instanceof AuthError && error.code === 'AUTH_INVALID_TOKEN';
-    if (takesDisproved && isDisproved) return disproved;
+): Caller | Promise<Caller> {
+  const disprovedBy = (error: unknown): Caller => {
+    if (takesDisproved && error instanceof AuthError && error.code === 'AUTH_INVALID_TOKEN') return disproved;
     throw error;
+  };
+  try {
+    const caller = identified(rule, call, auth);
+    return caller instanceof Promise ? caller.catch(disprovedBy) : caller;
+  } catch (error) {
+    return disprovedBy(error);
   }
 }
 

@@ -190,7 +190,7 @@ export class ClientPort implements AsyncDisposable {
     socket.once('close', () => {
       if (!visit.hasAsked) visit.onOffence();
     });
-    const delayMs = this.#offenders.delayMs(remoteAddress, clock.now());
+    const delayMs = this.#offenders.admit(remoteAddress, clock.now());
     if (delayMs === 0) return this.#welcome(socket, visit);
     this.#options.onConnectionDelayed?.();
     stopReading(socket);

@@ -19,6 +19,7 @@ import { runUntil, serverStopped } from './run-until.ts';
 import { isInternal, toRpcError } from './status.ts';
 import {
   isLater,
+  onAborted,
   receiveEach,
   sendEach,
   type Call,
@@ -366,6 +367,10 @@ class GrpcStreamCall extends GrpcCall implements StreamCall {
 
   receive(onRequest: OnRequest): Promise<void> {
     return receiveEach(this.requests, onRequest);
+  }
+
+  onGivenUp(tell: () => void): void {
+    onAborted(this.signal, tell);
   }
 
   async drained(): Promise<void> {

@@ -5,6 +5,7 @@ import type { GrpcObserver } from './grpc-server.ts';
 import { runUntil, serverStopped } from './run-until.ts';
 import { toRpcError } from './status.ts';
 import {
+  onAborted,
   receiveEach,
   sendEach,
   type Call,
@@ -176,6 +177,10 @@ class LocalStreamCall extends LocalCall implements StreamCall {
 
   receive(onRequest: OnRequest): Promise<void> {
     return receiveEach(this.requests, onRequest);
+  }
+
+  onGivenUp(tell: () => void): void {
+    onAborted(this.signal, tell);
   }
 
   async drained(): Promise<void> {

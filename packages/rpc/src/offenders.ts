@@ -12,16 +12,24 @@ const freeOffences = 10;
 const forgivenPerSecond = 1;
 /** Beyond them, the first delay; each further offence doubles it. */
 const firstDelayMs = 50;
+/**
+ * From one that has waited to the next: each may cost a handshake, of some milliseconds, and a call of somebody else takes
+ * several turns, all of which would have one in them if they came at once.
+ */
+const apartMs = 100;
 
 /**
  * Remembers whose connections had to be cut, or ended before they asked for anything, and how long a new one from there
  * has to wait. Somebody honest at the same address waits with them, and is never refused. Time comes in.
  *
- * Invariant: nobody waits longer than `delayMsMax`, and nobody who offends at most once a second waits at all.
+ * Invariant: nobody waits longer than `delayMsMax`, and nobody who offends at most once a second waits at all. Those who wait
+ * come in one after the other, unless there are so many that they would wait longer.
  */
 export class Offenders {
   readonly #limits: OffenderLimits;
   /** In the order of their last offence. */
+  /** When the last of those who wait comes in. */
+  #lastMs = -Infinity;
   readonly #levels = new Map<string, { readonly level: number; readonly atMs: number }>();
 
   constructor(limits: OffenderLimits) {
@@ -47,7 +55,17 @@ export class Offenders {
     if (this.#levels.size > addressesMax && longestAgo !== undefined) this.#levels.delete(longestAgo);
   }
 
-  /** How long a new connection from there has to wait. */
+  /** How long a new connection has to wait that has come from there now. */
+  admit(address: string | undefined, nowMs: number): number {
+    const delayMs = this.delayMs(address, nowMs);
+    if (delayMs === 0) return 0;
+    const inTurnMs = Math.max(nowMs + delayMs, this.#lastMs + apartMs);
+    const atMs = Math.min(inTurnMs, nowMs + this.#limits.delayMsMax);
+    this.#lastMs = Math.max(this.#lastMs, atMs);
+    return atMs - nowMs;
+  }
+
+  /** How long one from there would have to wait at least. */
   delayMs(address: string | undefined, nowMs: number): number {
     if (address === undefined || this.#levels.size === 0) return 0;
     const network = networkOf(address);

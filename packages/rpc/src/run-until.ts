@@ -1,6 +1,6 @@
 import type { MessageBatch } from '@quorate/wire';
 import { RpcError, status } from './errors.ts';
-import type { OnRequest, StreamCall, StreamHandler } from './transport.ts';
+import { onAborted, type OnRequest, type StreamCall, type StreamHandler } from './transport.ts';
 import { untilAborted } from './until-aborted.ts';
 
 /** What a client is told whose call a stopping server does not wait for; it goes on at another member. */
@@ -64,6 +64,10 @@ class EndingCall implements StreamCall {
       if (!this.#end.aborted) return onRequest(request);
     });
     return untilAborted(received, this.#end);
+  }
+
+  onGivenUp(tell: () => void): void {
+    onAborted(this.signal, tell);
   }
 
   async drained(): Promise<void> {

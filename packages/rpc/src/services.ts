@@ -10,6 +10,7 @@ import { maintenanceService } from './maintenance-service.ts';
 import type { Member } from './member.ts';
 import { electionService } from './recipes/election-service.ts';
 import { lockService } from './recipes/lock-service.ts';
+import { promised } from './promised.ts';
 import { noLeader, whileLed } from './require-leader.ts';
 import type { ServiceMethod } from './service-method.ts';
 import type { Call, Method, MethodTable, StreamCall } from './transport.ts';
@@ -75,12 +76,13 @@ function guarded(path: string, method: Method, member: Member): Method {
   const { handler } = method;
   return {
     ...method,
-    handler: async (call: StreamCall) => {
-      if (member.isLearner && !forLearners) throw notForLearners();
-      checkMetadata(call, member);
-      if (demandsLeader(call)) await whileLed(member, call, handler);
-      else await handler(call);
-    },
+    // Promises are made only where there is something to wait for: a member may have a hundred thousand idle streams.
+    handler: (call: StreamCall) =>
+      promised(() => {
+        if (member.isLearner && !forLearners) throw notForLearners();
+        checkMetadata(call, member);
+        return demandsLeader(call) ? whileLed(member, call, handler) : handler(call);
+      }),
   };
 }
 

@@ -46,6 +46,17 @@ export interface StreamCall extends Call {
    * `onRequest` throws or rejects with, after which it is not called again.
    */
   receive(onRequest: OnRequest): Promise<void>;
+  /**
+   * Has `tell` called when `signal` would be aborted, or now when it is already: for who has thousands of calls that wait,
+   * and would make a signal only for that. To be called once.
+   */
+  onGivenUp(tell: () => void): void;
+}
+
+/** `StreamCall.onGivenUp` over `Call.signal`, for calls that have one anyway. */
+export function onAborted(signal: AbortSignal, tell: () => void): void {
+  if (signal.aborted) tell();
+  else signal.addEventListener('abort', tell, { once: true });
 }
 
 /** Takes a request, whose bytes it may keep. The next one waits for the promise, if there is one. */

@@ -22,21 +22,9 @@ export function watchService(
       isOpenEnded: true,
       // As with etcd, whose client makes its watchers again, with a new token, for what it reads there.
       takesDisproved: true,
-      handler: (call, caller) => watch(member, call, caller),
+      handler: (call, caller) => new Pump(member, call, caller).run(),
     },
   };
-}
-
-async function watch(member: Member, call: StreamCall, caller: Caller): Promise<void> {
-  const pump = new Pump(call, (onReadable) => member.watch({ onReadable, caller, reasonOf: statusText }));
-  try {
-    const reading = call.receive((bytes) => pump.request(decodeRequest(rpcpb.WatchRequest, bytes)));
-    // A client that half-closed may go on listening; the stream ends when the call does.
-    await Promise.race([pump.ended, reading.then(() => pump.ended)]);
-  } finally {
-    pump.stop();
-  }
-  if (call.signal.aborted) throw new RpcError(status.CANCELLED, 'etcdserver: watch canceled');
 }
 
 /**
@@ -44,39 +32,52 @@ async function watch(member: Member, call: StreamCall, caller: Caller): Promise<
  * No promise is made for that, since a member may have an event for thousands of streams.
  */
 class Pump {
+  readonly #member: Member;
   readonly #call: StreamCall;
-  readonly #stream: MemberWatch;
+  readonly #caller: Caller;
   readonly #end = Promise.withResolvers<void>();
+  /** Opened for the first request: whoever opens calls and says nothing gets nothing made. */
+  #stream: MemberWatch | undefined;
   /** A pass is under way or will come. */
   #isAwake = false;
   #isStopped = false;
   #onTaken: (() => void)[] = [];
 
-  constructor(call: StreamCall, open: (onReadable: () => void) => MemberWatch) {
+  constructor(member: Member, call: StreamCall, caller: Caller) {
+    this.#member = member;
     this.#call = call;
-    this.#stream = open(() => this.#wake());
-    if (call.signal.aborted) this.stop();
-    else call.signal.addEventListener('abort', () => this.stop(), { once: true });
+    this.#caller = caller;
   }
 
-  /** Resolves when it was stopped; rejects when it cannot go on. */
-  get ended(): Promise<void> {
+  /** Rejects when the call is over, or when it cannot go on: a client that half-closed may go on listening. */
+  run(): Promise<void> {
+    const call = this.#call;
+    const fail = (error: unknown): void => this.#stop(error);
+    call.onGivenUp(() => this.#stop(new RpcError(status.CANCELLED, 'etcdserver: watch canceled')));
+    call.receive((bytes) => this.#request(decodeRequest(rpcpb.WatchRequest, bytes))).catch(fail);
     return this.#end.promise;
   }
 
   /** Hands a request on, now or when the client has read what it asked for before. */
-  request(request: rpcpb.WatchRequest): void | Promise<void> {
-    if (this.#stream.accepting) return this.#stream.request(request);
-    return this.#taken().then(() => this.request(request));
+  #request(request: rpcpb.WatchRequest): void | Promise<void> {
+    if (this.#isStopped) return;
+    const stream = (this.#stream ??= this.#open());
+    if (stream.accepting) return stream.request(request);
+    return this.#taken().then(() => this.#request(request));
   }
 
-  /** Closes the stream; what waits for it goes on. */
-  stop(): void {
+  #open(): MemberWatch {
+    const onReadable = (): void => this.#wake();
+    return this.#member.watch({ onReadable, caller: this.#caller, reasonOf: statusText });
+  }
+
+  /** Closes the stream, and ends the call with this error; what waits for the stream goes on. */
+  #stop(error: unknown): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
-    this.#stream.close();
+    this.#stream?.close();
     this.#tellTaken();
-    this.#end.resolve();
+    this.#end.reject(error);
   }
 
   /** Resolves after the next take. */
@@ -96,22 +97,23 @@ class Pump {
   }
 
   readonly #pass = (): void => {
-    if (this.#isStopped) return;
+    const stream = this.#stream;
+    if (this.#isStopped || stream === undefined) return;
     try {
       this.#isAwake = false;
-      const batch = this.#stream.takeBatch(takeBytes);
+      const batch = stream.takeBatch(takeBytes);
       this.#tellTaken();
       const hasRoom = batch.count === 0 || this.#call.sendBatch(batch);
       if (!hasRoom) this.#passAfter(this.#call.drained());
-      else if (this.#stream.hasPending) this.#passNextTurn();
+      else if (stream.hasPending) this.#passNextTurn();
     } catch (error) {
-      this.#end.reject(error);
+      this.#stop(error);
     }
   };
 
   #passAfter(drained: Promise<void>): void {
     this.#isAwake = true;
-    drained.then(this.#pass, (error: unknown) => this.#end.reject(error));
+    drained.then(this.#pass, (error: unknown) => this.#stop(error));
   }
 
   /** Lets others have their turn: reading history goes in slices. */

@@ -1,8 +1,9 @@
 import { AuthError, disproved, rpcRules, theMember, type Caller } from '@quorate/auth';
 import { Later, wholeBytes } from '@quorate/std';
+import { rpcpb } from '@quorate/wire';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { authorized } from '../src/authorized.ts';
-import { methodTable, type Call, type Method } from '../src/index.ts';
+import { methodTable, type Call, type Method, type StreamCall } from '../src/index.ts';
 import { statusText, toRpcError } from '../src/status.ts';
 import { FakeMember } from './fake-member.ts';
 
@@ -130,8 +131,21 @@ describe('a token', () => {
     };
     const method = methodTable(member).get('/etcdserverpb.Watch/Watch');
     if (method?.kind !== 'stream') throw new Error('no stream');
-    const left = AbortSignal.abort();
-    const call = { ...silentStream, ...callWith({ token: 'x' }), signal: left };
+    const request = rpcpb.WatchRequest.fromPartial({
+      requestUnion: { $case: 'createRequest', value: rpcpb.WatchCreateRequest.fromPartial({}) },
+    });
+    let leave = (): void => {};
+    const call: StreamCall = {
+      ...silentStream,
+      ...callWith({ token: 'x' }),
+      receive: async (onRequest) => {
+        await onRequest(rpcpb.WatchRequest.encode(request).finish());
+        leave();
+      },
+      onGivenUp: (tell) => {
+        leave = tell;
+      },
+    };
     await expect(method.handler(call)).rejects.toThrow('canceled');
     expect(callers).toEqual([disproved]);
   });
@@ -172,4 +186,5 @@ const silentStream = {
   drained: async () => {},
   requests: noRequests(),
   receive: async () => {},
+  onGivenUp: () => {},
 };

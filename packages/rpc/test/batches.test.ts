@@ -51,15 +51,22 @@ test('batches to a client that does not read wait in bounded memory, hold up nob
     return talker.open();
   };
   await using served = await serve(member);
-  const slow = served.duplex(watchPath);
+  const slow = asking(served);
   await once(slow, 'readable');
-  const fast = served.duplex(watchPath);
+  const fast = asking(served);
   expect(await read(fast)).toBe(messageCount);
   expect(talker.taken[1]).toBe(messageCount);
   expect(talker.taken[0]! * messageBytes).toBeLessThan(heldBytesMax);
   // What the slow one holds was sent while the memory of others' batches was written over again and again.
   expect(await read(slow)).toBe(messageCount);
 });
+
+/** A watch stream with a request, without which a member opens none. */
+function asking(served: Awaited<ReturnType<typeof serve>>): ReturnType<typeof served.duplex> {
+  const stream = served.duplex(watchPath);
+  stream.write(Buffer.alloc(0));
+  return stream;
+}
 
 /** Reads a stream until all messages have come; each must be as it was made. Returns how many there were. */
 async function read(stream: ReturnType<Awaited<ReturnType<typeof serve>>['duplex']>): Promise<number> {
@@ -107,7 +114,7 @@ test('what many streams are told by the same memory is whole at each of them, an
   };
   const takenBy = Array.from({ length: messageCount }, () => 0);
   await using served = await serve(member);
-  const streams = Array.from({ length: readers }, () => served.duplex(watchPath));
+  const streams = Array.from({ length: readers }, () => asking(served));
   expect(await Promise.all(streams.map(read))).toEqual(streams.map(() => messageCount));
   expect(made).toBe(messageCount);
 });

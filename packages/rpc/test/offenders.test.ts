@@ -41,6 +41,24 @@ describe('a new connection from an address that offends', () => {
   });
 });
 
+describe('those who have to wait', () => {
+  test('come in one after the other, whoever they are, though they came at once', () => {
+    const offenders = new Offenders(limits);
+    for (const address of ['10.0.0.1', '10.0.0.2']) blamed(offenders, address, 12);
+    const addresses = ['10.0.0.1', '10.0.0.1', '10.0.0.2', '10.0.0.1'];
+    expect(addresses.map((address) => offenders.admit(address, 0))).toEqual([100, 200, 300, 400]);
+    expect(offenders.admit('10.0.0.3', 0)).toBe(0);
+    expect(offenders.admit('10.0.0.2', 1_000)).toBeLessThan(100);
+  });
+
+  test('wait no longer than the limit, however many they are', () => {
+    const offenders = new Offenders(limits);
+    blamed(offenders, '10.0.0.1', 100);
+    for (let i = 0; i < 1_000; i++) expect(offenders.admit('10.0.0.1', i)).toBeLessThanOrEqual(1_000);
+    expect(offenders.admit('10.0.0.1', 3_000)).toBeLessThanOrEqual(1_000);
+  });
+});
+
 test.each([
   ['10.0.0.1', '::ffff:10.0.0.1', true],
   ['10.0.0.1', '10.0.0.11', false],

@@ -129,6 +129,7 @@ test('a watch is closed at the member, nobody waits for it, and what its client 
     onHandled: ({ path, status: code }) => handled.set(path, code),
   });
   const watch = duplex('/etcdserverpb.Watch/Watch');
+  watch.stream.write(Buffer.alloc(0));
   // An empty request creates nothing; that it was taken is seen by the answer to a second stream.
   const health = duplex('/grpc.health.v1.Health/Watch');
   health.stream.end(Buffer.alloc(0));
@@ -167,3 +168,24 @@ test('calls of this process end in the same way, those that come later too', asy
 async function readAll(stream: AsyncIterable<Uint8Array>): Promise<void> {
   for await (const _ of stream);
 }
+
+test('a watch whose client has said nothing yet is none at the member, and ends like the others', async () => {
+  const member = new FakeMember();
+  const opened: unknown[] = [];
+  const watch = member.watch.bind(member);
+  member.watch = (options) => {
+    opened.push(options);
+    return watch(options);
+  };
+  const { port, duplex } = await start(methodTable(member));
+  const silent = duplex('/etcdserverpb.Watch/Watch');
+  silent.stream.resume();
+  // That it was taken is seen by the answer to a second stream.
+  const health = duplex('/grpc.health.v1.Health/Watch');
+  health.stream.end(Buffer.alloc(0));
+  await once(health.stream, 'data');
+  health.stream.resume();
+  await port.close({ graceMs: longMs });
+  expect(await silent.ended).toMatchObject(stopped);
+  expect(opened).toEqual([]);
+});

@@ -1,7 +1,7 @@
 import { messagePrefixBytes, type MessageBatch } from '@quorate/wire';
 import { RpcError, status, type StatusCode } from '../errors.ts';
 import type { GrpcObserver } from '../grpc-server.ts';
-import type { Call, Method, OnRequest, StreamCall } from '../transport.ts';
+import { onAborted, type Call, type Method, type OnRequest, type StreamCall } from '../transport.ts';
 import type { CallHead } from './call-head.ts';
 import type { Channel, RecordFields } from './channel.ts';
 import { record, SendWindow, TakenBytes, windowCost } from './records.ts';
@@ -114,6 +114,10 @@ export class InboundStreamCall extends InboundCall implements StreamCall {
     this.#window.sent(bytes.length);
     this.#channel.send(fields, bytes);
     return this.#window.hasRoom;
+  }
+
+  onGivenUp(tell: () => void): void {
+    onAborted(this.signal, tell);
   }
 
   async drained(): Promise<void> {

@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream';
 import { RpcError, status } from '../errors.ts';
-import { receiveEach, sendEach, type OnRequest, type StreamCall } from '../transport.ts';
+import { onAborted, receiveEach, sendEach, type OnRequest, type StreamCall } from '../transport.ts';
 import type { MessageBatch } from '@quorate/wire';
 
 /**
@@ -115,6 +115,10 @@ export class TunnelCall implements StreamCall {
 
   receive(onRequest: OnRequest): Promise<void> {
     return receiveEach(this.requests, onRequest);
+  }
+
+  onGivenUp(tell: () => void): void {
+    onAborted(this.signal, tell);
   }
 
   async drained(): Promise<void> {

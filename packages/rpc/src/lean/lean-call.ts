@@ -40,6 +40,7 @@ export class LeanCall implements StreamCall, MessageSink, InboxOwner, Outcome<Me
   #unacknowledged = 0;
   #hasAllMessages = false;
   #controller: AbortController | undefined;
+  #onGivenUp: (() => void) | undefined;
   #wake: (() => void) | undefined;
   #receiver: Receiver | undefined;
   #onRoom: (() => void) | undefined;
@@ -95,6 +96,11 @@ export class LeanCall implements StreamCall, MessageSink, InboxOwner, Outcome<Me
       if (this.isOver) this.#controller.abort(cancelled);
     }
     return this.#controller.signal;
+  }
+
+  onGivenUp(tell: () => void): void {
+    if (this.isOver) tell();
+    else this.#onGivenUp = tell;
   }
 
   send(message: Uint8Array): boolean {
@@ -403,6 +409,9 @@ export class LeanCall implements StreamCall, MessageSink, InboxOwner, Outcome<Me
   giveUp(reason: RpcError = cancelled): void {
     this.dropUnfinished();
     this.#controller?.abort(reason);
+    const onGivenUp = this.#onGivenUp;
+    this.#onGivenUp = undefined;
+    onGivenUp?.();
     this.#wakeReader();
     this.hasRoom();
   }
