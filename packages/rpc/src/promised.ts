@@ -3,6 +3,7 @@ export function promised(run: () => Promise<void>): Promise<void> {
   try {
     return run();
   } catch (error) {
-    return Promise.reject(error);
+    const reason = error as Error; // By convention it is one.
+    return Promise.reject(reason);
   }
 }
