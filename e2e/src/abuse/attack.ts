@@ -8,12 +8,22 @@ export interface Target {
   readonly through?: TlsTarget;
   /** A key with a value of a megabyte. */
   readonly largeKey: string;
-  /** The token of a user, when logins are needed. */
-  readonly token?: string;
+  readonly badTokens?: BadTokens;
   /** How it is reached by TLS, where it is. */
   readonly tls?: TlsTarget;
   /** Its process, for harm that is planted. */
   readonly pid: number;
+}
+
+/** Tokens that do not hold: those that did once, when logins are needed, and forged ones, when tokens are signed. */
+export interface BadTokens {
+  readonly ofDeletedUser?: string;
+  readonly ofChangedPassword?: string;
+  /** From before logins were switched off and on again. */
+  readonly ofEarlierLogins?: string;
+  readonly unsigned?: string;
+  readonly publicKeyAsSecret?: string;
+  readonly ofAnotherKey?: string;
 }
 
 /** A port with TLS, and what a client of it knows and shows. */

@@ -1,6 +1,6 @@
 import type { Target } from './attack.ts';
 import { noAnswers } from './attack-connection.ts';
-import { authAttacks } from './auth-attacks.ts';
+import { authAttacks, signedTokenAttacks } from './auth-attacks.ts';
 import { http2Attacks } from './http2-attacks.ts';
 import { plantedAttacks } from './planted-attacks.ts';
 import { tlsAttacks } from './tls-attacks.ts';
@@ -13,7 +13,9 @@ const { name, target } = JSON.parse(process.argv[2] ?? '{}') as {
   readonly name: string;
   readonly target: Target;
 };
-const attack = { ...http2Attacks, ...authAttacks, ...tlsAttacks, ...plantedAttacks }[name];
+const attack = { ...http2Attacks, ...authAttacks, ...signedTokenAttacks, ...tlsAttacks, ...plantedAttacks }[
+  name
+];
 if (attack === undefined || process.send === undefined) throw new Error(`there is no attack "${name}"`);
 let isOver = true;
 process.on('message', () => {

@@ -1,5 +1,5 @@
 import { rpcpb } from '@quorate/wire';
-import { nextTurn, pause, type Attack } from './attack.ts';
+import { nextTurn, pause, type Attack, type BadTokens } from './attack.ts';
 import { AttackConnection } from './attack-connection.ts';
 import { call, callHead, data, message, paths, rangeOf } from './frames.ts';
 
@@ -31,6 +31,15 @@ function withToken(connection: AttackConnection, token: string): Buffer {
   return Buffer.concat([callHead(stream, paths.range, { token }), data(stream, message(rangeOf('a')))]);
 }
 
+/** Shows a token that does not hold, over and over. */
+function withBadToken(kind: keyof BadTokens): Attack {
+  return (target, run) => {
+    const token = target.badTokens?.[kind];
+    if (token === undefined) throw new Error(`this attack needs a token "${kind}"`);
+    return thousandPerSecond((connection) => withToken(connection, token))(target, run);
+  };
+}
+
 const letters = (index: number): string =>
   Array.from({ length: 16 }, (_, i) => String.fromCharCode(97 + ((index * 31 + i * 7) % 26))).join('');
 
@@ -59,4 +68,15 @@ export const authAttacks: Readonly<Record<string, Attack>> = {
   'forged signatures': thousandPerSecond((connection, i) =>
     withToken(connection, `eyJhbGciOiJub25lIn0.eyJ1c2VybmFtZSI6InJvb3QifQ.${letters(i)}`),
   ),
+  'tokens of a deleted user': withBadToken('ofDeletedUser'),
+  'tokens of a changed password': withBadToken('ofChangedPassword'),
+  'tokens from before logins were disabled': withBadToken('ofEarlierLogins'),
+};
+
+/** Attacks on a member whose tokens are signed, by name. */
+export const signedTokenAttacks: Readonly<Record<string, Attack>> = {
+  'unsigned tokens': withBadToken('unsigned'),
+  'tokens with the public key as a secret': withBadToken('publicKeyAsSecret'),
+  'tokens signed with another key': withBadToken('ofAnotherKey'),
+  'signed tokens of a deleted user': withBadToken('ofDeletedUser'),
 };

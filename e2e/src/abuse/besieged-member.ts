@@ -1,5 +1,4 @@
 import { CertificateAuthority, CertificateFolder } from '@quorate/tls/testing';
-import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,11 +8,14 @@ import { GrpcCaller } from '../differential/grpc-caller.ts';
 import { op } from '../differential/operation.ts';
 import { freePort, startQuorate, type MemberProcess } from '../member-process.ts';
 import type { Target, TlsTarget } from './attack.ts';
+import { enableLogins, signingKeys, succeed } from './logins.ts';
 
 /** How a member that is attacked is started. */
 export interface BesiegedOptions {
   /** Its users have to log in. */
   readonly withLogins?: boolean;
+  /** Their tokens are signed ones. */
+  readonly withSignedTokens?: boolean;
   /** It has a second port for clients with certificates. */
   readonly withTls?: boolean;
   readonly flags?: readonly string[];
@@ -34,8 +36,6 @@ export interface Condition {
   /** What has been ended or refused so far, by the reason. */
   readonly counts: Readonly<Record<string, number>>;
 }
-
-const password = randomBytes(12).toString('hex');
 
 /** A durable member that waits for attackers. */
 export class BesiegedMember implements AsyncDisposable {
@@ -58,6 +58,7 @@ export class BesiegedMember implements AsyncDisposable {
 
   static async start({
     withLogins = false,
+    withSignedTokens = false,
     withTls = false,
     flags = [],
     wrapper = [],
@@ -65,9 +66,10 @@ export class BesiegedMember implements AsyncDisposable {
     const folder = await mkdtemp(join(tmpdir(), 'quorate-siege-'));
     const clientPort = await freePort();
     const secured = withTls ? await secure(clientPort) : undefined;
+    const keys = withSignedTokens ? signingKeys() : undefined;
     const member = await startQuorate({
       ...{ dataDir: folder, clientPort, wrapper },
-      flags: [...(secured?.flags ?? []), ...flags],
+      flags: [...(secured?.flags ?? []), ...(keys?.flags ?? []), ...flags],
     });
     const [host = '', port = ''] = member.endpoint.split(':');
     const target = {
@@ -77,10 +79,11 @@ export class BesiegedMember implements AsyncDisposable {
     using caller = new GrpcCaller(member.endpoint);
     const put = op.put({ key: fromUtf8(target.largeKey), value: new Uint8Array(1_000_000) });
     await succeed(caller, put.path, put.bytes);
-    const token = withLogins ? await enableLogins(caller) : undefined;
+    const logins = withLogins ? await enableLogins(caller) : undefined;
+    const badTokens = { ...logins?.badTokens, ...keys?.badTokens };
     return new BesiegedMember(
-      { process: member, target, token },
-      secured ? [folder, secured.folder] : [folder],
+      { process: member, target: { ...target, badTokens }, token: logins?.token },
+      [folder, secured?.folder, keys?.folder].filter((one) => one !== undefined),
     );
   }
 
@@ -139,42 +142,6 @@ async function secure(clientPort: number): Promise<Secured> {
   const strangers = await CertificateAuthority.create();
   const stranger = await strangers.issue({ commonName: 'client' });
   return { flags, target: { port, ca: ca.pem, cert, key, stranger }, folder: folder.path };
-}
-
-/** Makes root, and a user who may do everything, and enables logins; resolves to his token. */
-async function enableLogins(caller: GrpcCaller): Promise<string> {
-  const auth = (method: string, bytes: Uint8Array): Promise<Uint8Array> =>
-    succeed(caller, `/etcdserverpb.Auth/${method}`, bytes);
-  for (const name of ['root', 'bystander']) {
-    await auth(
-      'UserAdd',
-      rpcpb.AuthUserAddRequest.encode({ ...rpcpb.AuthUserAddRequest.create(), name, password }).finish(),
-    );
-    await auth(
-      'UserGrantRole',
-      rpcpb.AuthUserGrantRoleRequest.encode({ user: name, role: 'root' }).finish(),
-    ).catch(async () => {
-      await auth('RoleAdd', rpcpb.AuthRoleAddRequest.encode({ name: 'root' }).finish());
-      await auth(
-        'UserGrantRole',
-        rpcpb.AuthUserGrantRoleRequest.encode({ user: name, role: 'root' }).finish(),
-      );
-    });
-  }
-  await auth('AuthEnable', new Uint8Array(0));
-  const login = rpcpb.AuthenticateRequest.encode({ name: 'bystander', password }).finish();
-  return rpcpb.AuthenticateResponse.decode(await auth('Authenticate', login)).token;
-}
-
-async function succeed(
-  caller: GrpcCaller,
-  path: string,
-  bytes: Uint8Array,
-  token?: string,
-): Promise<Uint8Array> {
-  const reply = await caller.unary(path, bytes, token === undefined ? {} : { token });
-  if (reply.code !== 0) throw new Error(`${path} was answered with ${reply.code}, "${reply.message}"`);
-  return reply.bytes;
 }
 
 /** What tells why an attack got nowhere. */

@@ -1,4 +1,4 @@
-import { authAttacks } from './auth-attacks.ts';
+import { authAttacks, signedTokenAttacks } from './auth-attacks.ts';
 import type { Answers } from './attack-connection.ts';
 import { http2Attacks } from './http2-attacks.ts';
 import { Siege, type SiegeEffort, type SiegeResult } from './siege.ts';
@@ -34,6 +34,7 @@ export async function* abuseFigures(options: {
   for (const [attacks, kind] of [
     [http2Attacks, {}],
     [authAttacks, { withLogins: true }],
+    [signedTokenAttacks, { withLogins: true, withSignedTokens: true }],
     [tlsAttacks, { withTls: true }],
   ] as const) {
     const names = Object.keys(attacks).filter((name) => name.includes(options.only));
